@@ -1,0 +1,36 @@
+"""The ``capsim`` command. Each command lives in a module of its own and is registered here.
+
+Command modules import only the standard library and typer at module level, so that
+``capsim --help`` stays fast; numpy, numba, pydantic, pyarrow and highspy are imported inside.
+"""
+
+from __future__ import annotations
+
+import importlib
+import sys
+
+import typer
+
+COMMANDS: tuple[str, ...] = ()
+
+app = typer.Typer(
+    name="capsim",
+    help="Which compute contracts should we sign? Simulate sourcing strategies on real work.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def build() -> typer.Typer:
+    """Register every command module and return the application."""
+    for name in COMMANDS:
+        importlib.import_module(f"capsim.cli.{name}").register(app)
+    return app
+
+
+def main() -> None:
+    """Entry point of the console script: exit 0 result, 2 wrong input, 1 anything else."""
+    build()(prog_name="capsim")
+    sys.exit(0)
