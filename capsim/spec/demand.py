@@ -1,0 +1,188 @@
+"""Schema of demand: named training runs, the research job stream, inference services.
+
+Units after loading: FLOP, chips, milliseconds, tokens per day, USD.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field, model_validator
+
+from capsim.spec.base import Section
+from capsim.spec.hardware import Precision
+from capsim.spec.values import (
+    Count,
+    Date,
+    DurationMs,
+    Flop,
+    Fraction,
+    Number,
+    RatePerYear,
+    Text,
+    TokensPerDay,
+    UsdPerChipHour,
+    UsdPerDay,
+    UsdPerMtok,
+)
+
+
+class ChipRange(Section):
+    """An elastic gang's bounds."""
+
+    min: Count
+    max: Count
+
+
+class Checkpointing(Section):
+    """How a gang saves and restarts."""
+
+    interval: DurationMs | None = Field(default=None, description="Young/Daly where absent")
+    stall: DurationMs = Field(description="time a checkpoint stops the gang")
+    restart: DurationMs = Field(description="detection, replacement and reload after a failure")
+
+
+class ReinforcementLearning(Section):
+    """The RL phase that follows pretraining."""
+
+    share: Fraction = Field(description="RL compute as a share of the pretraining compute")
+    trainer: Fraction = Field(description="share of the RL chips in the tight trainer gang; the rest roll out")
+
+
+class TrainingRun(Section):
+    """One named run with a date."""
+
+    name: str
+    model: str
+    flops: Flop = Field(description="model FLOP of pretraining")
+    precision: Precision
+    chips: ChipRange
+    systems: list[str] = Field(description="systems it may run on, in order of preference")
+    earliest: Date
+    target: Date
+    priority: Count
+    slip_cost: UsdPerDay = Field(description="cost of a day after the target")
+    sites: Count | None = Field(default=None, description="sites it may span (1 where absent)")
+    rl: ReinforcementLearning | None = None
+    checkpoint: Checkpointing
+    note: Text | None = None
+
+
+class Lognormal(Section):
+    """A lognormal by its median and either sigma or p99, cut at `max`."""
+
+    median: DurationMs
+    sigma: Number | None = None
+    p99: DurationMs | None = None
+    max: DurationMs | None = None
+
+    @model_validator(mode="after")
+    def _one_width(self) -> Lognormal:
+        if (self.sigma is None) == (self.p99 is None):
+            raise ValueError("state exactly one of sigma and p99")
+        return self
+
+
+class Estimate(Section):
+    """What users ask for: the run time times a lognormal factor of at least 1."""
+
+    median: Number
+    sigma: Number
+
+
+class Fates(Section):
+    """How campaigns end; shares of campaigns and of chip-time."""
+
+    failed: Fraction
+    failed_chip_time: Fraction
+    cancelled: Fraction
+    cancelled_chip_time: Fraction
+
+
+class Tenants(Section):
+    """Who submits: `count` tenants with Zipf shares."""
+
+    count: Count
+    zipf: Number
+
+
+class Research(Section):
+    """A stream of research campaigns of one node and more; below a node it is a fluid share."""
+
+    campaigns: Count = Field(description="campaigns over the horizon")
+    campaigns_growth: Number = Field(description="submissions a month at the end over those at the start")
+    capacity: dict[Date, Count] = Field(
+        description="mean demand in reference chips (the GB200, achieved), log-linear between dates"
+    )
+    model: str
+    precision: Precision
+    chips: dict[int, Fraction] = Field(description="campaign sizes at the start of the horizon; they grow with the capacity")
+    duration: Lognormal
+    estimate: Estimate
+    fates: Fates
+    tenants: Tenants
+    sub_node: Fraction = Field(description="share of the capacity used by jobs below one node, held as a fluid share")
+    weekend: Fraction = Field(description="change of submissions at weekends, e.g. -50%")
+    night: Fraction = Field(description="change of submissions outside working hours")
+    systems: list[str]
+    priority: Count
+    checkpoint: Checkpointing
+    value_lost: UsdPerChipHour = Field(description="value of a reference chip-hour of research not done")
+
+
+class Percentile(Section):
+    """A latency objective."""
+
+    p95: DurationMs
+
+
+class Slo(Section):
+    """Service level objectives: time to first token, time per output token, or a deadline for batch work."""
+
+    ttft: Percentile | None = None
+    tpot: Percentile | None = None
+    deadline: DurationMs | None = None
+
+
+class Bursts(Section):
+    """Launches: sudden demand that decays."""
+
+    rate: RatePerYear
+    size: Fraction = Field(description="extra demand at the start of a burst, e.g. 50%")
+    decay: DurationMs
+
+
+class Shape(Section):
+    """Daily and weekly shape of demand."""
+
+    peak: Number = Field(description="daily peak over the daily mean")
+    weekend: Fraction = Field(description="change at weekends, e.g. -12%")
+    peak_hour: Number = Field(default=20.0, description="hour of the peak, UTC")  # type: ignore[assignment]
+    bursts: Bursts | None = None
+
+
+class Service(Section):
+    """One inference service."""
+
+    name: str
+    model: str
+    tokens: dict[Date, TokensPerDay] = Field(description="input plus output tokens a day, log-linear between dates")
+    input_length: Number = Field(description="mean input tokens a request")
+    output_length: Number = Field(description="mean output tokens a request, reasoning included")
+    cache_hit: Fraction = Field(description="share of input tokens served from a prefix cache")
+    precision: Precision
+    shape: Shape
+    slo: Slo
+    systems: list[str]
+    priority: Count
+    value_lost: UsdPerMtok
+    headroom: Fraction = Field(description="capacity kept above the forecast of the next period")
+
+
+class Demand(Section):
+    """All work of the lab."""
+
+    scale: Number = Field(description="multiplies research and inference demand")
+    training_runs: list[TrainingRun] = Field(default_factory=list)
+    research: Research | None = None
+    inference: list[Service] = Field(default_factory=list)

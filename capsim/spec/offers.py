@@ -1,0 +1,215 @@
+"""Schema of offers: the contracts on the menu.
+
+Units after loading: USD, USD per chip-hour, milliseconds, kW, chips.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field, model_validator
+
+from capsim.spec.base import Section
+from capsim.spec.hardware import Reliability
+from capsim.spec.values import (
+    Count,
+    Date,
+    DurationMs,
+    Fraction,
+    Kilowatts,
+    RatePerYear,
+    Text,
+    Usd,
+    UsdPerHour,
+    UsdPerKwMonth,
+)
+
+Status = Literal["live", "signed", "announced", "loi", "talks"]
+
+
+class Quantity(Section):
+    """How many chips one may take."""
+
+    min: Count = Field(description="least number of chips")
+    max: Count
+    lot: Count = Field(description="chips are taken in multiples of this")
+
+
+class Tranche(Section):
+    """A dated part of the quantity held."""
+
+    at: Date
+    share: Fraction
+    delivery: Literal["existing", "new_build"] = "new_build"
+    chips: dict[str, Fraction] | None = Field(default=None, description="systems of this tranche; the offer's where absent")
+
+
+class ContractPrice(Section):
+    """Exactly one way of stating the price."""
+
+    total: Usd | None = Field(default=None, description="spread over the chip-hours of the default holding")
+    per_chip_hour: UsdPerHour | dict[str, UsdPerHour] | None = None
+    per_kw_month: UsdPerKwMonth | None = Field(default=None, description="per kW of critical IT power and month")
+    per_chip: Usd | dict[str, Usd] | None = Field(default=None, description="purchase price of a chip with its share of the system")
+
+    @model_validator(mode="after")
+    def _exactly_one(self) -> ContractPrice:
+        given = [n for n in ("total", "per_chip_hour", "per_kw_month", "per_chip") if getattr(self, n) is not None]
+        if len(given) != 1:
+            raise ValueError(
+                f"state exactly one of total, per_chip_hour, per_kw_month, per_chip; found {given or 'none'}"
+            )
+        return self
+
+
+class TakeOrPay(Section):
+    """The share of the delivered chip-hours that is paid whether used or not."""
+
+    share: Fraction
+    starts: Literal["on_delivery", "on_date"] = "on_delivery"
+
+
+class Prepay(Section):
+    """Money paid before delivery and credited later."""
+
+    share: Fraction = Field(description="share of each tranche's value paid in advance")
+    before: DurationMs = Field(description="how long before the planned delivery it is due")
+    credited_after: DurationMs = Field(description="when after delivery the draw-down begins")
+
+
+class DelayStep(Section):
+    """One step of a delay distribution: `p` of tranches slip by `by`."""
+
+    by: DurationMs
+    p: Fraction
+
+
+class Remedy(Section):
+    """What the buyer gets when a tranche is late."""
+
+    terminate_after: DurationMs | None = Field(default=None, description="the buyer leaves the tranche when it is later than this")
+    credit_per_day: Fraction | None = Field(default=None, description="credit a day late, as a share of the tranche's daily rent")
+
+
+class Delivery(Section):
+    """When chips really arrive."""
+
+    delay: list[DelayStep] = Field(default_factory=list, description="applies to new builds; probabilities sum to 1")
+    existing_delay: list[DelayStep] = Field(default_factory=list, description="applies to existing capacity")
+    factor: str | None = Field(default=None, description="shared factor that correlates the delay with others")
+    shift: DurationMs | None = Field(default=None, description="added to every tranche")
+    remedy: Remedy | None = None
+
+
+class Option(Section):
+    """A right to take more later, decided on a date."""
+
+    name: str
+    chip: str
+    quantity: Count
+    decide: Date
+    deliver: Date
+    price: ContractPrice
+    premium: Usd
+
+
+class Power(Section):
+    """Where the power comes from and how much of it there is."""
+
+    site: str
+    it: Kilowatts | None = Field(default=None, description="critical IT power")
+    facility: Kilowatts | None = Field(default=None, description="gross power at the meter")
+    pue: Fraction | None = Field(default=None, description="facility power over IT power, e.g. 1.2")
+
+
+class Outages(Section):
+    """Whole-site outages."""
+
+    rate: RatePerYear
+    duration: DurationMs = Field(description="mean of an exponential duration")
+
+
+class Maintenance(Section):
+    """Planned windows in which a site is drained."""
+
+    every: DurationMs
+    duration: DurationMs
+
+
+class SiteReliability(Reliability):
+    """Reliability of an offer's sites; what is not given comes from the system."""
+
+    site_outages: Outages | None = None
+    maintenance: Maintenance | None = None
+
+
+class FirstRefusal(Section):
+    """The holder may match what others offer, until a date. Not the same as exclusivity."""
+
+    over: list[str] = Field(description="providers whose offers can be matched")
+    until: Date
+    window: DurationMs = Field(description="time the holder may take to answer; other contracts start that much later")
+    match_probability: Fraction
+
+
+class Exclusive(Section):
+    """Workloads that may run nowhere else while this contract is held."""
+
+    workloads: Literal["all", "training", "inference"]
+    until: Date | None = None
+
+
+class Equity(Section):
+    """Investment or warrants that come with the contract. Shown apart, never netted."""
+
+    value: Usd
+    haircut: Fraction = Field(description="share of the value that is not counted")
+    vests: Literal["on_signing", "with_delivery", "conditional"] = "with_delivery"
+    probability: Fraction | None = Field(default=None, description="of a conditional part")
+
+
+class Overlap(Section):
+    """Part of this offer describes the same chips or gigawatts as another."""
+
+    offer: str
+    share: Fraction = Field(description="share of this offer's chips that are the other's")
+
+
+class Offer(Section):
+    """One contract on the menu."""
+
+    provider: str
+    kind: Literal["cloud", "neocloud", "capacity_block", "on_demand", "purchase", "powered_shell"]
+    status: Status
+    announced: Date | None = None
+    source: Text | None = None
+    note: Text | None = None
+    unavailable: Text | None = Field(default=None, description="why this offer cannot be held as published")
+    terms_transplanted: Text | None = Field(default=None, description="whose terms these are, where somebody else signed them")
+    headline: Usd | None = Field(default=None, description="the value in the announcement")
+    binding: Fraction | None = Field(default=None, description="share of the headline that binds")
+    chips: dict[str, Fraction] = Field(default_factory=dict, description="systems and their shares of the quantity")
+    quantity: Quantity | None = None
+    default: Count | None = Field(default=None, description="holding that the total price is stated for")
+    tranches: list[Tranche] = Field(default_factory=list)
+    term: DurationMs | None = Field(default=None, description="from each tranche's delivery")
+    ends: Date | None = Field(default=None, description="common end in place of a term")
+    price: ContractPrice | None = None
+    take_or_pay: TakeOrPay | None = None
+    min_spend: Fraction | None = Field(default=None, description="share of the total value that is paid in any case")
+    prepay: Prepay | None = None
+    delivery: Delivery = Field(default_factory=Delivery)
+    options: list[Option] = Field(default_factory=list)
+    power: Power | None = None
+    needs_shell: bool = Field(default=False, description="chips that need a powered shell of their own")
+    hosts: list[str] = Field(default_factory=list, description="systems that a powered shell can hold")
+    reliability: SiteReliability = Field(default_factory=SiteReliability)
+    exclusive: Exclusive | None = None
+    right_of_first_refusal: FirstRefusal | None = None
+    equity: list[Equity] = Field(default_factory=list)
+    overlaps: list[Overlap] = Field(default_factory=list)
+    residual_per_year: Fraction | None = Field(default=None, description="yearly loss of value of bought chips")
+    operating_share: Fraction | None = Field(default=None, description="yearly operating cost of bought chips, share of price")
+    depth_per_quarter: Count | None = Field(default=None, description="chips that can be rented on demand a quarter")
+    market: str | None = Field(default=None, description="price path that moves new commitments of this offer")
+    region: str | None = None

@@ -1,0 +1,192 @@
+"""Schema of a study: horizon, uncertainty, strategies, cases and the comparison."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+
+from capsim.spec.base import Section
+from capsim.spec.demand import Demand
+from capsim.spec.hardware import Chip, ModelCard, Porting, Price, System
+from capsim.spec.offers import Offer, Status
+from capsim.spec.values import (
+    AnyMapping,
+    Count,
+    Date,
+    DurationMs,
+    Fraction,
+    FractionPerQuarter,
+    GrowthPerYear,
+    Number,
+    Text,
+    Usd,
+    UsdPerHour,
+)
+
+
+class Horizon(Section):
+    """What is simulated; `end` is exclusive."""
+
+    start: Date
+    end: Date
+
+
+class Money(Section):
+    """Currency and discounting."""
+
+    currency: Literal["USD"] = "USD"
+    discount_rate: GrowthPerYear
+
+
+class Factor(Section):
+    """A shared cause of delay."""
+
+    correlation: Fraction = Field(description="correlation of the normal scores of two delays with this factor")
+
+
+class Regime(Section):
+    """One state of the price process."""
+
+    drift: GrowthPerYear
+    leave: FractionPerQuarter = Field(description="probability of leaving the state, a quarter")
+
+
+class Market(Section):
+    """A price path: a two-state regime process, monthly."""
+
+    start: UsdPerHour
+    state: str = Field(description="regime at the start")
+    volatility: Fraction = Field(description="yearly standard deviation of log prices")
+    regimes: dict[str, Regime]
+
+
+class DemandBreak(Section):
+    """A sudden fall of token demand."""
+
+    probability: Fraction = Field(description="a year")
+    size: Fraction
+    duration: DurationMs
+
+
+class DemandUncertainty(Section):
+    """What is not known about demand."""
+
+    growth_sigma: Number = Field(description="sigma of the log of token demand by `growth_by`, growing linearly in time")
+    growth_by: Date
+    research_sigma: Number = Field(description="the same for research demand")
+    cadence: DurationMs = Field(description="standard deviation of the shift of each run's earliest date")
+    break_: DemandBreak | None = Field(default=None, alias="break")
+
+
+class Uncertainty(Section):
+    """Everything that is drawn; common to all strategies of a run."""
+
+    seed: Count = 7  # type: ignore[assignment]
+    factors: dict[str, Factor] = Field(default_factory=dict)
+    conversion: dict[Status, Fraction] = Field(default_factory=dict, description="probability that an offer becomes capacity")
+    demand: DemandUncertainty | None = None
+    rates: Fraction | None = Field(default=None, description="standard deviation of the workload models' log error")
+
+
+class Order(Section):
+    """A dated call under a framework contract."""
+
+    chip: str
+    quantity: Count
+    at: Date
+
+
+class Buy(Section):
+    """What a rule buys."""
+
+    offer: str
+    quantity: Count
+    lead: DurationMs
+    limit_per_quarter: Count | None = None
+
+
+class Rule(Section):
+    """A trigger: when the condition holds at a review, buy."""
+
+    when: Text = Field(description="e.g. 'backlog > 2w' or 'utilisation > 85% for 30d'; conditions joined by 'or'")
+    review: DurationMs
+    buy: Buy
+
+
+Holding = Literal["min", "max"] | Count | list[Order]
+
+
+class Strategy(Section):
+    """A way to source capacity."""
+
+    title: Text | None = None
+    note: Text | None = None
+    hold: dict[str, Holding] = Field(default_factory=dict)
+    share: Fraction | None = Field(default=None, description="slice of every holding that is simulated")
+    options: list[str] = Field(default_factory=list, description="options exercised, as offer.option")
+    rules: list[Rule] = Field(default_factory=list)
+
+
+class Scheduler(Section):
+    """How jobs are queued and placed."""
+
+    order: Literal["fcfs", "sjf", "priority"] = "priority"
+    backfilling: Literal["none", "easy"] = "easy"
+    placement: Literal["best-fit", "first-fit", "spread"] = "best-fit"
+    autoscale: DurationMs = Field(description="period of the autoscaler, at least 6 h")
+    preempt: bool = True
+    locality_penalty: Fraction = Field(description="speed lost per doubling of the blocks that a gang spans")
+
+
+class CrossCheck(Section):
+    """A published figure that the study's demand is compared with."""
+
+    what: Text
+    published: Text
+    source: Text
+
+
+class Overflow(Section):
+    """Renting on demand what committed capacity does not serve."""
+
+    offer: str
+    budget_per_year: Usd
+    workloads: list[Literal["inference", "research"]]
+
+
+class Compare(Section):
+    """Defaults of `capsim compare`."""
+
+    against: str
+    runs: Count = 32  # type: ignore[assignment]
+    cases: list[str] = Field(default_factory=lambda: ["base"])
+
+
+class Study(Section):
+    """The whole file, catalog included."""
+
+    capsim: Count
+    name: str
+    note: Text | None = None
+    horizon: Horizon
+    money: Money
+    as_of: Date
+    reference: str = Field(default="gb200_nvl72", description="system whose achieved fp8 training rate is the unit GB200e")
+    chips: dict[str, Chip] = Field(default_factory=dict)
+    systems: dict[str, System] = Field(default_factory=dict)
+    models: dict[str, ModelCard] = Field(default_factory=dict)
+    prices: list[Price] = Field(default_factory=list)
+    porting: dict[str, Porting] = Field(default_factory=dict)
+    ported: list[str] = Field(default_factory=lambda: ["cuda"], description="stacks that run from the start")
+    markets: dict[str, Market] = Field(default_factory=dict)
+    offers: dict[str, Offer] = Field(default_factory=dict)
+    base_fleet: dict[str, Holding] = Field(default_factory=dict, description="held by every strategy")
+    overflow: list[Overflow] = Field(default_factory=list)
+    demand: Demand
+    uncertainty: Uncertainty = Field(default_factory=Uncertainty)
+    scheduler: Scheduler
+    strategies: dict[str, Strategy]
+    cases: dict[str, AnyMapping] = Field(default_factory=dict)
+    compare: Compare
+    cross_check: list[CrossCheck] = Field(default_factory=list)
