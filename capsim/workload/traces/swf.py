@@ -1,0 +1,166 @@
+"""The Standard Workload Format 2.2 of the Parallel Workloads Archive.
+
+Header comments start with ``;`` and may name ``MaxProcs``; each record has 18 numbers, −1 where unknown:
+job, submit, wait, run, allocated, CPU, memory, requested processors, requested time, requested memory,
+status, user, group, executable, queue, partition, preceding job, think time.
+Source: https://www.cs.huji.ac.il/labs/parallel/workload/swf.html
+"""
+
+from __future__ import annotations
+
+import re
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.csv as arrow_csv
+
+from capsim.errors import InputError
+from capsim.workload.traces.model import LARGEST_SIZE, LATEST_SECONDS, Floats, JobTrace, RawJobs, clean
+
+FIELDS = 18
+JOB, SUBMIT, RUN, ALLOCATED, REQUESTED_SIZE, REQUESTED_TIME, USER = 0, 1, 3, 4, 7, 8, 11
+USED = (JOB, SUBMIT, RUN, ALLOCATED, REQUESTED_SIZE, REQUESTED_TIME, USER)
+NAMES = {
+    JOB: "job number",
+    SUBMIT: "submit time",
+    RUN: "run time",
+    ALLOCATED: "allocated processors",
+    REQUESTED_SIZE: "requested processors",
+    REQUESTED_TIME: "requested time",
+    USER: "user",
+}
+WHOLE = (JOB, ALLOCATED, REQUESTED_SIZE, USER)
+NUMBER = re.compile(rb"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
+PROBLEMS_SHOWN = 5
+
+
+def read_swf(data: bytes, source: str) -> JobTrace:
+    """Read and clean the SWF text ``data``; ``source`` names it in messages.
+
+    Raises InputError with the line numbers of the first malformed records.
+    """
+    header, body_start = split_header(data)
+    columns = parse_fast(data[body_start:])
+    if columns is None:
+        columns = parse_careful(data, source)
+    user = columns[USER].astype(np.int64)
+    users, tenant = np.unique(user, return_inverse=True)
+    raw = RawJobs(
+        job=columns[JOB].astype(np.int64),
+        submit=columns[SUBMIT],
+        run=columns[RUN],
+        size=columns[REQUESTED_SIZE].astype(np.int64),
+        allocated=columns[ALLOCATED].astype(np.int64),
+        requested=columns[REQUESTED_TIME],
+        tenant=tenant.astype(np.int32),
+        tenants=tuple("unknown" if u < 0 else f"user {u}" for u in users.tolist()),
+    )
+    start = header.get("UnixStartTime", "")
+    clock = f"seconds since Unix time {start}" if start not in ("", "0") else "seconds of the log"
+    return clean(raw, source=source, format="swf", chips=header_chips(header), clock=clock)
+
+
+def split_header(data: bytes) -> tuple[dict[str, str], int]:
+    """The ``; Key: value`` lines before the first record, and where the records begin."""
+    header: dict[str, str] = {}
+    at = 0
+    while at < len(data):
+        end = data.find(b"\n", at)
+        end = len(data) if end < 0 else end
+        line = data[at:end].strip()
+        if line and not line.startswith(b";"):
+            break
+        key, colon, value = line.lstrip(b"; \t").partition(b":")
+        if colon:
+            header.setdefault(key.strip().decode("latin-1"), value.strip().decode("latin-1"))
+        at = end + 1
+    return header, min(at, len(data))
+
+
+def header_chips(header: dict[str, str]) -> int | None:
+    """``MaxProcs`` of the header, else ``MaxNodes``; None where neither is a positive number."""
+    for key in ("MaxProcs", "MaxNodes"):
+        match = re.match(r"\d{1,12}", header.get(key, ""))
+        if match and int(match.group()) > 0:
+            return int(match.group())
+    return None
+
+
+def parse_fast(body: bytes) -> dict[int, Floats] | None:
+    """All used fields at once, or None if anything at all is unusual (then the careful reader looks)."""
+    if not body.strip():
+        return {index: np.empty(0) for index in USED}
+    if b";" in body or b"\t" in body or b"\r" in body or b'"' in body:
+        return None
+    while b"  " in body:
+        body = body.replace(b"  ", b" ")
+    body = body.replace(b"\n ", b"\n").replace(b" \n", b"\n").strip(b" \n")
+    names = [f"f{index}" for index in range(FIELDS)]
+    try:
+        table = arrow_csv.read_csv(
+            pa.BufferReader(body),
+            read_options=arrow_csv.ReadOptions(column_names=names),
+            parse_options=arrow_csv.ParseOptions(delimiter=" ", quote_char=False),
+            convert_options=arrow_csv.ConvertOptions(
+                include_columns=[f"f{index}" for index in USED],
+                column_types={f"f{index}": pa.float64() for index in USED},
+                null_values=[],
+            ),
+        )
+    except pa.ArrowInvalid:
+        return None
+    columns = {index: table.column(f"f{index}").to_numpy() for index in USED}
+    return columns if all(plausible(index, values) for index, values in columns.items()) else None
+
+
+def plausible(index: int, values: Floats) -> bool:
+    """Whether every value of a field is finite, within bounds, and whole where it must be."""
+    bound = value_bound(index)
+    return bool(
+        np.all(np.abs(values) <= bound) and (index not in WHOLE or np.all(values == np.floor(values)))
+    )
+
+
+def value_bound(index: int) -> float:
+    """The largest magnitude that a field may have (job numbers: what a float64 holds exactly)."""
+    if index in (ALLOCATED, REQUESTED_SIZE):
+        return float(LARGEST_SIZE)
+    return LATEST_SECONDS if index in (SUBMIT, RUN, REQUESTED_TIME) else 2.0**53
+
+
+def parse_careful(data: bytes, source: str) -> dict[int, Floats]:
+    """Read line by line; raise InputError naming the first malformed lines."""
+    rows: list[list[float]] = []
+    problems: list[str] = []
+    for number, line in enumerate(data.split(b"\n"), start=1):
+        text = line.partition(b";")[0].split()
+        if not text:
+            continue
+        problem = line_problem(text)
+        if problem:
+            problems.append(f"{source}:{number}: {problem}")
+            if len(problems) == PROBLEMS_SHOWN:
+                problems.append("(more problems may follow)")
+                break
+        else:
+            rows.append([float(text[index]) for index in USED])
+    if problems:
+        raise InputError("\n".join(problems))
+    table = np.array(rows, dtype=np.float64).reshape(len(rows), len(USED))
+    return {index: np.ascontiguousarray(table[:, at]) for at, index in enumerate(USED)}
+
+
+def line_problem(text: list[bytes]) -> str | None:
+    """What is wrong with one record, or None."""
+    if len(text) != FIELDS:
+        return f"{len(text)} fields; an SWF record has {FIELDS} numbers, -1 where unknown"
+    for index in USED:
+        shown = text[index][:40].decode("latin-1")
+        if not NUMBER.fullmatch(text[index]):
+            return f"field {index + 1} ({NAMES[index]}) is {shown!r}; write a number, -1 where unknown"
+        value = float(text[index])
+        if index in WHOLE and value != np.floor(value):
+            return f"field {index + 1} ({NAMES[index]}) is {shown}; write a whole number"
+        if not abs(value) <= value_bound(index):
+            return f"field {index + 1} ({NAMES[index]}) is {shown}, beyond {value_bound(index):.3g}"
+    return None
