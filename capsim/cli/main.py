@@ -11,7 +11,7 @@ import sys
 
 import typer
 
-COMMANDS: tuple[str, ...] = ()
+COMMANDS: tuple[str, ...] = ("trace",)
 
 app = typer.Typer(
     name="capsim",

@@ -58,21 +58,26 @@ def write_table(path: Path, columns: Mapping[str, Any]) -> None:
 
     Raises InputError for another name or a place that cannot be written.
     """
+    check_name(path)
     name = path.name.lower()
     table = pa.table(dict(columns))
     buffer = io.BytesIO()
     if name.endswith(".parquet"):
         arrow_parquet.write_table(table, buffer, write_page_checksum=True)
-    elif name.endswith((".csv", ".csv.gz")):
+    else:
         buffer.write((",".join(columns) + "\n").encode())
         options = arrow_csv.WriteOptions(include_header=False, quoting_style="needed")
         arrow_csv.write_csv(table, buffer, options)
-    else:
-        raise InputError(f"{path}: the name says no format; end it in .csv, .csv.gz or .parquet")
     data = buffer.getvalue()
     if name.endswith(".gz"):
         data = gzip.compress(data, compresslevel=6, mtime=0)
     replace_file(path, data)
+
+
+def check_name(path: Path) -> None:
+    """Raise InputError unless the name ends in a format that can be written."""
+    if not path.name.lower().endswith((".csv", ".csv.gz", ".parquet")):
+        raise InputError(f"{path}: the name says no format; end it in .csv, .csv.gz or .parquet")
 
 
 def replace_file(path: Path, data: bytes) -> None:
