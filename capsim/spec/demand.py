@@ -5,8 +5,6 @@ Units after loading: FLOP, chips, milliseconds, tokens per day, USD.
 
 from __future__ import annotations
 
-from typing import Literal
-
 from pydantic import Field, model_validator
 
 from capsim.spec.base import Section
@@ -24,6 +22,7 @@ from capsim.spec.values import (
     UsdPerChipHour,
     UsdPerDay,
     UsdPerMtok,
+    Value,
 )
 
 
@@ -46,7 +45,9 @@ class ReinforcementLearning(Section):
     """The RL phase that follows pretraining."""
 
     share: Fraction = Field(description="RL compute as a share of the pretraining compute")
-    trainer: Fraction = Field(description="share of the RL chips in the tight trainer gang; the rest roll out")
+    trainer: Fraction = Field(
+        description="share of the RL chips in the tight trainer gang; the rest roll out"
+    )
 
 
 class TrainingRun(Section):
@@ -116,12 +117,16 @@ class Research(Section):
     )
     model: str
     precision: Precision
-    chips: dict[int, Fraction] = Field(description="campaign sizes at the start of the horizon; they grow with the capacity")
+    chips: dict[int, Fraction] = Field(
+        description="campaign sizes at the start of the horizon; they grow with the capacity"
+    )
     duration: Lognormal
     estimate: Estimate
     fates: Fates
     tenants: Tenants
-    sub_node: Fraction = Field(description="share of the capacity used by jobs below one node, held as a fluid share")
+    sub_node: Fraction = Field(
+        description="share of the capacity used by jobs below one node, held as a fluid share"
+    )
     weekend: Fraction = Field(description="change of submissions at weekends, e.g. -50%")
     night: Fraction = Field(description="change of submissions outside working hours")
     systems: list[str]
@@ -157,7 +162,7 @@ class Shape(Section):
 
     peak: Number = Field(description="daily peak over the daily mean")
     weekend: Fraction = Field(description="change at weekends, e.g. -12%")
-    peak_hour: Number = Field(default=20.0, description="hour of the peak, UTC")  # type: ignore[assignment]
+    peak_hour: Number = Field(default=Value(20.0, confidence="assumed"), description="hour of the peak, UTC")
     bursts: Bursts | None = None
 
 
@@ -166,7 +171,9 @@ class Service(Section):
 
     name: str
     model: str
-    tokens: dict[Date, TokensPerDay] = Field(description="input plus output tokens a day, log-linear between dates")
+    tokens: dict[Date, TokensPerDay] = Field(
+        description="input plus output tokens a day, log-linear between dates"
+    )
     input_length: Number = Field(description="mean input tokens a request")
     output_length: Number = Field(description="mean output tokens a request, reasoning included")
     cache_hit: Fraction = Field(description="share of input tokens served from a prefix cache")

@@ -25,7 +25,9 @@ class Chip(Section):
     hbm_gb: Number = Field(description="device memory, GB of 10^9 bytes")
     hbm_tbs: Number = Field(description="device memory bandwidth, TB/s")
     scaleup_gbs: Number = Field(description="scale-up bandwidth one way, GB/s per chip")
-    scaleout_gbs: Number | None = Field(default=None, description="scale-out bandwidth one way, GB/s per chip")
+    scaleout_gbs: Number | None = Field(
+        default=None, description="scale-out bandwidth one way, GB/s per chip"
+    )
     tdp_w: Number | None = Field(default=None, description="chip thermal design power, W")
     available: Date | None = Field(default=None, description="first general availability")
     matmul_ceiling: dict[Precision, Fraction] = Field(
@@ -39,10 +41,18 @@ class Chip(Section):
 class Reliability(Section):
     """Failures and repairs of a system or of one offer's sites."""
 
-    failures_per_1000_chip_days: Number | None = Field(default=None, description="all causes, per 1,000 chip-days")
-    domain_share: Fraction | None = Field(default=None, description="share of failures that take the whole scale-up domain")
-    lemon_share: Fraction | None = Field(default=None, description="share of nodes that fail many times as often")
-    lemon_factor: Number | None = Field(default=None, description="how many times as often a lemon node fails")
+    failures_per_1000_chip_days: Number | None = Field(
+        default=None, description="all causes, per 1,000 chip-days"
+    )
+    domain_share: Fraction | None = Field(
+        default=None, description="share of failures that take the whole scale-up domain"
+    )
+    lemon_share: Fraction | None = Field(
+        default=None, description="share of nodes that fail many times as often"
+    )
+    lemon_factor: Number | None = Field(
+        default=None, description="how many times as often a lemon node fails"
+    )
     repair_median: DurationMs | None = Field(default=None, description="median time in repair")
     repair_sigma: Number | None = Field(default=None, description="sigma of the lognormal repair time")
 
@@ -54,10 +64,13 @@ class System(Section):
     node: Count = Field(description="chips that one node failure takes down")
     domain: Count = Field(description="chips of one scale-up domain")
     segment: Count | None = Field(
-        default=None, description="chips of a domain that a gang over several domains uses; the rest are its spares"
+        default=None,
+        description="chips of a domain that a gang over several domains uses; the rest are its spares",
     )
     block_domains: Count = Field(description="scale-up domains in one scale-out block")
-    oversubscription: Number | None = Field(default=None, description="oversubscription between blocks, 1 = none")
+    oversubscription: Number | None = Field(
+        default=None, description="oversubscription between blocks, 1 = none"
+    )
     kw_per_chip: Number = Field(description="critical IT power provisioned at the campus, kW a chip")
     reliability: Reliability = Field(default_factory=Reliability)
     available: Date | None = None
@@ -78,7 +91,9 @@ class ModelCard(Section):
     experts: Count | None = Field(default=None, description="routed experts a layer")
     experts_active: Count | None = Field(default=None, description="routed experts a token uses")
     params_b_experts: Number | None = Field(default=None, description="parameters in routed experts, 10^9")
-    kv_bytes_per_token: Number = Field(description="KV-cache bytes of one token over all layers, 16-bit unless noted")
+    kv_bytes_per_token: Number = Field(
+        description="KV-cache bytes of one token over all layers, 16-bit unless noted"
+    )
     aliases: list[str] = Field(default_factory=list)
     note: Text | None = None
 

@@ -41,7 +41,9 @@ class Tranche(Section):
     at: Date
     share: Fraction
     delivery: Literal["existing", "new_build"] = "new_build"
-    chips: dict[str, Fraction] | None = Field(default=None, description="systems of this tranche; the offer's where absent")
+    chips: dict[str, Fraction] | None = Field(
+        default=None, description="systems of this tranche; the offer's where absent"
+    )
 
 
 class ContractPrice(Section):
@@ -49,12 +51,18 @@ class ContractPrice(Section):
 
     total: Usd | None = Field(default=None, description="spread over the chip-hours of the default holding")
     per_chip_hour: UsdPerHour | dict[str, UsdPerHour] | None = None
-    per_kw_month: UsdPerKwMonth | None = Field(default=None, description="per kW of critical IT power and month")
-    per_chip: Usd | dict[str, Usd] | None = Field(default=None, description="purchase price of a chip with its share of the system")
+    per_kw_month: UsdPerKwMonth | None = Field(
+        default=None, description="per kW of critical IT power and month"
+    )
+    per_chip: Usd | dict[str, Usd] | None = Field(
+        default=None, description="purchase price of a chip with its share of the system"
+    )
 
     @model_validator(mode="after")
     def _exactly_one(self) -> ContractPrice:
-        given = [n for n in ("total", "per_chip_hour", "per_kw_month", "per_chip") if getattr(self, n) is not None]
+        given = [
+            n for n in ("total", "per_chip_hour", "per_kw_month", "per_chip") if getattr(self, n) is not None
+        ]
         if len(given) != 1:
             raise ValueError(
                 f"state exactly one of total, per_chip_hour, per_kw_month, per_chip; found {given or 'none'}"
@@ -87,16 +95,24 @@ class DelayStep(Section):
 class Remedy(Section):
     """What the buyer gets when a tranche is late."""
 
-    terminate_after: DurationMs | None = Field(default=None, description="the buyer leaves the tranche when it is later than this")
-    credit_per_day: Fraction | None = Field(default=None, description="credit a day late, as a share of the tranche's daily rent")
+    terminate_after: DurationMs | None = Field(
+        default=None, description="the buyer leaves the tranche when it is later than this"
+    )
+    credit_per_day: Fraction | None = Field(
+        default=None, description="credit a day late, as a share of the tranche's daily rent"
+    )
 
 
 class Delivery(Section):
     """When chips really arrive."""
 
-    delay: list[DelayStep] = Field(default_factory=list, description="applies to new builds; probabilities sum to 1")
+    delay: list[DelayStep] = Field(
+        default_factory=list, description="applies to new builds; probabilities sum to 1"
+    )
     existing_delay: list[DelayStep] = Field(default_factory=list, description="applies to existing capacity")
-    factor: str | None = Field(default=None, description="shared factor that correlates the delay with others")
+    factor: str | None = Field(
+        default=None, description="shared factor that correlates the delay with others"
+    )
     shift: DurationMs | None = Field(default=None, description="added to every tranche")
     remedy: Remedy | None = None
 
@@ -148,7 +164,9 @@ class FirstRefusal(Section):
 
     over: list[str] = Field(description="providers whose offers can be matched")
     until: Date
-    window: DurationMs = Field(description="time the holder may take to answer; other contracts start that much later")
+    window: DurationMs = Field(
+        description="time the holder may take to answer; other contracts start that much later"
+    )
     match_probability: Fraction
 
 
@@ -185,10 +203,14 @@ class Offer(Section):
     source: Text | None = None
     note: Text | None = None
     unavailable: Text | None = Field(default=None, description="why this offer cannot be held as published")
-    terms_transplanted: Text | None = Field(default=None, description="whose terms these are, where somebody else signed them")
+    terms_transplanted: Text | None = Field(
+        default=None, description="whose terms these are, where somebody else signed them"
+    )
     headline: Usd | None = Field(default=None, description="the value in the announcement")
     binding: Fraction | None = Field(default=None, description="share of the headline that binds")
-    chips: dict[str, Fraction] = Field(default_factory=dict, description="systems and their shares of the quantity")
+    chips: dict[str, Fraction] = Field(
+        default_factory=dict, description="systems and their shares of the quantity"
+    )
     quantity: Quantity | None = None
     default: Count | None = Field(default=None, description="holding that the total price is stated for")
     tranches: list[Tranche] = Field(default_factory=list)
@@ -196,7 +218,9 @@ class Offer(Section):
     ends: Date | None = Field(default=None, description="common end in place of a term")
     price: ContractPrice | None = None
     take_or_pay: TakeOrPay | None = None
-    min_spend: Fraction | None = Field(default=None, description="share of the total value that is paid in any case")
+    min_spend: Fraction | None = Field(
+        default=None, description="share of the total value that is paid in any case"
+    )
     prepay: Prepay | None = None
     delivery: Delivery = Field(default_factory=Delivery)
     options: list[Option] = Field(default_factory=list)
@@ -208,8 +232,16 @@ class Offer(Section):
     right_of_first_refusal: FirstRefusal | None = None
     equity: list[Equity] = Field(default_factory=list)
     overlaps: list[Overlap] = Field(default_factory=list)
-    residual_per_year: Fraction | None = Field(default=None, description="yearly loss of value of bought chips")
-    operating_share: Fraction | None = Field(default=None, description="yearly operating cost of bought chips, share of price")
-    depth_per_quarter: Count | None = Field(default=None, description="chips that can be rented on demand a quarter")
-    market: str | None = Field(default=None, description="price path that moves new commitments of this offer")
+    residual_per_year: Fraction | None = Field(
+        default=None, description="yearly loss of value of bought chips"
+    )
+    operating_share: Fraction | None = Field(
+        default=None, description="yearly operating cost of bought chips, share of price"
+    )
+    depth_per_quarter: Count | None = Field(
+        default=None, description="chips that can be rented on demand a quarter"
+    )
+    market: str | None = Field(
+        default=None, description="price path that moves new commitments of this offer"
+    )
     region: str | None = None

@@ -22,6 +22,7 @@ from capsim.spec.values import (
     Text,
     Usd,
     UsdPerHour,
+    Whole,
 )
 
 
@@ -42,7 +43,9 @@ class Money(Section):
 class Factor(Section):
     """A shared cause of delay."""
 
-    correlation: Fraction = Field(description="correlation of the normal scores of two delays with this factor")
+    correlation: Fraction = Field(
+        description="correlation of the normal scores of two delays with this factor"
+    )
 
 
 class Regime(Section):
@@ -72,7 +75,9 @@ class DemandBreak(Section):
 class DemandUncertainty(Section):
     """What is not known about demand."""
 
-    growth_sigma: Number = Field(description="sigma of the log of token demand by `growth_by`, growing linearly in time")
+    growth_sigma: Number = Field(
+        description="sigma of the log of token demand by `growth_by`, growing linearly in time"
+    )
     growth_by: Date
     research_sigma: Number = Field(description="the same for research demand")
     cadence: DurationMs = Field(description="standard deviation of the shift of each run's earliest date")
@@ -82,11 +87,15 @@ class DemandUncertainty(Section):
 class Uncertainty(Section):
     """Everything that is drawn; common to all strategies of a run."""
 
-    seed: Count = 7  # type: ignore[assignment]
+    seed: Count = Whole(7)
     factors: dict[str, Factor] = Field(default_factory=dict)
-    conversion: dict[Status, Fraction] = Field(default_factory=dict, description="probability that an offer becomes capacity")
+    conversion: dict[Status, Fraction] = Field(
+        default_factory=dict, description="probability that an offer becomes capacity"
+    )
     demand: DemandUncertainty | None = None
-    rates: Fraction | None = Field(default=None, description="standard deviation of the workload models' log error")
+    rates: Fraction | None = Field(
+        default=None, description="standard deviation of the workload models' log error"
+    )
 
 
 class Order(Section):
@@ -109,7 +118,9 @@ class Buy(Section):
 class Rule(Section):
     """A trigger: when the condition holds at a review, buy."""
 
-    when: Text = Field(description="e.g. 'backlog > 2w' or 'utilisation > 85% for 30d'; conditions joined by 'or'")
+    when: Text = Field(
+        description="e.g. 'backlog > 2w' or 'utilisation > 85% for 30d'; conditions joined by 'or'"
+    )
     review: DurationMs
     buy: Buy
 
@@ -159,7 +170,7 @@ class Compare(Section):
     """Defaults of `capsim compare`."""
 
     against: str
-    runs: Count = 32  # type: ignore[assignment]
+    runs: Count = Whole(32)
     cases: list[str] = Field(default_factory=lambda: ["base"])
 
 
@@ -172,7 +183,9 @@ class Study(Section):
     horizon: Horizon
     money: Money
     as_of: Date
-    reference: str = Field(default="gb200_nvl72", description="system whose achieved fp8 training rate is the unit GB200e")
+    reference: str = Field(
+        default="gb200_nvl72", description="system whose achieved fp8 training rate is the unit GB200e"
+    )
     chips: dict[str, Chip] = Field(default_factory=dict)
     systems: dict[str, System] = Field(default_factory=dict)
     models: dict[str, ModelCard] = Field(default_factory=dict)
