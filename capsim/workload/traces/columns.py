@@ -59,10 +59,18 @@ def csv_columns(data: bytes, wanted: Mapping[str, Column], source: str) -> Colum
     """
     text = decode(data, source)
     header_line, _, _ = text.partition("\n")
-    names = [name.strip() for name in next(csv.reader([header_line.rstrip("\r")]), [])]
+    names = header_names(header_line)
     found = find_columns(names, wanted, f"{source}:1")
     columns = fast_csv(data, names, found, wanted)
     return careful_csv(text, found, names, wanted, source) if columns is None else columns
+
+
+def header_names(line: str) -> list[str]:
+    """The column names of a header line; a line that is not CSV is split at its commas."""
+    try:
+        return [name.strip() for name in next(csv.reader([line.strip("\r\n")]), [])]
+    except csv.Error:
+        return [name.strip() for name in line.split(",")]
 
 
 def decode(data: bytes, source: str) -> str:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import csv
 import gzip
 import zlib
 from collections.abc import Callable
 from pathlib import Path
 
 from capsim.errors import InputError
-from capsim.workload.traces.columns import Columns, csv_columns, parquet_columns
+from capsim.workload.traces.columns import Columns, csv_columns, header_names, parquet_columns
 from capsim.workload.traces.model import JobTrace, RequestTrace
 from capsim.workload.traces.swf import read_swf
 from capsim.workload.traces.tables import (
@@ -105,7 +104,7 @@ def detect(data: bytes, source: str) -> str:
     line = next((text for text in data[:65536].splitlines() if text.strip()), b"")
     if line.lstrip().startswith(b";"):
         return "swf"
-    names = {name.strip() for name in next(csv.reader([line.decode("utf-8-sig", "replace")]), [])}
+    names = set(header_names(line.decode("utf-8-sig", "replace")))
     found = detect_names(names)
     if found:
         return found
