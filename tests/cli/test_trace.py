@@ -1,0 +1,87 @@
+"""``capsim trace`` as a user runs it."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from capsim.cli.main import build
+
+JOBS_CSV = "job,submit,size,run,requested\n7,0,4,10.5,20\n8,3,2,5,5\n9,4,99,5,5\n"
+
+
+@pytest.fixture
+def table(tmp_path: Path) -> Path:
+    path = tmp_path / "jobs.csv"
+    path.write_text(JOBS_CSV)
+    return path
+
+
+def capsim(*words: str | Path) -> Result:
+    """Run the command in this process; anything but a clean exit is a failure of capsim."""
+    result = CliRunner().invoke(build(), [str(word) for word in words])
+    assert result.exception is None or isinstance(result.exception, SystemExit), result.exception
+    return result
+
+
+def test_info_as_text_and_as_json(table: Path) -> None:
+    text = capsim("trace", "info", table, "--chips", "4").stdout
+    assert "3 jobs" in text
+    figures = json.loads(capsim("trace", "info", table, "--json").stdout)
+    assert figures["jobs"] == 3
+    assert figures["load"] is None
+
+
+def test_info_of_requests(tmp_path: Path) -> None:
+    path = tmp_path / "r.csv"
+    path.write_text("arrival,input_tokens,output_tokens\n0,10,20\n2,30,40\n")
+    assert "2 requests" in capsim("trace", "info", path).stdout
+    assert json.loads(capsim("trace", "info", path, "--json").stdout)["requests_per_s"] == 1.0
+
+
+def test_convert_writes_what_replay_reads(table: Path, tmp_path: Path) -> None:
+    out = tmp_path / "jobs.parquet"
+    assert capsim("trace", "convert", table, out).exit_code == 0
+    assert "3 jobs" in capsim("trace", "info", out).stdout
+
+
+@pytest.mark.parametrize("policy", ["fcfs", "easy", "conservative"])
+def test_replay_writes_starts_on_the_traces_own_clock(table: Path, tmp_path: Path, policy: str) -> None:
+    out = tmp_path / "starts.csv"
+    words = ("trace", "replay", table, "--chips", "4", "--policy", policy, "--out", out, "--json")
+    result = capsim(*words, "--quiet")
+    assert out.read_text() == "job,start\n7,0\n8,10.5\n"
+    figures = json.loads(result.stdout)
+    assert (figures["jobs"], figures["too_large"]) == (2, 1)
+    assert figures["wait_s"]["mean"] == pytest.approx(7.5 / 2)
+    assert figures["makespan_s"] == 15.5
+    assert figures["utilisation"] == pytest.approx((4 * 10.5 + 2 * 5) / (4 * 15.5))
+    assert figures["backfilled_share"] == 0.0
+    assert "larger than the machine" in capsim(*words[:-1]).stdout
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("replay", "TABLE"), "no MaxProcs"),
+        (("replay", "TABLE", "--chips", "0"), "--chips is 0"),
+        (("replay", "TABLE", "--chips", "4", "--policy", "lifo"), "unknown policy 'lifo'"),
+        (("replay", "TABLE", "--chips", "4", "--out", "starts.txt"), "end it in .csv"),
+        (("replay", "none.swf"), "no such file"),
+        (("info", "TABLE", "--format", "xls"), "unknown trace format"),
+        (("convert", "TABLE", "out.xls"), "end it in .csv"),
+    ],
+)
+def test_wrong_input_exits_2_with_a_reason(table: Path, words: tuple[str, ...], said: str) -> None:
+    result = capsim("trace", *(table if word == "TABLE" else word for word in words))
+    assert result.exit_code == 2
+    assert said in result.stderr
+
+
+def test_replay_of_an_empty_trace(tmp_path: Path) -> None:
+    path = tmp_path / "e.swf"
+    path.write_text("; MaxProcs: 4\n")
+    assert "0 jobs scheduled" in capsim("trace", "replay", path).stdout
