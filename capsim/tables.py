@@ -1,0 +1,371 @@
+"""The arrays that a simulation consists of: one fixed dtype per entity, declared here and nowhere else.
+
+Units: instants and durations are int64 milliseconds (instants since the start of the horizon), chip-time
+is int64 chip-milliseconds. Indices are int32; -1 means none. Speeds and factors are float64 and have no unit.
+
+``JOB``, ``CLASS``, ``CLASS_POOL``, ``SERVICE`` and the counters are what a caller fills in or reads;
+the others are the kernel's own state (see ``capsim.kernel.layout`` for how they are laid out).
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+NEVER = np.int64(2**62)
+"""An instant that does not come."""
+
+N_KINDS = 8
+"""Number of job kinds that accounting tells apart (training, research, ...: the caller's own indices)."""
+
+FIXED_ORDER, EARLIEST_START, CHEAPEST = 0, 1, 2
+"""Assignment policies of a class over pools (``CLASS.assignment``)."""
+
+PENDING, WAITING, RUNNING, DONE, AT_LIMIT, CANCELLED = 0, 1, 2, 3, 4, 5
+"""States of a job (``RUN.state``): not yet submitted, queued, running, completed, ended at its requested
+time, cancelled."""
+
+JOB = np.dtype(
+    [
+        ("submit", "i8"),  # ms
+        ("run", "i8"),  # ms of work at speed 1 on size_ref chips
+        ("requested", "i8"),  # ms estimate of the same, an upper bound for the scheduler
+        ("size_min", "i4"),  # chips
+        ("size_max", "i4"),  # chips; equal to size_min for a rigid job
+        ("size_ref", "i4"),  # chips at which run and requested hold
+        ("cls", "i4"),  # index of its class
+        ("tenant", "i4"),
+        ("watched", "i4"),  # 1: advance() returns right after its termination
+    ],
+    align=True,
+)
+"""One row a job: what was submitted."""
+
+RUN = np.dtype(
+    [
+        ("start", "i8"),  # first start, ms; -1 never started
+        ("end", "i8"),  # final termination; while running: planned termination of this attempt
+        ("est_end", "i8"),  # while running: estimated end of this attempt
+        ("begun", "i8"),  # start of the present segment (attempt or restart)
+        ("queued", "i8"),  # instant of the last (re)queueing
+        ("waited", "i8"),  # ms in the queue over all attempts
+        ("work_left", "i8"),  # ms of work at speed 1 on size_ref chips
+        ("request_left", "i8"),  # the same of the estimate
+        ("interval", "i8"),  # checkpoint interval of this attempt, ms of work; 0 continuous
+        ("overhead_ms", "i8"),  # restart time at the beginning of the present segment
+        ("chip_time", "i8"),  # chip-ms allocated so far (closed segments)
+        ("lost", "i8"),  # chip-ms of work lost and done again
+        ("rate", "f8"),  # work done per ms of progress in this attempt
+        ("state", "i4"),
+        ("pool", "i4"),  # last pool
+        ("site", "i4"),  # site of its first piece
+        ("chips", "i4"),  # chips used in the last attempt (spares apart)
+        ("blocks", "i4"),  # blocks spanned at the start of the last attempt
+        ("restarts", "i4"),  # restarts in place
+        ("requeues", "i4"),  # failures after which it went back to the queue
+        ("preemptions", "i4"),
+        ("first_piece", "i4"),
+        ("rank", "i4"),  # position in the queue's order
+        ("last_in", "i4"),  # domains whose last estimated end is this job's, in its site
+        ("version", "i4"),  # of its termination event
+        ("preempt_at", "i8"),  # instant at which it must stop; NEVER
+        ("backfilled", "i4"),  # 1: its first start went ahead of a blocked job
+        ("limit", "i4"),  # 1: ends at its requested time
+    ],
+    align=True,
+)
+"""One row a job: its life so far. ``start``, ``end``, ``state``, ``pool``, ``chips``, ``blocks``, ``waited``,
+``lost``, ``restarts``, ``requeues`` and ``preemptions`` are results."""
+
+CLASS = np.dtype(
+    [
+        ("kind", "i4"),  # 0 .. N_KINDS - 1
+        ("priority", "i4"),  # higher first
+        ("assignment", "i4"),  # FIXED_ORDER | EARLIEST_START | CHEAPEST
+        ("max_sites", "i4"),  # sites that one gang may span
+        ("preemptible", "i4"),
+        ("n_pools", "i4"),  # pools it can run in (filled by the kernel)
+        ("interval", "i8"),  # checkpoint interval, ms of work; 0: Young/Daly from stall and failure rate
+        ("stall", "i8"),  # ms that one checkpoint stops the gang
+        ("restart", "i8"),  # ms from a failure until work goes on
+        ("grace", "i8"),  # ms between the notice of a preemption and the stop
+        ("locality", "f8"),  # speed factor per doubling of the blocks spanned, (0, 1]
+    ],
+    align=True,
+)
+"""One row a job class."""
+
+CLASS_POOL = np.dtype(
+    [
+        ("speed", "f8"),  # relative speed; 0: cannot run there
+        ("cost", "f8"),  # marginal cost of a unit of work (any one unit), for CHEAPEST
+        ("order", "i4"),  # the pool tried at this place of the class's order (filled by the kernel)
+        ("preference", "i4"),  # smaller is tried earlier; ties by pool index
+    ],
+    align=True,
+)
+"""One row a (class, pool), row index class * pools + pool."""
+
+SERVICE = np.dtype(
+    [
+        ("chips", "i4"),  # chips of one replica; 0: the service cannot run in this pool
+        ("wanted", "i4"),  # replicas
+        ("held", "i4"),  # replicas
+        ("priority", "i4"),
+        ("preempts", "i4"),  # 1: growth may preempt preemptible jobs of lower priority
+        ("kind", "i4"),
+        ("first_piece", "i4"),
+        ("stuck", "i4"),  # 1: could not grow and nothing was freed since
+        ("held_acc", "i8"),  # replica-ms, see note on accumulators
+        ("group", "i4"),  # number of the next replica that spans domains
+        ("pending", "i4"),  # chips that preempted jobs will free for it
+    ],
+    align=True,
+)
+"""One row a (service, pool), row index service * pools + pool."""
+
+POOL = np.dtype(
+    [
+        ("domain_chips", "i4"),
+        ("node_chips", "i4"),
+        ("segment", "i4"),  # chips that a gang larger than a domain uses of each; domain_chips if unset
+        ("first_site", "i4"),  # into site_order
+        ("n_sites", "i4"),
+        ("epoch", "i4"),  # changes when chips became free or usable here
+        ("rate", "f8"),  # mean failures per chip-ms of the active tranches
+        ("active", "i8"),  # chips delivered and not retired
+    ],
+    align=True,
+)
+
+SITE = np.dtype(
+    [
+        ("pool", "i4"),
+        ("rank", "i4"),
+        ("first_domain", "i4"),
+        ("n_domains", "i4"),
+        ("first_block", "i4"),
+        ("n_blocks", "i4"),
+        ("down", "i4"),
+        ("draining", "i4"),
+        ("usable", "i4"),  # up and not draining
+        ("whole", "i4"),  # usable wholly free domains
+        ("whole_t", "i4"),  # usable domains wholly free by mark_t
+        ("max_block", "i4"),  # domains of its largest block
+        ("words", "i4"),  # 64-bit words of a bitmap over its domains
+        ("summary", "i4"),  # words of the bitmap's summary
+        ("level_words", "i4"),
+        ("level_summary", "i4"),
+        ("rows_at", "i8"),  # first word of the bitmap of free-chip level 1
+        ("row_stride", "i8"),
+        ("levels_at", "i8"),  # first word of the bitmap of levels that have a domain
+        ("mark_at", "i8"),  # bitmap: domains wholly free by mark_t
+        ("reserved_at", "i8"),  # bitmap: domains that the reservation takes wholly
+        ("count_at", "i8"),  # domains at each level (counts)
+        ("hist_at", "i8"),  # blocks by number of whole domains (counts)
+        ("hist_t_at", "i8"),  # blocks by number of domains whole by mark_t (counts)
+        ("mark_t", "i8"),
+        ("ends_at", "i8"),  # first slot of its order of end blocks
+        ("ends_cap", "i8"),
+        ("n_ends", "i4"),  # end blocks in use
+        ("n_reserved", "i4"),  # domains set in the reserved bitmap
+        ("n_running", "i4"),  # end entries
+        ("shadow_dirty", "i4"),
+        ("active", "i8"),  # chips by state; active is the sum of the following and of the allocated
+        ("out", "i8"),  # of a site that is down
+        ("barred", "i8"),  # free but not usable: drained, or leaving
+        ("broken", "i8"),
+        ("free", "i8"),
+        ("spare", "i8"),
+        ("active_acc", "i8"),  # accumulators of the same
+        ("out_acc", "i8"),
+        ("barred_acc", "i8"),
+        ("broken_acc", "i8"),
+        ("free_acc", "i8"),
+        ("spare_acc", "i8"),
+    ],
+    align=True,
+)
+"""One row a site. An accumulator holds minus the sum of (change x instant), so that the integral of a count
+up to ``now`` is ``acc + count * now``: exact, and one operation per change."""
+
+BLOCK = np.dtype(
+    [
+        ("site", "i4"),
+        ("first_domain", "i4"),
+        ("n_domains", "i4"),
+        ("whole", "i4"),  # usable wholly free domains now
+        ("whole_t", "i4"),  # by the site's mark_t
+        ("held", "i4"),  # wholly free now and taken by the reservation
+        ("seen", "i4"),  # stamp for counting the blocks of a gang
+        ("oversubscription", "f8"),
+    ],
+    align=True,
+)
+
+DOMAIN = np.dtype(
+    [
+        ("last_end", "i8"),  # last estimated end of its pieces; -1 wholly free; NEVER if not by an end
+        ("free", "i4"),
+        ("broken", "i4"),
+        ("block", "i4"),
+        ("site", "i4"),
+        ("tranche", "i4"),
+        ("first_piece", "i4"),
+        ("last_job", "i4"),  # the job with last_end; -1
+        ("tenant", "i4"),  # tenant of the job placed last
+        ("active", "i1"),
+        ("leaving", "i1"),
+        ("usable", "i1"),
+        ("spare1", "i1"),
+        ("stamp", "i4"),
+        ("scratch", "i4"),
+    ],
+    align=True,
+)
+
+TRANCHE = np.dtype(
+    [
+        ("site", "i4"),
+        ("first_domain", "i4"),
+        ("n_domains", "i4"),
+        ("virtual_domains", "i4"),
+        ("activated", "i4"),  # domains that have arrived so far
+        ("retired", "i4"),  # domains told to leave so far
+        ("retire_at", "i8"),  # when domains told to leave are emptied by force; NEVER
+        ("seed", "u8"),
+        ("counter", "u8"),  # failure events drawn so far
+        ("rate", "f8"),  # mean failures per chip-ms, lemons included
+        ("domain_share", "f8"),
+        ("lemon_share", "f8"),
+        ("lemon_factor", "f8"),
+        ("repair_median", "f8"),  # ms
+        ("repair_sigma", "f8"),
+        ("total_rate", "f8"),  # events per ms of the whole virtual tranche (filled by the kernel)
+        ("lemon_rate", "f8"),  # the part of it that is the lemons' excess
+        ("lemons", "i8"),  # lemon nodes of the virtual tranche
+    ],
+    align=True,
+)
+
+FAILURE = np.dtype(
+    [
+        ("time", "i8"),
+        ("domain", "i4"),
+        ("chip", "i4"),  # position in the domain, 0 .. D - 1, that picks what is hit
+        ("whole", "i4"),  # 1: the whole domain
+        ("repair", "i8"),  # ms in repair
+    ],
+    align=True,
+)
+"""One row a failure of a given list (for replaying observed or test failures)."""
+
+PIECE = np.dtype(
+    [
+        ("holder", "i4"),  # job, or jobs + row of SERVICE
+        ("domain", "i4"),
+        ("chips", "i4"),  # used
+        ("spare", "i4"),  # held unused
+        ("next", "i4"),  # of the same holder
+        ("prev", "i4"),
+        ("next_here", "i4"),  # in the same domain
+        ("prev_here", "i4"),
+        ("group", "i4"),  # replica number of a service whose replicas span domains
+    ]
+)
+"""Chips that one holder has in one domain."""
+
+EVENT = np.dtype([("time", "i8"), ("key", "i8"), ("data", "i8")])
+"""Heap entry ordered by (time, key); key = kind << 40 | index."""
+
+END = np.dtype([("time", "i8"), ("job", "i4"), ("weight", "i4")])
+"""Entry of a site's list of estimated ends: ``weight`` domains become wholly free with it."""
+
+END_BLOCK = np.dtype([("count", "i4"), ("weight", "i4"), ("next_free", "i4"), ("spare1", "i4")])
+"""Header of a block of END entries."""
+
+TREE = np.dtype([("duration", "i8"), ("size", "i8")])
+"""Node of the waiting queue's tree: least shortest-possible estimate and least size below it."""
+
+SITE_KIND = np.dtype([("chips", "i8"), ("acc", "i8")])
+"""Chips allocated to one kind at one site, with its accumulator; row index site * N_KINDS + kind."""
+
+TALLY = np.dtype([("useful", "i8"), ("redone", "i8"), ("overhead", "i8"), ("chips", "i8"), ("acc", "i8")])
+"""Chip-time of closed segments by what it was, of one (pool, kind); row index pool * N_KINDS + kind."""
+
+COUNTERS = np.dtype(
+    [
+        ("submitted", "i8"),
+        ("starts", "i8"),
+        ("first_starts", "i8"),
+        ("backfilled", "i8"),
+        ("completed", "i8"),
+        ("at_limit", "i8"),
+        ("cancelled", "i8"),
+        ("failures", "i8"),  # that hit an active component in service
+        ("failures_idle", "i8"),  # of these: hit no job and no replica
+        ("failures_spare", "i8"),  # of these: hit a held spare
+        ("failures_skipped", "i8"),  # drawn for a component that is absent, down or in repair
+        ("interruptions", "i8"),  # gangs stopped by a failure
+        ("restarts", "i8"),  # of these: went on in place
+        ("requeues", "i8"),  # of these: went back to the queue
+        ("preemptions", "i8"),
+        ("replicas_lost", "i8"),
+        ("repairs", "i8"),
+        ("breaches", "i8"),  # heads that started later than their first promise
+        ("passes", "i8"),
+        ("looks", "i8"),  # candidates looked at while the head was blocked
+        ("shadows", "i8"),  # reservations computed
+        ("events", "i8"),
+        ("longest_queue", "i8"),
+    ],
+    align=True,
+)
+
+CLOCK = np.dtype(
+    [
+        ("now", "i8"),
+        ("phase", "i4"),  # 0: between instants; 2: phase 1 of `now` is done
+        ("next_job", "i4"),  # first job not yet submitted, in submission order
+        ("n_jobs", "i4"),  # rows in use
+        ("n_listed", "i4"),  # jobs given at construction: a sorted list
+        ("cap_jobs", "i4"),
+        ("n_heap", "i4"),
+        ("queued", "i4"),
+        ("head", "i4"),  # lowest rank that may be queued
+        ("leaves", "i4"),  # leaves of the queue's tree
+        ("free_piece", "i4"),
+        ("n_pieces", "i4"),  # pieces ever used
+        ("live_pieces", "i4"),
+        ("free_end", "i4"),
+        ("n_end_blocks", "i4"),
+        ("stamp", "i4"),
+        ("next_failure", "i4"),  # cursor in the list of given failures
+        ("easy", "i4"),
+        ("use_priority", "i4"),
+        ("preemption", "i4"),
+        ("placement", "i4"),
+        ("run_on", "i4"),  # 1: jobs run past their requested time
+        ("dirty", "i4"),  # the next pass must look at the whole queue
+        ("grow", "i4"),  # services may grow
+        ("resv_rank", "i4"),  # rank of the job that holds the reservation; -1
+        ("resv_pool", "i4"),
+        ("resv_site", "i4"),
+        ("resv_domain", "i4"),  # domain where the reservation takes a part; -1
+        ("resv_part", "i4"),  # chips it takes there
+        ("resv_extra", "i4"),  # extra chips of that domain
+        ("resv_built", "i4"),  # the domains of the reservation are known
+        ("resv_sites", "i4"),
+        ("pass_from", "i4"),  # first job submitted since the last pass
+        ("scheduled", "i4"),
+        ("shadow", "i8"),
+        ("promise", "i8"),  # first promise made to the head
+        ("promise_rank", "i4"),
+        ("last_rank", "i4"),
+        ("finished", "i4"),  # watched job that terminated
+        ("error", "i4"),
+        ("preempt_block", "i8"),
+        ("limit", "i8"),
+    ],
+    align=True,
+)
+"""The one row of scalars. See ``capsim.kernel.state`` for who changes what."""
