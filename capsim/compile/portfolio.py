@@ -1,0 +1,265 @@
+"""From a strategy's holdings to lots: dated numbers of chips of one system under one contract.
+
+A lot is what the delivery process delivers, the kernel lays out and the accounting bills. Everything
+here is known before the simulation starts; delays, conversion and outages are drawn later.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from capsim.compile.calendar import DAYS_YEAR, MS_DAY, MS_HOUR, Calendar
+from capsim.spec.offers import Offer
+from capsim.spec.study import Order, Strategy, Study
+
+
+@dataclass(frozen=True)
+class Lot:
+    """A dated number of chips of one system under one offer.
+
+    Attributes:
+        key: ``offer/index/system``; draws that belong to the lot use it.
+        offer: name of the offer.
+        index: number of the tranche or order within the offer.
+        system: name of the system.
+        chips: chips to be delivered, a multiple of the system's domain where possible.
+        planned: planned delivery, ms (may be before the horizon: then it is there at the start).
+        ends: end of the contract for this lot, ms; None when it runs `term` from delivery.
+        term: ms from delivery; None when it never ends within the study.
+        new_build: delivered from a site that is yet to be built.
+        price_hour: USD per chip-hour (0 for bought chips and for the base fleet).
+        price_chip: USD per chip bought.
+        kw: critical IT power of a chip, kW.
+        decide: ms at which it was decided (porting and premiums fall due then).
+        purchased_by_rule: laid out for a rule; delivered only when the rule buys it.
+    """
+
+    key: str
+    offer: str
+    index: int
+    system: str
+    chips: int
+    planned: int
+    ends: int | None
+    term: int | None
+    new_build: bool
+    price_hour: float
+    price_chip: float
+    kw: float
+    decide: int = 0
+    purchased_by_rule: bool = False
+
+    def planned_end(self, horizon_end: int) -> int:
+        """When the lot leaves if it is on time; lots without an end stay to the horizon's end."""
+        if self.ends is not None:
+            return self.ends
+        return horizon_end if self.term is None else self.planned + self.term
+
+
+@dataclass(frozen=True)
+class Shell:
+    """A dated amount of powered shell: power without chips.
+
+    Attributes:
+        kw: critical IT power, kW.
+        price_kw_month: USD per kW of critical IT power and month.
+    """
+
+    key: str
+    offer: str
+    index: int
+    kw: float
+    planned: int
+    term: int | None
+    new_build: bool
+    price_kw_month: float
+
+
+@dataclass(frozen=True)
+class Portfolio:
+    """What a strategy holds, with notes on roundings and overlaps for the user."""
+
+    lots: tuple[Lot, ...]
+    shells: tuple[Shell, ...]
+    offers: tuple[str, ...]
+    base_offers: tuple[str, ...]
+    notes: tuple[str, ...]
+
+
+def build_portfolio(study: Study, strategy: Strategy, calendar: Calendar) -> Portfolio:
+    """Turn holdings into lots and shells, in the order of offers, tranches and systems."""
+    lots: list[Lot] = []
+    shells: list[Shell] = []
+    notes: list[str] = []
+    share = 1.0 if strategy.share is None else float(strategy.share)
+    holdings = [(name, held, 1.0) for name, held in study.base_fleet.items()]
+    holdings += [(name, held, share) for name, held in strategy.hold.items()]
+    held_offers = {name for name, _, _ in holdings}
+    for name, held, part in holdings:
+        offer = study.offers[name]
+        part *= 1.0 - sum(float(o.share) for o in offer.overlaps if o.offer in held_offers)
+        if offer.kind == "powered_shell":
+            shells += _shells(name, offer, held, part, calendar)
+        else:
+            lots += _lots(study, name, offer, held, part, calendar, notes)
+    lots += _option_lots(study, strategy, calendar, share, notes)
+    lots += _rule_lots(study, strategy, calendar)
+    return Portfolio(tuple(lots), tuple(shells), tuple(strategy.hold), tuple(study.base_fleet), tuple(notes))
+
+
+def holding_quantity(name: str, offer: Offer, held: object, notes: list[str]) -> int:
+    """Chips of a holding ``min``, ``max`` or a number, rounded up to the lot; the rounding is noted."""
+    quantity = offer.quantity
+    if quantity is None:
+        return int(held)  # type: ignore[call-overload, no-any-return]
+    if held == "min":
+        return int(quantity.min)
+    if held == "max":
+        return int(quantity.max)
+    wanted, lot = int(held), int(quantity.lot)  # type: ignore[call-overload]
+    rounded = -(-wanted // lot) * lot
+    if rounded != wanted:
+        notes.append(f"{name}: {wanted:,} chips rounded up to {rounded:,} (lots of {lot:,})")
+    return rounded
+
+
+def _to_domains(chips: float, domain: int, node: int) -> int:
+    """Whole domains, except that a domain of more than 128 chips may be filled in part, node by node."""
+    unit = domain if domain <= 128 else node
+    return max(round(chips / unit), 1) * unit
+
+
+def _lots(
+    study: Study, name: str, offer: Offer, held: object, part: float, calendar: Calendar, notes: list[str]
+) -> list[Lot]:
+    if isinstance(held, list):
+        return [_order_lot(study, name, offer, i, order, part, calendar) for i, order in enumerate(held)]
+    chips = holding_quantity(name, offer, held, notes) * part
+    pieces: list[tuple[int, str, float, int, bool]] = []
+    if offer.tranches:
+        for index, tranche in enumerate(offer.tranches):
+            for system, fraction in (tranche.chips or offer.chips).items():
+                size = chips * float(tranche.share) * float(fraction)
+                pieces.append((index, system, size, calendar.ms(tranche.at), tranche.delivery == "new_build"))
+    else:
+        start = calendar.ms(offer.announced) if offer.announced else 0
+        pieces = [(0, system, chips * float(f), max(start, 0), False) for system, f in offer.chips.items()]
+    lots = [_lot(study, name, offer, *piece, calendar) for piece in pieces if piece[2] > 0]
+    return _spread_total(offer, lots, part, calendar)
+
+
+def _order_lot(
+    study: Study, name: str, offer: Offer, index: int, order: Order, part: float, calendar: Calendar
+) -> Lot:
+    existing = any(t.delivery == "existing" and t.at <= order.at for t in offer.tranches)
+    return _lot(
+        study, name, offer, index, order.chip, float(order.quantity) * part, calendar.ms(order.at), not existing, calendar
+    )
+
+
+def _lot(
+    study: Study,
+    name: str,
+    offer: Offer,
+    index: int,
+    system: str,
+    size: float,
+    planned: int,
+    new_build: bool,
+    calendar: Calendar,
+) -> Lot:
+    spec = study.systems[system]
+    shift = int(offer.delivery.shift or 0)
+    return Lot(
+        key=f"{name}/{index}/{system}",
+        offer=name,
+        index=index,
+        system=system,
+        chips=_to_domains(size, int(spec.domain), int(spec.node)),
+        planned=planned + shift,
+        ends=calendar.ms(offer.ends) if offer.ends else None,
+        term=int(offer.term) if offer.term is not None else None,
+        new_build=new_build,
+        price_hour=_unit_price(offer, "per_chip_hour", system),
+        price_chip=_unit_price(offer, "per_chip", system),
+        kw=float(spec.kw_per_chip),
+    )
+
+
+def _unit_price(offer: Offer, field: str, system: str) -> float:
+    price = getattr(offer.price, field, None) if offer.price else None
+    if isinstance(price, dict):
+        return float(price.get(system, 0.0))
+    return float(price) if price is not None else 0.0
+
+
+def _spread_total(offer: Offer, lots: list[Lot], part: float, calendar: Calendar) -> list[Lot]:
+    """Price a total-value contract per chip-hour over the planned chip-hours of what is held."""
+    if offer.price is None or offer.price.total is None:
+        return lots
+    hours = sum(lot.chips * max(lot.planned_end(calendar.end_ms) - lot.planned, 0) / MS_HOUR for lot in lots)
+    price = float(offer.price.total) * part / hours if hours else 0.0
+    return [replace(lot, price_hour=price) for lot in lots]
+
+
+def _shells(name: str, offer: Offer, held: object, part: float, calendar: Calendar) -> list[Shell]:
+    """Powered shells: a holding of ``max`` is the offer's IT power; a number is a multiple of it (shells)."""
+    unit = float(offer.power.it) if offer.power and offer.power.it is not None else 0.0
+    price = float(offer.price.per_kw_month) if offer.price and offer.price.per_kw_month is not None else 0.0
+    count = 1.0 if isinstance(held, str) else float(held)  # type: ignore[arg-type]
+    return [
+        Shell(
+            key=f"{name}/{index}/shell",
+            offer=name,
+            index=index,
+            kw=unit * count * part * float(tranche.share),
+            planned=calendar.ms(tranche.at) + int(offer.delivery.shift or 0),
+            term=int(offer.term) if offer.term is not None else None,
+            new_build=tranche.delivery == "new_build",
+            price_kw_month=price,
+        )
+        for index, tranche in enumerate(offer.tranches)
+    ]
+
+
+def _option_lots(study: Study, strategy: Strategy, calendar: Calendar, share: float, notes: list[str]) -> list[Lot]:
+    lots = []
+    for reference in strategy.options:
+        offer_name, _, option_name = reference.rpartition(".")
+        offer = study.offers[offer_name]
+        index, option = next((i, o) for i, o in enumerate(offer.options) if o.name == option_name)
+        lot = _lot(
+            study,
+            offer_name,
+            offer,
+            1000 + index,
+            option.chip,
+            float(option.quantity) * share,
+            calendar.ms(option.deliver),
+            True,
+            calendar,
+        )
+        price = option.price.per_chip_hour
+        hourly = float(price[option.chip] if isinstance(price, dict) else price or 0.0)
+        lots.append(replace(lot, price_hour=hourly, decide=calendar.ms(option.decide)))
+        notes.append(f"{offer_name}: option {option_name} exercised, premium {float(option.premium):,.0f} USD")
+    return lots
+
+
+def _rule_lots(study: Study, strategy: Strategy, calendar: Calendar) -> list[Lot]:
+    """Room for every purchase a rule could make: one lot a review, up to its limit a quarter."""
+    lots = []
+    for number, rule in enumerate(strategy.rules):
+        offer = study.offers[rule.buy.offer]
+        reviews = int(calendar.end_ms // int(rule.review))
+        quarters = calendar.end_ms / MS_DAY / (DAYS_YEAR / 4)
+        limit = rule.buy.limit_per_quarter
+        if limit is not None:
+            reviews = min(reviews, int(quarters * float(limit) / float(rule.buy.quantity)) + 1)
+        system = next(iter(offer.chips))
+        for i in range(reviews):
+            lot = _lot(
+                study, rule.buy.offer, offer, 2000 + 1000 * number + i, system, float(rule.buy.quantity), 0, False, calendar
+            )
+            lots.append(replace(lot, purchased_by_rule=True))
+    return lots

@@ -1,0 +1,174 @@
+"""One world of uncertainty: everything that is drawn, common to all strategies of a run.
+
+Draws are keyed by what they belong to (an offer's tranche, a market, a service), so a world can be built
+for each strategy anew and still be the same world.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from capsim.compile.calendar import MS_DAY, MS_HOUR, Calendar
+from capsim.compile.portfolio import Lot, Shell
+from capsim.randomness import exponential, factor_score, normal, score_to_uniform, uniform
+from capsim.spec.offers import DelayStep, Offer
+from capsim.spec.study import Market, Study
+from capsim.workload.demand import break_path, growth_path, research_campaigns, service_demand
+
+MONTHS_YEAR = 12
+
+
+@dataclass(frozen=True)
+class DemandWorld:
+    """Demand of one world.
+
+    Attributes:
+        campaigns: arrays of `capsim.workload.demand.research_campaigns`, or None.
+        tokens: tokens a second by service and hour, shape (services, hours).
+        run_shift: ms by which each named run's earliest and target dates move, by name.
+    """
+
+    campaigns: dict[str, NDArray[np.int64]] | None
+    tokens: NDArray[np.float64]
+    run_shift: dict[str, int]
+
+
+def draw_demand(study: Study, calendar: Calendar, run: int) -> DemandWorld:
+    """Draw the demand of one world."""
+    seed = int(study.uncertainty.seed)
+    hours = calendar.end_ms // MS_HOUR
+    scale = float(study.demand.scale)
+    spec = study.uncertainty.demand
+    growth, research_growth, shift = np.ones(hours), np.ones(hours), {}
+    if spec is not None:
+        growth = growth_path(float(spec.growth_sigma), spec.growth_by, calendar.start, hours, (seed, run, "growth"))
+        growth = growth * break_path(spec, hours, (seed, run, "break"))
+        research_growth = growth_path(
+            float(spec.research_sigma), spec.growth_by, calendar.start, hours, (seed, run, "research growth")
+        )
+        shift = {
+            r.name: max(int(float(spec.cadence) * normal(seed, run, "cadence", r.name)), -calendar.ms(r.earliest))
+            for r in study.demand.training_runs
+        }
+    services = study.demand.inference
+    tokens = np.empty((len(services), hours))
+    for i, service in enumerate(services):
+        tokens[i] = service_demand(service, calendar.start, hours, scale, growth, (seed, run, "service", service.name))
+    campaigns = None
+    if study.demand.research is not None:
+        campaigns = research_campaigns(
+            study.demand.research, calendar.start, hours, scale, research_growth, (seed, run, "research")
+        )
+    return DemandWorld(campaigns, tokens, shift)
+
+
+class Draws:
+    """Draws on demand for one world: delays, conversion, outages, prices, model errors."""
+
+    def __init__(self, study: Study, calendar: Calendar, run: int) -> None:
+        self.study = study
+        self.calendar = calendar
+        self.key: tuple[int, int] = (int(study.uncertainty.seed), run)
+
+    def converts(self, offer_name: str) -> bool:
+        """Whether an offer of its status becomes capacity at all."""
+        probability = self.study.uncertainty.conversion.get(self.study.offers[offer_name].status, 1.0)
+        return uniform(*self.key, "conversion", offer_name) < float(probability)
+
+    def delay(self, item: Lot | Shell) -> int:
+        """How late a lot or shell arrives, ms. Lots of one tranche share the draw."""
+        offer = self.study.offers[item.offer]
+        steps = offer.delivery.delay if item.new_build else offer.delivery.existing_delay
+        if not steps:
+            return 0
+        return delay_quantile(steps, score_to_uniform(self._delay_score(offer, item)))
+
+    def _delay_score(self, offer: Offer, item: Lot | Shell) -> float:
+        own = (*self.key, "delay", item.offer, item.index)
+        factor = offer.delivery.factor
+        if factor is None:
+            return normal(*own)
+        correlation = float(self.study.uncertainty.factors[factor].correlation)
+        return factor_score(correlation, (*self.key, "factor", factor), own)
+
+    def outages(self, offer_name: str) -> list[tuple[int, int]]:
+        """Whole-site outages of an offer over the horizon: (start, end) ms, not overlapping."""
+        spec = self.study.offers[offer_name].reliability.site_outages
+        if spec is None or float(spec.rate) <= 0:
+            return []
+        gap = 365.25 * MS_DAY / float(spec.rate)
+        found, at, count = [], 0.0, 0
+        while True:
+            at += exponential(gap, *self.key, "outage", offer_name, count)
+            length = exponential(float(spec.duration), *self.key, "outage length", offer_name, count)
+            if at >= self.calendar.end_ms:
+                return found
+            found.append((int(at), int(at + length)))
+            at += length
+            count += 1
+
+    def matched(self, offer_name: str) -> bool:
+        """Whether the holder of a right of first refusal matches this offer."""
+        return uniform(*self.key, "match", offer_name) < self.match_probability(offer_name)
+
+    def match_probability(self, offer_name: str) -> float:
+        """The greatest match probability over the rights of first refusal that cover the offer's provider."""
+        provider = self.study.offers[offer_name].provider
+        rights = [o.right_of_first_refusal for o in self.study.offers.values() if o.right_of_first_refusal]
+        return max((float(r.match_probability) for r in rights if provider in r.over), default=0.0)
+
+    def rate_error(self, system: str, kind: str, log_error: float) -> float:
+        """A factor on the workload model's rate for one system, lognormal with the model's own error band."""
+        return math.exp(log_error * normal(*self.key, "rate", system, kind))
+
+    def market(self, name: str) -> NDArray[np.float64]:
+        """A market's monthly price over its start, shape (months,)."""
+        return price_path(self.study.markets[name], len(self.calendar.months()) - 1, (*self.key, "market", name))
+
+
+def delay_quantile(steps: Sequence[DelayStep], u: float) -> int:
+    """The delay at probability `u` of a stepwise distribution, ms; within a step delays are not spread."""
+    reached = 0.0
+    for step in steps:
+        reached += float(step.p)
+        if u <= reached:
+            return int(step.by)
+    return int(steps[-1].by)
+
+
+def price_path(market: Market, months: int, key: tuple[str | int, ...]) -> NDArray[np.float64]:
+    """A monthly price relative to its start: regimes that drift, left at random; lognormal noise around the drift."""
+    names = list(market.regimes)
+    state = names.index(market.state)
+    path = np.empty(months)
+    log_price = 0.0
+    for month in range(months):
+        path[month] = math.exp(log_price)
+        regime = market.regimes[names[state]]
+        log_price += math.log1p(float(regime.drift)) / MONTHS_YEAR
+        log_price += float(market.volatility) / math.sqrt(MONTHS_YEAR) * normal(*key, "noise", month)
+        stay = (1.0 - float(regime.leave)) ** (1 / 3)
+        if uniform(*key, "state", month) > stay:
+            others = [i for i in range(len(names)) if i != state] or [state]
+            state = others[int(uniform(*key, "next", month) * len(others))]
+    return path
+
+
+_WORLDS: dict[tuple[str, int], DemandWorld] = {}
+
+
+def demand_world(token: str, study: Study, calendar: Calendar, run: int) -> DemandWorld:
+    """The demand of a world; the last one drawn is kept for the other strategies of the same case and run.
+
+    Args:
+        token: identifies study and case (the digest of the resolved study).
+    """
+    if (token, run) not in _WORLDS:
+        _WORLDS.clear()
+        _WORLDS[token, run] = draw_demand(study, calendar, run)
+    return _WORLDS[token, run]

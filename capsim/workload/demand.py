@@ -1,0 +1,218 @@
+"""The lab's demand in one world: research campaigns and the hourly token demand of each service.
+
+All draws are keyed by the workload, so every strategy of a run faces the same demand.
+"""
+
+from __future__ import annotations
+
+import math
+from datetime import date
+
+import numpy as np
+from numpy.typing import NDArray
+
+from capsim.randomness import exponential, generator, normal, uniform
+from capsim.spec.demand import Lognormal, Research, Service
+from capsim.spec.study import DemandUncertainty
+
+MS_HOUR = 3_600_000
+MS_DAY = 24 * MS_HOUR
+Z99 = 2.3263478740408408  # standard normal quantile of 0.99
+FATES = ("completed", "failed", "cancelled")
+
+
+def log_linear(points: dict[date, float], start: date, at_ms: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Interpolate a dated series linearly in the logarithm; constant before the first and after the last date.
+
+    Args:
+        points: dates and positive values.
+        start: first day of the horizon.
+        at_ms: instants, ms since the start, shape (n,).
+
+    Returns:
+        Values at the instants, shape (n,).
+    """
+    days = sorted(points)
+    x = np.array([(day - start).days * MS_DAY for day in days], dtype=np.float64)
+    y = np.log(np.array([float(points[day]) for day in days]))
+    return np.exp(np.interp(at_ms.astype(np.float64), x, y))
+
+
+def lognormal_sigma(spec: Lognormal) -> float:
+    """Sigma of a lognormal given by its median and either sigma or p99."""
+    if spec.sigma is not None:
+        return float(spec.sigma)
+    assert spec.p99 is not None
+    return math.log(float(spec.p99) / float(spec.median)) / Z99
+
+
+def growth_path(
+    sigma: float, by: date, start: date, hours: int, key: tuple[str | int, ...]
+) -> NDArray[np.float64]:
+    """An uncertain factor on demand: exp(sigma z t / T), one draw z a world, growing linearly in log until `by` and on."""
+    horizon = max((by - start).days * 24, 1)
+    z = normal(*key)
+    return np.exp(sigma * z * np.arange(hours) / horizon)
+
+
+def break_path(spec: DemandUncertainty, hours: int, key: tuple[str | int, ...]) -> NDArray[np.float64]:
+    """Demand breaks: at most one a year, with its probability, uniform in the year, for its duration."""
+    factor = np.ones(hours)
+    if spec.break_ is None:
+        return factor
+    year_hours = 8766
+    for year in range(-(-hours // year_hours)):
+        if uniform(*key, year) < float(spec.break_.probability):
+            begin = int((year + uniform(*key, year, "when")) * year_hours)
+            length = int(float(spec.break_.duration) / MS_HOUR)
+            factor[begin : begin + length] = (
+                1.0 + min(float(spec.break_.size), 0.0)
+                if spec.break_.size < 0
+                else (1.0 - float(spec.break_.size))
+            )
+    return factor
+
+
+def service_demand(
+    service: Service,
+    start: date,
+    hours: int,
+    scale: float,
+    factor: NDArray[np.float64],
+    key: tuple[str | int, ...],
+) -> NDArray[np.float64]:
+    """Tokens a second of one service in each hour of the horizon, shape (hours,).
+
+    The daily shape is a cosine with its peak at `peak_hour`, its mean 1 and its maximum `peak`; weekends are
+    lower; bursts start at Poisson times and decay exponentially.
+    """
+    t = np.arange(hours, dtype=np.int64)
+    base = log_linear(service.tokens, start, t * MS_HOUR) / 86_400.0 * scale * factor
+    shape = service.shape
+    swing = float(shape.peak) - 1.0
+    daily = 1.0 + swing * np.cos((t % 24 - float(shape.peak_hour)) * (2 * math.pi / 24))
+    weekday = (start.weekday() + t // 24) % 7
+    weekly = np.where(weekday >= 5, 1.0 + float(shape.weekend), 1.0)
+    bursts = np.ones(hours)
+    if shape.bursts is not None:
+        mean_gap = 8766.0 / float(shape.bursts.rate)
+        decay = float(shape.bursts.decay) / MS_HOUR
+        at, n = exponential(mean_gap, *key, "burst", 0), 0
+        while at < hours:
+            begin = int(at)
+            span = min(hours - begin, int(6 * decay) + 1)
+            bursts[begin : begin + span] += float(shape.bursts.size) * np.exp(-np.arange(span) / decay)
+            n += 1
+            at += exponential(mean_gap, *key, "burst", n)
+    return base * daily * weekly * bursts
+
+
+def research_campaigns(
+    spec: Research,
+    start: date,
+    hours: int,
+    scale: float,
+    factor: NDArray[np.float64],
+    key: tuple[str | int, ...],
+) -> dict[str, NDArray[np.int64]]:
+    """Research campaigns of one world.
+
+    Arrivals are Poisson with a monthly rate that grows, quieter at night and at weekends. Sizes follow the
+    study's table at the start and grow with `capacity`, rounded to 8 chips, so that the offered work follows
+    `capacity`. The run time of a fate is scaled so that fates take their share of chip-time.
+
+    Returns:
+        Arrays of equal length n, sorted by submission: ``submit`` ms, ``chips`` (of the reference system),
+        ``run`` ms at speed 1, ``requested`` ms at speed 1, ``tenant``, ``fate`` (index into FATES).
+    """
+    rng = generator(*key, "campaigns")
+    weight = _arrival_weight(spec, start, hours)
+    total = int(spec.campaigns)
+    edges = np.concatenate([[0.0], np.cumsum(weight)])
+    at = np.sort(rng.random(total)) * edges[-1]
+    submit = (np.interp(at, edges, np.arange(hours + 1)) * MS_HOUR).astype(np.int64)
+    sizes = np.array(sorted(spec.chips), dtype=np.int64)
+    shares = np.array([float(spec.chips[int(s)]) for s in sizes])
+    chips = sizes[
+        np.searchsorted(np.cumsum(shares / shares.sum()), rng.random(total), side="right").clip(
+            0, len(sizes) - 1
+        )
+    ]
+    fate = _fates(spec, rng, total)
+    run = _run_times(spec, rng, total, fate)
+    hour = np.minimum(submit // MS_HOUR, hours - 1)
+    chips = _scaled_sizes(spec, start, hour, weight, chips, run, scale, factor)
+    estimate = np.maximum(
+        float(spec.estimate.median) * np.exp(float(spec.estimate.sigma) * rng.standard_normal(total)), 1.0
+    )
+    requested = (run * estimate).astype(np.int64)
+    tenant_share = 1.0 / np.arange(1, int(spec.tenants.count) + 1) ** float(spec.tenants.zipf)
+    tenant = np.searchsorted(np.cumsum(tenant_share / tenant_share.sum()), rng.random(total), side="right")
+    return {
+        "submit": submit,
+        "chips": chips,
+        "run": run,
+        "requested": np.maximum(requested, run),
+        "tenant": np.minimum(tenant, int(spec.tenants.count) - 1).astype(np.int64),
+        "fate": fate,
+    }
+
+
+def _arrival_weight(spec: Research, start: date, hours: int) -> NDArray[np.float64]:
+    t = np.arange(hours)
+    growth = float(spec.campaigns_growth) ** (t / max(hours - 1, 1))
+    weekday = (start.weekday() + t // 24) % 7
+    weekend = np.where(weekday >= 5, 1.0 + float(spec.weekend), 1.0)
+    hour = t % 24
+    night = np.where((hour >= 8) & (hour < 20), 1.0, 1.0 + float(spec.night))
+    return growth * weekend * night
+
+
+def _fates(spec: Research, rng: np.random.Generator, total: int) -> NDArray[np.int64]:
+    failed, cancelled = float(spec.fates.failed), float(spec.fates.cancelled)
+    u = rng.random(total)
+    return np.where(u < cancelled, 2, np.where(u < cancelled + failed, 1, 0)).astype(np.int64)
+
+
+def _run_times(
+    spec: Research, rng: np.random.Generator, total: int, fate: NDArray[np.int64]
+) -> NDArray[np.int64]:
+    """Lognormal run times, scaled by fate so that each fate takes its share of chip-time, then cut."""
+    fates = spec.fates
+    jobs = np.array(
+        [1 - float(fates.failed) - float(fates.cancelled), float(fates.failed), float(fates.cancelled)]
+    )
+    time = np.array(
+        [
+            1 - float(fates.failed_chip_time) - float(fates.cancelled_chip_time),
+            float(fates.failed_chip_time),
+            float(fates.cancelled_chip_time),
+        ]
+    )
+    ratio = np.divide(time, jobs, out=np.ones(3), where=jobs > 0)
+    run = float(spec.duration.median) * np.exp(lognormal_sigma(spec.duration) * rng.standard_normal(total))
+    run = np.maximum(run * ratio[fate], 60_000.0)
+    if spec.duration.max is not None:
+        run = np.minimum(run, float(spec.duration.max))
+    return run.astype(np.int64)
+
+
+def _scaled_sizes(
+    spec: Research,
+    start: date,
+    hour: NDArray[np.int64],
+    weight: NDArray[np.float64],
+    chips: NDArray[np.int64],
+    run: NDArray[np.int64],
+    scale: float,
+    factor: NDArray[np.float64],
+) -> NDArray[np.int64]:
+    """Scale campaign sizes so that the expected offered chip-hours follow `capacity` times `factor`."""
+    hours = len(weight)
+    wanted = log_linear(spec.capacity, start, np.arange(hours, dtype=np.int64) * MS_HOUR) * scale * factor
+    wanted *= 1.0 - float(spec.sub_node)
+    per_hour = weight / weight.sum() * len(chips)
+    smooth = np.convolve(np.pad(per_hour, 84, mode="edge"), np.ones(169) / 169, mode="valid")
+    mean_work = float(np.mean(chips.astype(np.float64) * run)) / MS_HOUR
+    growth = wanted / (smooth * mean_work)
+    return np.maximum(np.rint(chips * growth[hour] / 8.0), 1).astype(np.int64) * 8
