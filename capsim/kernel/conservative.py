@@ -1,0 +1,469 @@
+"""Conservative backfilling on a scalar pool of interchangeable chips, exact and fast.
+
+Rule: every queued job holds a reservation at the earliest hole of the profile when it was submitted. When
+jobs end before their estimates, all early ends of the instant are released, then each queued job in
+submission order, once, gives back only its own reservation and takes the earliest hole again; so no job
+ever moves later. Why the searches that are skipped could not have found anything is shown in
+``docs/conservative.md``.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from capsim.errors import InputError
+from capsim.jit import kernel
+from capsim.kernel.profile import (
+    RELEASES,
+    Profile,
+    advance,
+    change,
+    earliest_hole,
+    fits_now,
+    may_have_opened,
+    new_profile,
+)
+
+Ints = NDArray[np.int64]
+
+NEVER = np.iinfo(np.int64).max // 4  # later than any instant; sums of three stay inside int64
+GROUP = 32  # queue slots that share one summary
+GONE = -1  # start of a slot whose job has left the queue
+WAITS = NEVER  # start of a slot whose job holds no reservation
+
+SLOTS, LIVE, PROMISED, BOUNDARY, HEAPED = range(5)  # the places of ``Queue.state``
+LONGEST, COMPRESSIONS, LOOKS, MOVES = range(4)  # the places of ``tally``
+
+
+class Counters(NamedTuple):
+    """What one run did, beside the start times."""
+
+    jobs: int
+    backfilled: int  # jobs that started before a job submitted earlier
+    longest_queue: int  # most jobs left waiting after a scheduling pass
+    compressions: int  # instants with early ends while a reservation was held
+    searches: int  # searches for an earlier hole that could not be ruled out beforehand
+    moves: int  # reservations moved earlier
+
+    @property
+    def backfilled_share(self) -> float:
+        """Share of the jobs that started before a job submitted earlier."""
+        return self.backfilled / self.jobs if self.jobs else 0.0
+
+
+class Queue(NamedTuple):
+    """Queued jobs, one slot each in submission order; slots of jobs that left are reused in bulk."""
+
+    job: Ints
+    size: Ints  # chips
+    length: Ints  # requested time
+    start: Ints  # start of the reservation, GONE or WAITS
+    seen: Ints  # releases of the profile at the job's last look
+    heap: Ints  # slots with a reservation, least start first
+    place: Ints  # where a slot is in the heap
+    group_size: Ints  # by group of slots: least size, as are the next three
+    group_length: Ints  # least length
+    group_start: Ints  # latest reservation
+    group_seen: Ints  # oldest look
+    state: Ints  # SLOTS used, LIVE jobs, PROMISED jobs, BOUNDARY (first slot without promise), HEAPED
+
+
+def new_queue(jobs: int) -> Queue:
+    """A queue that can hold ``jobs`` jobs."""
+    slots = [np.empty(jobs, dtype=np.int64) for _ in range(7)]
+    groups = [np.empty(jobs // GROUP + 1, dtype=np.int64) for _ in range(4)]
+    return Queue(*slots, *groups, state=np.zeros(5, dtype=np.int64))
+
+
+@kernel()
+def _sift_up(queue: Queue, k: int) -> None:
+    """Move the slot at place ``k`` of the heap up to where it belongs."""
+    slot = queue.heap[k]
+    start = queue.start[slot]
+    while k > 0:
+        parent = (k - 1) >> 1
+        if queue.start[queue.heap[parent]] <= start:
+            break
+        queue.heap[k] = queue.heap[parent]
+        queue.place[queue.heap[k]] = k
+        k = parent
+    queue.heap[k] = slot
+    queue.place[slot] = k
+
+
+@kernel()
+def _pop_reservation(queue: Queue) -> int:
+    """Take the slot with the earliest reservation off the heap."""
+    top = queue.heap[0]
+    queue.state[HEAPED] -= 1
+    count = queue.state[HEAPED]
+    slot = queue.heap[count]
+    k = 0
+    while 2 * k + 1 < count:
+        child = 2 * k + 1
+        if child + 1 < count and queue.start[queue.heap[child + 1]] < queue.start[queue.heap[child]]:
+            child += 1
+        if queue.start[queue.heap[child]] >= queue.start[slot]:
+            break
+        queue.heap[k] = queue.heap[child]
+        queue.place[queue.heap[k]] = k
+        k = child
+    queue.heap[k] = slot
+    queue.place[slot] = k
+    return top
+
+
+@kernel()
+def _summarise(queue: Queue, group: int) -> None:
+    """Recompute a group's summary from its slots."""
+    size, length, start, seen = NEVER, NEVER, np.int64(GONE), NEVER
+    for slot in range(group * GROUP, min((group + 1) * GROUP, queue.state[SLOTS])):
+        if queue.start[slot] != GONE:
+            size = min(size, queue.size[slot])
+            length = min(length, queue.length[slot])
+            start = max(start, queue.start[slot])
+            seen = min(seen, queue.seen[slot])
+    queue.group_size[group] = size
+    queue.group_length[group] = length
+    queue.group_start[group] = start
+    queue.group_seen[group] = seen
+
+
+@kernel()
+def _append(queue: Queue, job: int, size: int, length: int) -> int:
+    """Give a new job the next slot, without a reservation."""
+    slot = queue.state[SLOTS]
+    queue.job[slot] = job
+    queue.size[slot] = size
+    queue.length[slot] = length
+    queue.start[slot] = WAITS
+    queue.seen[slot] = -1
+    queue.state[SLOTS] += 1
+    queue.state[LIVE] += 1
+    group = slot // GROUP
+    if slot % GROUP == 0:
+        _summarise(queue, group)
+    else:
+        queue.group_size[group] = min(queue.group_size[group], size)
+        queue.group_length[group] = min(queue.group_length[group], length)
+        queue.group_start[group] = WAITS
+        queue.group_seen[group] = -1
+    return slot
+
+
+@kernel()
+def _promise(queue: Queue, profile: Profile, slot: int, start: int) -> None:
+    """Give a slot a reservation: in the profile, in the heap."""
+    change(profile, start, start + queue.length[slot], -queue.size[slot])
+    queue.start[slot] = start
+    queue.seen[slot] = profile.state[RELEASES]
+    place = queue.state[HEAPED]
+    queue.heap[place] = slot
+    queue.state[HEAPED] += 1
+    queue.state[PROMISED] += 1
+    _sift_up(queue, place)
+
+
+@kernel()
+def _compact(queue: Queue) -> None:
+    """Close the gaps that jobs left in the slots, once they outnumber the jobs."""
+    used = queue.state[SLOTS]
+    if used - queue.state[LIVE] <= queue.state[LIVE] + GROUP:
+        return
+    kept = 0
+    boundary = -1
+    for slot in range(used):
+        if slot == queue.state[BOUNDARY]:
+            boundary = kept
+        if queue.start[slot] == GONE:
+            continue
+        queue.job[kept] = queue.job[slot]
+        queue.size[kept] = queue.size[slot]
+        queue.length[kept] = queue.length[slot]
+        queue.start[kept] = queue.start[slot]
+        queue.seen[kept] = queue.seen[slot]
+        if queue.start[slot] != WAITS:
+            queue.place[kept] = queue.place[slot]
+            queue.heap[queue.place[kept]] = kept
+        kept += 1
+    queue.state[BOUNDARY] = kept if boundary < 0 else boundary
+    queue.state[SLOTS] = kept
+    for group in range((kept + GROUP - 1) // GROUP):
+        _summarise(queue, group)
+
+
+@kernel()
+def _compress(queue: Queue, profile: Profile, now: int, tally: Ints) -> None:
+    """Every queued job with a reservation, in submission order, takes the earliest hole there is."""
+    promised = queue.state[BOUNDARY]
+    for group in range((promised + GROUP - 1) // GROUP):
+        if not may_have_opened(
+            profile, queue.group_size[group], queue.group_start[group], queue.group_seen[group]
+        ):
+            continue
+        for slot in range(group * GROUP, min((group + 1) * GROUP, promised)):
+            held = queue.start[slot]
+            if held <= now:  # starts now, or has left
+                continue
+            size, length = queue.size[slot], queue.length[slot]
+            tally[LOOKS] += 1
+            start = earliest_hole(profile, size, length, held, queue.seen[slot])
+            if start < held:
+                tally[MOVES] += 1
+                change(profile, start, min(held, start + length), -size)
+                change(profile, max(held, start + length), held + length, size)
+                queue.start[slot] = start
+                _sift_up(queue, queue.place[slot])
+            queue.seen[slot] = profile.state[RELEASES]
+        _summarise(queue, group)
+
+
+@kernel()
+def _push_end(end_time: Ints, end_job: Ints, count: int, time: int, job: int) -> None:
+    """Add a running job to the heap of ends, which holds ``count``."""
+    k = count
+    while k > 0:
+        parent = (k - 1) >> 1
+        if end_time[parent] <= time:
+            break
+        end_time[k] = end_time[parent]
+        end_job[k] = end_job[parent]
+        k = parent
+    end_time[k] = time
+    end_job[k] = job
+
+
+@kernel()
+def _pop_end(end_time: Ints, end_job: Ints, count: int) -> int:
+    """Take the job that ends first off the heap of ends, which holds ``count``."""
+    top = end_job[0]
+    time, job = end_time[count - 1], end_job[count - 1]
+    k = 0
+    while 2 * k + 1 < count - 1:
+        child = 2 * k + 1
+        if child + 1 < count - 1 and end_time[child + 1] < end_time[child]:
+            child += 1
+        if end_time[child] >= time:
+            break
+        end_time[k] = end_time[child]
+        end_job[k] = end_job[child]
+        k = child
+    end_time[k] = time
+    end_job[k] = job
+    return top
+
+
+class Jobs(NamedTuple):
+    """The jobs of one run in submission order, their start times to be, and the heap of those that run."""
+
+    submit: Ints
+    size: Ints
+    run: Ints
+    requested: Ints
+    start: Ints
+    end_time: Ints  # heap of ends, least first
+    end_job: Ints
+    state: Ints  # [jobs that run now]
+
+
+@kernel()
+def _start(jobs: Jobs, job: int, now: int) -> None:
+    """Start a job whose chips are already taken from the profile."""
+    jobs.start[job] = now
+    end = now + min(jobs.run[job], jobs.requested[job])
+    _push_end(jobs.end_time, jobs.end_job, jobs.state[0], end, job)
+    jobs.state[0] += 1
+
+
+@kernel()
+def _release_ended(jobs: Jobs, profile: Profile, now: int) -> bool:
+    """End the jobs whose time has come; true if one of them ended before its estimate."""
+    early = False
+    while jobs.state[0] > 0 and jobs.end_time[0] == now:
+        job = _pop_end(jobs.end_time, jobs.end_job, jobs.state[0])
+        jobs.state[0] -= 1
+        estimate = jobs.start[job] + jobs.requested[job]
+        if estimate > now:
+            change(profile, now, estimate, jobs.size[job])
+            early = True
+    return early
+
+
+@kernel()
+def _start_promised(jobs: Jobs, queue: Queue, now: int) -> None:
+    """Start the jobs whose reservation begins now."""
+    while queue.state[HEAPED] > 0 and queue.start[queue.heap[0]] == now:
+        slot = _pop_reservation(queue)
+        queue.start[slot] = GONE
+        queue.state[LIVE] -= 1
+        queue.state[PROMISED] -= 1
+        _start(jobs, queue.job[slot], now)
+
+
+@kernel()
+def _start_waiting(jobs: Jobs, queue: Queue, profile: Profile, slot: int, now: int) -> None:
+    """Start a queued job that holds no reservation and fits now."""
+    change(profile, now, now + queue.length[slot], -queue.size[slot])
+    queue.start[slot] = GONE
+    queue.state[LIVE] -= 1
+    _start(jobs, queue.job[slot], now)
+
+
+@kernel()
+def _promote(jobs: Jobs, queue: Queue, profile: Profile, depth: int, now: int) -> None:
+    """Give reservations to the first waiting jobs until ``depth`` jobs hold one; start those that fit now."""
+    slot = queue.state[BOUNDARY]
+    while queue.state[PROMISED] < depth and slot < queue.state[SLOTS]:
+        if queue.start[slot] == WAITS:
+            hole = earliest_hole(profile, queue.size[slot], queue.length[slot], NEVER, -1)
+            if hole == now:
+                _start_waiting(jobs, queue, profile, slot, now)
+            else:
+                _promise(queue, profile, slot, hole)
+        slot += 1
+    queue.state[BOUNDARY] = slot
+
+
+@kernel()
+def _backfill(jobs: Jobs, queue: Queue, profile: Profile, now: int) -> None:
+    """Start, in submission order, the jobs beyond the depth that fit the profile now."""
+    first, used = queue.state[BOUNDARY], queue.state[SLOTS]
+    for group in range(first // GROUP, (used + GROUP - 1) // GROUP):
+        if not fits_now(profile, queue.group_size[group], queue.group_length[group]):
+            continue
+        for slot in range(max(first, group * GROUP), min((group + 1) * GROUP, used)):
+            if queue.start[slot] == WAITS and fits_now(profile, queue.size[slot], queue.length[slot]):
+                _start_waiting(jobs, queue, profile, slot, now)
+        _summarise(queue, group)
+
+
+@kernel()
+def _submit(jobs: Jobs, queue: Queue, profile: Profile, job: int, depth: int, now: int) -> None:
+    """Put a new job into the queue; without a depth limit it starts or gets its reservation here."""
+    size, length = jobs.size[job], jobs.requested[job]
+    if depth > 0:
+        _append(queue, job, size, length)
+        return
+    hole = earliest_hole(profile, size, length, NEVER, -1)
+    if hole == now:
+        change(profile, now, now + length, -size)
+        _start(jobs, job, now)
+    else:
+        _promise(queue, profile, _append(queue, job, size, length), hole)
+        queue.state[BOUNDARY] = queue.state[SLOTS]
+
+
+@kernel()
+def simulate(jobs: Jobs, queue: Queue, profile: Profile, depth: int, tally: Ints) -> None:
+    """Run all instants until every job has started; fills ``jobs.start`` and ``tally``."""
+    cursor, count = 0, jobs.submit.size
+    while cursor < count or queue.state[LIVE] > 0:
+        now = NEVER
+        if cursor < count:
+            now = jobs.submit[cursor]
+        if jobs.state[0] > 0:
+            now = min(now, jobs.end_time[0])
+        if queue.state[HEAPED] > 0:
+            now = min(now, queue.start[queue.heap[0]])
+        advance(profile, now)
+        early = _release_ended(jobs, profile, now)
+        if early and queue.state[PROMISED] > 0:
+            tally[COMPRESSIONS] += 1
+            _compress(queue, profile, now, tally)
+        while cursor < count and jobs.submit[cursor] == now:
+            _submit(jobs, queue, profile, cursor, depth, now)
+            cursor += 1
+        _start_promised(jobs, queue, now)
+        if depth > 0:
+            _promote(jobs, queue, profile, depth, now)
+            _backfill(jobs, queue, profile, now)
+        tally[LONGEST] = max(tally[LONGEST], queue.state[LIVE])
+        _compact(queue)
+
+
+def _checked(name: str, values: ArrayLike) -> Ints:
+    """One column of the jobs as a contiguous int64 array."""
+    column = np.asarray(values)
+    if column.ndim != 1 or not np.issubdtype(column.dtype, np.integer):
+        raise InputError(f"{name}: expected a list of whole numbers, one a job")
+    return np.ascontiguousarray(column, dtype=np.int64)
+
+
+def _validate(submit: Ints, size: Ints, run: Ints, requested: Ints, chips: int) -> None:
+    """Raise InputError for jobs that the rule is not defined for."""
+    if not submit.size == size.size == run.size == requested.size:
+        raise InputError("submit, size, run and requested must have one entry for each job")
+    if np.any(np.diff(submit) < 0):
+        job = int(np.argmax(np.diff(submit) < 0)) + 1
+        raise InputError(f"job {job} is submitted before job {job - 1}: sort the jobs by submission")
+    for name, column in (("size", size), ("run", run), ("requested", requested)):
+        if np.any(column < 1):
+            job = int(np.argmax(column < 1))
+            raise InputError(
+                f"job {job} has {name} {column[job]}: it must be at least 1; leave such jobs out"
+            )
+    if np.any(size > chips):
+        job = int(np.argmax(size > chips))
+        raise InputError(
+            f"job {job} needs {size[job]} of {chips} chips: leave out jobs larger than the machine"
+        )
+    span = float(submit[-1]) - float(submit[0]) + float(requested.sum(dtype=np.float64))
+    if span >= NEVER:
+        raise InputError("the requested times add up to more than int64 can hold: use a coarser unit of time")
+
+
+def conservative_with_counters(
+    submit: ArrayLike, size: ArrayLike, run: ArrayLike, requested: ArrayLike, chips: int, depth: int = 0
+) -> tuple[Ints, Counters]:
+    """Start times of all jobs under conservative backfilling, and what the run did.
+
+    ``submit``, ``run`` and ``requested`` are whole numbers in any one unit of time (milliseconds in capsim,
+    seconds in traces); ``size`` is in chips. Jobs come in submission order, which is also the order of the
+    queue. A job that runs longer than requested is ended at its requested time.
+
+    ``depth`` = 0: every queued job holds a reservation. ``depth`` = k > 0: only the first k queued jobs do.
+    At the end of every pass the next waiting jobs get reservations, at their earliest hole, until k jobs
+    hold one; then the others, in submission order, start if they fit the profile now, so that no reservation
+    is delayed; otherwise they wait without a promise. Depth 1 is EASY backfilling.
+
+    Returns int64 start times in the unit of ``submit``, and the counters. Raises InputError for jobs that
+    are unsorted, empty or larger than the machine. Rule: Mu'alem and Feitelson, IEEE TPDS 12(6), 2001.
+    """
+    columns = [
+        _checked(name, values)
+        for name, values in (("submit", submit), ("size", size), ("run", run), ("requested", requested))
+    ]
+    count = columns[0].size
+    if depth < 0:
+        raise InputError(
+            f"depth is {depth}: give 0 (every queued job holds a reservation) or a positive number"
+        )
+    if count == 0:
+        return np.empty(0, dtype=np.int64), Counters(0, 0, 0, 0, 0, 0)
+    _validate(*columns, chips)
+    origin = int(columns[0][0])
+    submitted, *others = columns
+    jobs = Jobs(
+        submitted - origin,
+        *others,
+        *(np.empty(count, dtype=np.int64) for _ in range(3)),
+        state=np.zeros(1, dtype=np.int64),
+    )
+    promised = min(count, chips + depth) if depth else count
+    tally = np.zeros(4, dtype=np.int64)
+    simulate(jobs, new_queue(count), new_profile(chips, 0, promised), depth, tally)
+    latest_before = np.maximum.accumulate(jobs.start)[:-1]
+    backfilled = int(np.count_nonzero(jobs.start[1:] < latest_before))
+    longest, compressions, searches, moves = (int(value) for value in tally)
+    jobs.start[:] += origin
+    return jobs.start, Counters(count, backfilled, longest, compressions, searches, moves)
+
+
+def conservative(
+    submit: ArrayLike, size: ArrayLike, run: ArrayLike, requested: ArrayLike, chips: int, depth: int = 0
+) -> Ints:
+    """Start times of all jobs under conservative backfilling; see ``conservative_with_counters``."""
+    return conservative_with_counters(submit, size, run, requested, chips, depth)[0]
