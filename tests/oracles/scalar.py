@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import NamedTuple
 
 POLICIES = ("fcfs", "sjf", "easy", "conservative")
@@ -82,7 +83,7 @@ def schedule(jobs: Sequence[Job], chips: int, policy: str, mutant: str | None = 
     assert policy in POLICIES
     assert mutant is None or mutant in MUTANTS
     assert all(1 <= job.size <= chips and job.run > 0 and job.requested > 0 for job in jobs)
-    assert all(a.submit <= b.submit for a, b in zip(jobs, jobs[1:], strict=False))
+    assert all(a.submit <= b.submit for a, b in pairwise(jobs))
     pool = Pool(jobs, chips, policy, mutant)
     arriving = list(range(len(jobs)))
     if mutant == "unordered-ties":
