@@ -10,6 +10,7 @@ from pydantic import Field, model_validator
 from capsim.spec.base import Section
 from capsim.spec.hardware import Precision
 from capsim.spec.values import (
+    ByKey,
     Count,
     Date,
     DurationMs,
@@ -17,12 +18,14 @@ from capsim.spec.values import (
     Fraction,
     Number,
     RatePerYear,
+    Share,
     Text,
     TokensPerDay,
     UsdPerChipHour,
     UsdPerDay,
     UsdPerMtok,
     Value,
+    problem,
 )
 
 
@@ -45,9 +48,7 @@ class ReinforcementLearning(Section):
     """The RL phase that follows pretraining."""
 
     share: Fraction = Field(description="RL compute as a share of the pretraining compute")
-    trainer: Fraction = Field(
-        description="share of the RL chips in the tight trainer gang; the rest roll out"
-    )
+    trainer: Share = Field(description="share of the RL chips in the tight trainer gang; the rest roll out")
 
 
 class TrainingRun(Section):
@@ -80,7 +81,7 @@ class Lognormal(Section):
     @model_validator(mode="after")
     def _one_width(self) -> Lognormal:
         if (self.sigma is None) == (self.p99 is None):
-            raise ValueError("state exactly one of sigma and p99")
+            raise problem("a lognormal needs exactly one of `sigma` and `p99`", "keep or add one of them")
         return self
 
 
@@ -94,10 +95,10 @@ class Estimate(Section):
 class Fates(Section):
     """How campaigns end; shares of campaigns and of chip-time."""
 
-    failed: Fraction
-    failed_chip_time: Fraction
-    cancelled: Fraction
-    cancelled_chip_time: Fraction
+    failed: Share
+    failed_chip_time: Share
+    cancelled: Share
+    cancelled_chip_time: Share
 
 
 class Tenants(Section):
@@ -112,19 +113,19 @@ class Research(Section):
 
     campaigns: Count = Field(description="campaigns over the horizon")
     campaigns_growth: Number = Field(description="submissions a month at the end over those at the start")
-    capacity: dict[Date, Count] = Field(
+    capacity: ByKey[Date, Count] = Field(
         description="mean demand in reference chips (the GB200, achieved), log-linear between dates"
     )
     model: str
     precision: Precision
-    chips: dict[int, Fraction] = Field(
+    chips: ByKey[Count, Share] = Field(
         description="campaign sizes at the start of the horizon; they grow with the capacity"
     )
     duration: Lognormal
     estimate: Estimate
     fates: Fates
     tenants: Tenants
-    sub_node: Fraction = Field(
+    sub_node: Share = Field(
         description="share of the capacity used by jobs below one node, held as a fluid share"
     )
     weekend: Fraction = Field(description="change of submissions at weekends, e.g. -50%")
@@ -171,12 +172,12 @@ class Service(Section):
 
     name: str
     model: str
-    tokens: dict[Date, TokensPerDay] = Field(
+    tokens: ByKey[Date, TokensPerDay] = Field(
         description="input plus output tokens a day, log-linear between dates"
     )
     input_length: Number = Field(description="mean input tokens a request")
     output_length: Number = Field(description="mean output tokens a request, reasoning included")
-    cache_hit: Fraction = Field(description="share of input tokens served from a prefix cache")
+    cache_hit: Share = Field(description="share of input tokens served from a prefix cache")
     precision: Precision
     shape: Shape
     slo: Slo

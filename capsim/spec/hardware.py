@@ -10,7 +10,7 @@ from typing import Literal
 from pydantic import Field, model_validator
 
 from capsim.spec.base import Section
-from capsim.spec.values import Count, Date, DurationMs, Fraction, Number, Text
+from capsim.spec.values import Confidence, Count, Date, DurationMs, Flag, Number, Share, Text, problem
 
 Stack = Literal["cuda", "rocm", "neuron", "xla", "maia-sdk"]
 Precision = Literal["bf16", "fp8", "fp4", "int8"]
@@ -30,10 +30,10 @@ class Chip(Section):
     )
     tdp_w: Number | None = Field(default=None, description="chip thermal design power, W")
     available: Date | None = Field(default=None, description="first general availability")
-    matmul_ceiling: dict[Precision, Fraction] = Field(
+    matmul_ceiling: dict[Precision, Share] = Field(
         default_factory=dict, description="measured best share of the peak in a plain matrix product"
     )
-    inference_only: bool = False
+    inference_only: Flag = False
     aliases: list[str] = Field(default_factory=list, description="short names used by published tables")
     note: Text | None = None
 
@@ -44,10 +44,10 @@ class Reliability(Section):
     failures_per_1000_chip_days: Number | None = Field(
         default=None, description="all causes, per 1,000 chip-days"
     )
-    domain_share: Fraction | None = Field(
+    domain_share: Share | None = Field(
         default=None, description="share of failures that take the whole scale-up domain"
     )
-    lemon_share: Fraction | None = Field(
+    lemon_share: Share | None = Field(
         default=None, description="share of nodes that fail many times as often"
     )
     lemon_factor: Number | None = Field(
@@ -100,7 +100,7 @@ class ModelCard(Section):
     @model_validator(mode="after")
     def _moe_has_experts(self) -> ModelCard:
         if self.kind != "dense" and (self.experts is None or self.experts_active is None):
-            raise ValueError("a mixture of experts needs `experts` and `experts_active`")
+            raise problem("a mixture of experts without its experts", "write `experts` and `experts_active`")
         return self
 
 
@@ -114,7 +114,7 @@ class Price(Section):
     usd_per_chip_hour: Number
     as_of: Date
     source: Text
-    confidence: str
+    confidence: Confidence
     note: Text | None = None
 
 
@@ -124,4 +124,4 @@ class Porting(Section):
     cost: Number = Field(description="one-off cost, USD")
     time: DurationMs = Field(description="calendar time from the decision to first production use")
     ramp: DurationMs = Field(description="time after that until full efficiency")
-    start_efficiency: Fraction = Field(description="share of the full rate on the first day")
+    start_efficiency: Share = Field(description="share of the full rate on the first day")

@@ -15,13 +15,18 @@ from capsim.spec.values import (
     Count,
     Date,
     DurationMs,
+    Flag,
     Fraction,
     Kilowatts,
+    OneOrByName,
     RatePerYear,
+    Share,
+    SignedDurationMs,
     Text,
     Usd,
     UsdPerHour,
     UsdPerKwMonth,
+    problem,
 )
 
 Status = Literal["live", "signed", "announced", "loi", "talks"]
@@ -39,9 +44,9 @@ class Tranche(Section):
     """A dated part of the quantity held."""
 
     at: Date
-    share: Fraction
+    share: Share
     delivery: Literal["existing", "new_build"] = "new_build"
-    chips: dict[str, Fraction] | None = Field(
+    chips: dict[str, Share] | None = Field(
         default=None, description="systems of this tranche; the offer's where absent"
     )
 
@@ -50,11 +55,11 @@ class ContractPrice(Section):
     """Exactly one way of stating the price."""
 
     total: Usd | None = Field(default=None, description="spread over the chip-hours of the default holding")
-    per_chip_hour: UsdPerHour | dict[str, UsdPerHour] | None = None
+    per_chip_hour: OneOrByName[UsdPerHour] | None = None
     per_kw_month: UsdPerKwMonth | None = Field(
         default=None, description="per kW of critical IT power and month"
     )
-    per_chip: Usd | dict[str, Usd] | None = Field(
+    per_chip: OneOrByName[Usd] | None = Field(
         default=None, description="purchase price of a chip with its share of the system"
     )
 
@@ -64,8 +69,9 @@ class ContractPrice(Section):
             n for n in ("total", "per_chip_hour", "per_kw_month", "per_chip") if getattr(self, n) is not None
         ]
         if len(given) != 1:
-            raise ValueError(
-                f"state exactly one of total, per_chip_hour, per_kw_month, per_chip; found {given or 'none'}"
+            raise problem(
+                f"a price states {' and '.join(given) or 'nothing'}",
+                "write exactly one of total, per_chip_hour, per_kw_month, per_chip",
             )
         return self
 
@@ -73,14 +79,14 @@ class ContractPrice(Section):
 class TakeOrPay(Section):
     """The share of the delivered chip-hours that is paid whether used or not."""
 
-    share: Fraction
+    share: Share
     starts: Literal["on_delivery", "on_date"] = "on_delivery"
 
 
 class Prepay(Section):
     """Money paid before delivery and credited later."""
 
-    share: Fraction = Field(description="share of each tranche's value paid in advance")
+    share: Share = Field(description="share of each tranche's value paid in advance")
     before: DurationMs = Field(description="how long before the planned delivery it is due")
     credited_after: DurationMs = Field(description="when after delivery the draw-down begins")
 
@@ -89,7 +95,7 @@ class DelayStep(Section):
     """One step of a delay distribution: `p` of tranches slip by `by`."""
 
     by: DurationMs
-    p: Fraction
+    p: Share
 
 
 class Remedy(Section):
@@ -98,7 +104,7 @@ class Remedy(Section):
     terminate_after: DurationMs | None = Field(
         default=None, description="the buyer leaves the tranche when it is later than this"
     )
-    credit_per_day: Fraction | None = Field(
+    credit_per_day: Share | None = Field(
         default=None, description="credit a day late, as a share of the tranche's daily rent"
     )
 
@@ -113,7 +119,7 @@ class Delivery(Section):
     factor: str | None = Field(
         default=None, description="shared factor that correlates the delay with others"
     )
-    shift: DurationMs | None = Field(default=None, description="added to every tranche")
+    shift: SignedDurationMs | None = Field(default=None, description="added to every tranche")
     remedy: Remedy | None = None
 
 
@@ -167,7 +173,7 @@ class FirstRefusal(Section):
     window: DurationMs = Field(
         description="time the holder may take to answer; other contracts start that much later"
     )
-    match_probability: Fraction
+    match_probability: Share
 
 
 class Exclusive(Section):
@@ -181,16 +187,16 @@ class Equity(Section):
     """Investment or warrants that come with the contract. Shown apart, never netted."""
 
     value: Usd
-    haircut: Fraction = Field(description="share of the value that is not counted")
+    haircut: Share = Field(description="share of the value that is not counted")
     vests: Literal["on_signing", "with_delivery", "conditional"] = "with_delivery"
-    probability: Fraction | None = Field(default=None, description="of a conditional part")
+    probability: Share | None = Field(default=None, description="of a conditional part")
 
 
 class Overlap(Section):
     """Part of this offer describes the same chips or gigawatts as another."""
 
     offer: str
-    share: Fraction = Field(description="share of this offer's chips that are the other's")
+    share: Share = Field(description="share of this offer's chips that are the other's")
 
 
 class Offer(Section):
@@ -207,8 +213,8 @@ class Offer(Section):
         default=None, description="whose terms these are, where somebody else signed them"
     )
     headline: Usd | None = Field(default=None, description="the value in the announcement")
-    binding: Fraction | None = Field(default=None, description="share of the headline that binds")
-    chips: dict[str, Fraction] = Field(
+    binding: Share | None = Field(default=None, description="share of the headline that binds")
+    chips: dict[str, Share] = Field(
         default_factory=dict, description="systems and their shares of the quantity"
     )
     quantity: Quantity | None = None
@@ -218,23 +224,21 @@ class Offer(Section):
     ends: Date | None = Field(default=None, description="common end in place of a term")
     price: ContractPrice | None = None
     take_or_pay: TakeOrPay | None = None
-    min_spend: Fraction | None = Field(
+    min_spend: Share | None = Field(
         default=None, description="share of the total value that is paid in any case"
     )
     prepay: Prepay | None = None
     delivery: Delivery = Field(default_factory=Delivery)
     options: list[Option] = Field(default_factory=list)
     power: Power | None = None
-    needs_shell: bool = Field(default=False, description="chips that need a powered shell of their own")
+    needs_shell: Flag = Field(default=False, description="chips that need a powered shell of their own")
     hosts: list[str] = Field(default_factory=list, description="systems that a powered shell can hold")
     reliability: SiteReliability = Field(default_factory=SiteReliability)
     exclusive: Exclusive | None = None
     right_of_first_refusal: FirstRefusal | None = None
     equity: list[Equity] = Field(default_factory=list)
     overlaps: list[Overlap] = Field(default_factory=list)
-    residual_per_year: Fraction | None = Field(
-        default=None, description="yearly loss of value of bought chips"
-    )
+    residual_per_year: Share | None = Field(default=None, description="yearly loss of value of bought chips")
     operating_share: Fraction | None = Field(
         default=None, description="yearly operating cost of bought chips, share of price"
     )

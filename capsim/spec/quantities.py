@@ -217,6 +217,9 @@ def _share_per(time: str, growth: bool) -> Callable[[bool, float, str], float]:
 
 NUMBER: Final = Form("a number", "0.5, 40, 1.2M or 5e26", _plain("a plain number"), bare=True)
 COUNT: Final = Form("a whole number", "72, 500k or 1.2M", _count, whole=True, bare=True)
+HELD_CHIPS: Final = Form(
+    "min, max, a list of orders or a number of chips", "230k", _count, whole=True, bare=True
+)
 FRACTION: Final = Form("a share", "35% or 0.35", _fraction, bare=True)
 USD: Final = Form("money", "$1.5M or $38B", _money(""), prefix="$")
 USD_PER_HOUR: Final = Form("money per chip-hour", "$2.10/h", _money("/h", "/chip-h"), prefix="$", suffix="/h")

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import Discriminator, Field, Tag
 
 from capsim.spec.base import Section
 from capsim.spec.demand import Demand
@@ -18,7 +18,9 @@ from capsim.spec.values import (
     Fraction,
     FractionPerQuarter,
     GrowthPerYear,
+    HeldChips,
     Number,
+    Share,
     Text,
     Usd,
     UsdPerHour,
@@ -43,9 +45,7 @@ class Money(Section):
 class Factor(Section):
     """A shared cause of delay."""
 
-    correlation: Fraction = Field(
-        description="correlation of the normal scores of two delays with this factor"
-    )
+    correlation: Share = Field(description="correlation of the normal scores of two delays with this factor")
 
 
 class Regime(Section):
@@ -67,8 +67,8 @@ class Market(Section):
 class DemandBreak(Section):
     """A sudden fall of token demand."""
 
-    probability: Fraction = Field(description="a year")
-    size: Fraction
+    probability: Share = Field(description="a year")
+    size: Share = Field(description="share of the demand that is lost")
     duration: DurationMs
 
 
@@ -89,7 +89,7 @@ class Uncertainty(Section):
 
     seed: Count = Whole(7)
     factors: dict[str, Factor] = Field(default_factory=dict)
-    conversion: dict[Status, Fraction] = Field(
+    conversion: dict[Status, Share] = Field(
         default_factory=dict, description="probability that an offer becomes capacity"
     )
     demand: DemandUncertainty | None = None
@@ -125,7 +125,19 @@ class Rule(Section):
     buy: Buy
 
 
-Holding = Literal["min", "max"] | Count | list[Order]
+def _holding_form(raw: Any) -> str:
+    if isinstance(raw, list):
+        return "orders"
+    return "word" if isinstance(raw, str) and raw in ("min", "max") else "chips"
+
+
+Holding = Annotated[
+    Annotated[Literal["min", "max"], Tag("word")]
+    | Annotated[HeldChips, Tag("chips")]
+    | Annotated[list[Order], Tag("orders")],
+    Discriminator(_holding_form),
+]
+"""``min``, ``max``, a number of chips (of shells for powered shells), or dated orders."""
 
 
 class Strategy(Section):
@@ -134,7 +146,7 @@ class Strategy(Section):
     title: Text | None = None
     note: Text | None = None
     hold: dict[str, Holding] = Field(default_factory=dict)
-    share: Fraction | None = Field(default=None, description="slice of every holding that is simulated")
+    share: Share | None = Field(default=None, description="slice of every holding that is simulated")
     options: list[str] = Field(default_factory=list, description="options exercised, as offer.option")
     rules: list[Rule] = Field(default_factory=list)
 
@@ -147,7 +159,7 @@ class Scheduler(Section):
     placement: Literal["best-fit", "first-fit", "spread"] = "best-fit"
     autoscale: DurationMs = Field(description="period of the autoscaler, at least 6 h")
     preempt: bool = True
-    locality_penalty: Fraction = Field(description="speed lost per doubling of the blocks that a gang spans")
+    locality_penalty: Share = Field(description="speed lost per doubling of the blocks that a gang spans")
 
 
 class CrossCheck(Section):

@@ -13,11 +13,19 @@ from __future__ import annotations
 import datetime
 from typing import Annotated, Any, Literal, TypeVar, get_args
 
-from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler, WrapValidator
+from pydantic import (
+    BeforeValidator,
+    Discriminator,
+    GetCoreSchemaHandler,
+    GetJsonSchemaHandler,
+    Tag,
+    WrapValidator,
+)
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import PydanticCustomError, core_schema
 
 from capsim.spec import quantities as forms
+from capsim.spec.nodes import plain
 
 Confidence = Literal["measured", "vendor", "secondary", "derived", "recalled", "assumed"]
 """How far a number can be trusted, best first."""
@@ -95,6 +103,11 @@ def _restore(kind: Any, number: float, provenance: dict[str, Any]) -> Any:
 
 def _restore_day(day: datetime.date, provenance: dict[str, Any]) -> Day:
     return Day.of(day, **provenance)
+
+
+def is_value(node: Any) -> bool:
+    """Whether a mapping is one value with its provenance, not a mapping of names."""
+    return isinstance(node, dict) and bool(node) and node.keys() <= PROVENANCE_KEYS
 
 
 def problem(what: str, hint: str, *place: str) -> PydanticCustomError:
@@ -320,13 +333,25 @@ Item = TypeVar("Item")
 Date = Annotated[datetime.date, _DateKind()]
 Text = Annotated[str, _TextKind()]
 Flag = Annotated[bool, _FlagKind()]
-AnyMapping = dict[str, Any]
+AnyMapping = Annotated[dict[str, Any], BeforeValidator(plain)]
+"""A nested mapping that is kept as it was written."""
 
 ByKey = Annotated[dict[Key, Item], WrapValidator(_distinct)]
 """A mapping whose keys are typed (dates, numbers), each once."""
 
+
+def _one_or_named(raw: Any) -> str:
+    return "by_name" if isinstance(raw, dict) and not is_value(raw) else "one"
+
+
+OneOrByName = Annotated[
+    Annotated[Item, Tag("one")] | Annotated[dict[str, Item], Tag("by_name")], Discriminator(_one_or_named)
+]
+"""One value, or a value for each name."""
+
 Number = Annotated[Value, Quantity(forms.NUMBER, least=0.0)]
 Count = Annotated[Whole, Quantity(forms.COUNT, least=0)]
+HeldChips = Annotated[Whole, Quantity(forms.HELD_CHIPS, least=0)]
 Fraction = Annotated[Value, Quantity(forms.FRACTION)]
 Share = Annotated[Value, Quantity(forms.FRACTION, least=0.0, most=1.0)]
 Usd = Annotated[Value, Quantity(forms.USD)]
