@@ -132,6 +132,9 @@ class Research(Section):
     night: Fraction = Field(description="change of submissions outside working hours")
     systems: list[str]
     priority: Count
+    patience: DurationMs | None = Field(
+        default=None, description="a campaign that has not started after this is given up; never where absent"
+    )
     checkpoint: Checkpointing
     value_lost: UsdPerChipHour = Field(description="value of a reference chip-hour of research not done")
 
