@@ -24,6 +24,7 @@ from capsim.spec.values import (
     Text,
     Usd,
     UsdPerHour,
+    Value,
     Whole,
 )
 
@@ -159,6 +160,10 @@ class Scheduler(Section):
     placement: Literal["best-fit", "first-fit", "spread"] = "best-fit"
     autoscale: DurationMs = Field(description="period of the autoscaler, at least 6 h")
     preempt: bool = True
+    training_share: Share = Field(
+        default=Value(0.75, confidence="assumed"),
+        description="largest share of a site that a named run takes above its least size while services need the rest",
+    )
     locality_penalty: Share = Field(description="speed lost per doubling of the blocks that a gang spans")
 
 
