@@ -1,0 +1,89 @@
+"""The decision date: offers announced later and prices read later are not on the table.
+
+Facts about hardware and models describe things, not knowledge of the market: they are used whenever they
+were read, and counted. Numbers of an offer or a market whose source is dated later are used too, because
+the offer itself was known, and each such offer or market is named in a warning.
+"""
+
+from __future__ import annotations
+
+import datetime
+from typing import NamedTuple
+
+from capsim.errors import Problem
+from capsim.spec.explain import locate
+from capsim.spec.findings import Finding
+from capsim.spec.nodes import Mapping
+from capsim.spec.paths import join_path
+from capsim.spec.provenance import Sourced, used_values
+from capsim.spec.study import Study
+
+CHECK = "as-of"
+_MARKET_SECTIONS = ("offers", "markets")
+_PHYSICAL_SECTIONS = ("chips", "systems", "models", "porting")
+
+
+class Dated(NamedTuple):
+    """A study as of its decision date, the offers that it hides, and what the user should know."""
+
+    study: Study
+    hidden: dict[str, datetime.date]
+    findings: list[Finding]
+
+
+def apply_as_of(study: Study, tree: Mapping, file: str) -> Dated:
+    """Leave out what was not known at the study's decision date."""
+    date = study.as_of
+    hidden = {
+        name: offer.announced
+        for name, offer in study.offers.items()
+        if offer.announced is not None and offer.announced > date
+    }
+    findings = [
+        Finding(
+            CHECK,
+            "info",
+            locate(tree, ("offers", name)).key_at.problem(
+                f"the offer `{name}` is hidden: announced on {announced}, after {date}"
+            ),
+        )
+        for name, announced in hidden.items()
+    ]
+    known_prices = [price for price in study.prices if price.as_of <= date]
+    later_prices = len(study.prices) - len(known_prices)
+    if later_prices:
+        where = Problem(file, 0, 0, f"{later_prices} prices dated after {date} are not used")
+        findings.append(Finding(CHECK, "info", where))
+    offers = {name: offer for name, offer in study.offers.items() if name not in hidden}
+    dated = study.model_copy(update={"offers": offers, "prices": known_prices})
+    findings += _later_facts(dated, tree, file)
+    return Dated(dated, hidden, findings)
+
+
+def _later_facts(study: Study, tree: Mapping, file: str) -> list[Finding]:
+    """Warnings about values of used offers and markets, and the count of those about hardware."""
+    date = study.as_of
+    physical = 0
+    later: dict[tuple[str, str], list[Sourced]] = {}
+    for sourced in used_values(study):
+        read = sourced.value.as_of
+        if read is None or read <= date:
+            continue
+        section = str(sourced.path[0])
+        if section in _PHYSICAL_SECTIONS:
+            physical += 1
+        elif section in _MARKET_SECTIONS:
+            later.setdefault((section, str(sourced.path[1])), []).append(sourced)
+    findings = []
+    for (section, name), values in later.items():
+        facts = ", ".join(f"{join_path(v.path[2:])} ({v.value.as_of})" for v in values[:6])
+        more = f" and {len(values) - 6} more" if len(values) > 6 else ""
+        what = f"{len(values)} facts of `{name}` have a source dated after {date}: {facts}{more}"
+        place = locate(tree, (section, name)).key_at
+        findings.append(
+            Finding(CHECK, "warning", place.problem(what, "move the date with --as-of, or say why"))
+        )
+    if physical:
+        what = f"physical facts read later than {date}: {physical} (hardware and models; used all the same)"
+        findings.append(Finding(CHECK, "info", Problem(file, 0, 0, what)))
+    return findings

@@ -1,0 +1,197 @@
+"""Names in a study that mean something elsewhere in it: does each exist, and which are used."""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, NamedTuple, get_args
+
+from capsim.spec.conditions import EXAMPLE, parse_condition
+from capsim.spec.hardware import Stack
+from capsim.spec.offers import Offer
+from capsim.spec.quantities import did_you_mean, shown
+from capsim.spec.study import Strategy, Study
+
+Steps = tuple[str | int, ...]
+
+
+class Wrong(NamedTuple):
+    """A reference that leads nowhere: the place in the study, what is wrong, what to write."""
+
+    path: Steps
+    what: str
+    hint: str
+
+
+class _Names:
+    """The names that a study defines, and the offers that its decision date hides."""
+
+    def __init__(self, study: Study, hidden: Mapping[str, datetime.date]) -> None:
+        self.study = study
+        self.hidden = hidden
+        self.wrong: list[Wrong] = []
+
+    def check(self, kind: str, name: str, known: Iterable[str], *path: str | int) -> bool:
+        """Whether ``name`` is known; reports it where it is not."""
+        if name in known:
+            return True
+        if kind == "offer" and name in self.hidden:
+            announced = self.hidden[name]
+            after = f"after the decision date {self.study.as_of}"
+            what = f"the offer {shown(name)} was announced on {announced}, {after}"
+            hint = f"leave it out, or move the date: --as-of {announced}"
+        else:
+            what, hint = f"there is no {kind} {shown(name)}", did_you_mean(name, known)
+        self.wrong.append(Wrong(path, what, hint))
+        return False
+
+    def distinct(self, kind: str, names: Iterable[str], *path: str | int) -> None:
+        """Report a name that stands twice in a list."""
+        seen: set[str] = set()
+        for index, name in enumerate(names):
+            if name in seen:
+                self.wrong.append(
+                    Wrong(
+                        (*path, index, "name"), f"two {kind}s are named {shown(name)}", "rename one of them"
+                    )
+                )
+            seen.add(name)
+
+
+def wrong_references(study: Study, hidden: Mapping[str, datetime.date]) -> list[Wrong]:
+    """Every name that leads nowhere; ``hidden`` are the offers announced after the decision date."""
+    names = _Names(study, hidden)
+    for name, system in study.systems.items():
+        names.check("chip", system.chip, study.chips, "systems", name, "chip")
+    for name, offer in study.offers.items():
+        _offer(names, name, offer)
+    _demand(names)
+    for name, strategy in study.strategies.items():
+        _strategy(names, name, strategy)
+    for name in study.base_fleet:
+        names.check("offer", name, study.offers, "base_fleet", name)
+    for index, overflow in enumerate(study.overflow):
+        names.check("offer", overflow.offer, study.offers, "overflow", index, "offer")
+    names.check("system", study.reference, study.systems, "reference")
+    stacks = get_args(Stack)
+    for name in study.porting:
+        names.check("stack", name, stacks, "porting", name)
+    for index, name in enumerate(study.ported):
+        names.check("stack", name, stacks, "ported", index)
+    for name, market in study.markets.items():
+        names.check("regime", market.state, market.regimes, "markets", name, "state")
+    names.check("strategy", study.compare.against, study.strategies, "compare", "against")
+    for index, name in enumerate(study.compare.cases):
+        names.check("case", name, {"base", *study.cases}, "compare", "cases", index)
+    return names.wrong
+
+
+def _offer(names: _Names, name: str, offer: Offer) -> None:
+    study, here = names.study, ("offers", name)
+    for path, systems in _systems_of(offer):
+        for system in systems:
+            names.check("system", system, study.systems, *here, *path, system)
+    for index, system in enumerate(offer.hosts):
+        names.check("system", system, study.systems, *here, "hosts", index)
+    for index, option in enumerate(offer.options):
+        names.check("system", option.chip, study.systems, *here, "options", index, "chip")
+    names.distinct("option", (option.name for option in offer.options), *here, "options")
+    if offer.market is not None:
+        names.check("market", offer.market, study.markets, *here, "market")
+    if offer.delivery.factor is not None:
+        factors = study.uncertainty.factors
+        names.check("factor", offer.delivery.factor, factors, *here, "delivery", "factor")
+    for index, overlap in enumerate(offer.overlaps):
+        if overlap.offer not in names.hidden:
+            names.check("offer", overlap.offer, study.offers, *here, "overlaps", index, "offer")
+
+
+def _systems_of(offer: Offer) -> Iterator[tuple[Steps, Iterable[str]]]:
+    """Mappings of an offer whose keys are systems, with their paths."""
+    yield ("chips",), offer.chips
+    for index, tranche in enumerate(offer.tranches):
+        yield ("tranches", index, "chips"), tranche.chips or ()
+    for path, price in [(("price",), offer.price), *(_option_prices(offer))]:
+        for field in ("per_chip_hour", "per_chip"):
+            value = getattr(price, field, None)
+            if isinstance(value, dict):
+                yield (*path, field), value
+
+
+def _option_prices(offer: Offer) -> list[tuple[Steps, Any]]:
+    return [(("options", index, "price"), option.price) for index, option in enumerate(offer.options)]
+
+
+def _demand(names: _Names) -> None:
+    study, demand = names.study, names.study.demand
+    work: list[tuple[Steps, Any]] = [
+        (("demand", "training_runs", index), run) for index, run in enumerate(demand.training_runs)
+    ]
+    work += [(("demand", "inference", index), service) for index, service in enumerate(demand.inference)]
+    if demand.research is not None:
+        work.append((("demand", "research"), demand.research))
+    for path, item in work:
+        if item.model not in study.models:
+            alias = next((card for card, model in study.models.items() if item.model in model.aliases), None)
+            hint = f"write `{alias}`" if alias else did_you_mean(item.model, study.models)
+            names.wrong.append(Wrong((*path, "model"), f"there is no model {shown(item.model)}", hint))
+        for index, system in enumerate(item.systems):
+            names.check("system", system, study.systems, *path, "systems", index)
+    names.distinct("training run", (run.name for run in demand.training_runs), "demand", "training_runs")
+    names.distinct("service", (service.name for service in demand.inference), "demand", "inference")
+
+
+def _strategy(names: _Names, name: str, strategy: Strategy) -> None:
+    study, here = names.study, ("strategies", name)
+    for offer, held in strategy.hold.items():
+        names.check("offer", offer, study.offers, *here, "hold", offer)
+        for index, order in enumerate(held if isinstance(held, list) else ()):
+            names.check("system", order.chip, study.systems, *here, "hold", offer, index, "chip")
+    for index, option in enumerate(strategy.options):
+        offer, dot, wanted = option.rpartition(".")
+        if not dot:
+            names.wrong.append(
+                Wrong((*here, "options", index), f"{shown(option)} names no option", "write offer.option")
+            )
+        elif names.check("offer", offer, study.offers, *here, "options", index):
+            known = {item.name for item in study.offers[offer].options}
+            names.check("option", wanted, known, *here, "options", index)
+    for index, rule in enumerate(strategy.rules):
+        names.check("offer", rule.buy.offer, study.offers, *here, "rules", index, "buy", "offer")
+        try:
+            parse_condition(rule.when)
+        except ValueError as error:
+            names.wrong.append(Wrong((*here, "rules", index, "when"), str(error), f"write {EXAMPLE}"))
+
+
+def used_names(study: Study) -> dict[str, set[str]]:
+    """Names that can matter in a simulation, by section of the study: offers, systems, chips and so on."""
+    offers = set(study.base_fleet) | {overflow.offer for overflow in study.overflow}
+    for strategy in study.strategies.values():
+        offers |= set(strategy.hold)
+        offers |= {option.rpartition(".")[0] for option in strategy.options}
+        offers |= {rule.buy.offer for rule in strategy.rules}
+    systems = {study.reference}
+    markets = set()
+    for name in offers & study.offers.keys():
+        offer = study.offers[name]
+        systems.update(*(names for _, names in _systems_of(offer)), offer.hosts)
+        systems.update(option.chip for option in offer.options)
+        if offer.market is not None:
+            markets.add(offer.market)
+    for strategy in study.strategies.values():
+        for held in strategy.hold.values():
+            systems.update(order.chip for order in (held if isinstance(held, list) else ()))
+    demand = study.demand
+    models = {run.model for run in demand.training_runs} | {service.model for service in demand.inference}
+    if demand.research is not None:
+        models.add(demand.research.model)
+    chips = {study.systems[name].chip for name in systems if name in study.systems}
+    return {
+        "offers": offers,
+        "systems": systems,
+        "chips": chips,
+        "models": models,
+        "markets": markets,
+        "porting": {study.chips[name].stack for name in chips if name in study.chips},
+    }
