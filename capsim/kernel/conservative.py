@@ -17,6 +17,7 @@ from numpy.typing import ArrayLike, NDArray
 from capsim.errors import InputError
 from capsim.jit import kernel
 from capsim.kernel.profile import (
+    NEVER,
     RELEASES,
     Profile,
     advance,
@@ -29,7 +30,6 @@ from capsim.kernel.profile import (
 
 Ints = NDArray[np.int64]
 
-NEVER = np.iinfo(np.int64).max // 4  # later than any instant; sums of three stay inside int64
 GROUP = 32  # queue slots that share one summary
 GONE = -1  # start of a slot whose job has left the queue
 WAITS = NEVER  # start of a slot whose job holds no reservation

@@ -26,6 +26,8 @@ HEAD, TAIL, SPARES, RELEASES = range(4)  # the places of ``Profile.state``
 
 Ints = NDArray[np.int64]
 
+NEVER = np.iinfo(np.int64).max // 4  # later than any instant; sums of three stay inside int64
+
 
 class Profile(NamedTuple):
     """The arrays of one profile; the blocks in time order are positions ``state[HEAD]:state[TAIL]``."""
@@ -166,33 +168,45 @@ def _append_right(profile: Profile, position: int) -> None:
 
 
 @kernel()
-def _cut(profile: Profile, t: int) -> None:
-    """Make ``t`` a breakpoint."""
-    position, index = locate(profile, t)
-    if profile.time[profile.ident[position] * BLOCK + index] == t:
-        return
+def _level_before(profile: Profile, position: int, index: int) -> int:
+    """Free chips just before a breakpoint (which is not the present), or past the last of a block."""
+    if index > 0:
+        return profile.free[profile.ident[position] * BLOCK + index - 1] + profile.base[position]
+    left = position - 1
+    return profile.free[profile.ident[left] * BLOCK + profile.count[left] - 1] + profile.base[left]
+
+
+@kernel()
+def _insert(profile: Profile, position: int, index: int, t: int, level: int) -> tuple[int, int]:
+    """Insert a breakpoint before ``index`` (> 0) of a block; returns where it is, for a full block splits."""
     if profile.count[position] == BLOCK:
         _split(profile, position)
         kept = profile.count[position]
-        if index >= kept:
+        if index > kept:
             position += 1
             index -= kept
     start = profile.ident[position] * BLOCK
-    for i in range(start + profile.count[position], start + index + 1, -1):
+    for i in range(start + profile.count[position], start + index, -1):
         profile.time[i] = profile.time[i - 1]
         profile.free[i] = profile.free[i - 1]
-    profile.time[start + index + 1] = t
-    profile.free[start + index + 1] = profile.free[start + index]
+    profile.time[start + index] = t
+    profile.free[start + index] = level - profile.base[position]
     profile.count[position] += 1
+    profile.low[position] = min(profile.low[position], level)
+    profile.high[position] = max(profile.high[position], level)
+    return position, index
 
 
 @kernel()
 def _erase(profile: Profile, position: int, index: int) -> None:
-    """Remove a breakpoint whose level equals the one before it."""
+    """Remove a breakpoint at which the level does not change; an emptied block is given back.
+
+    The span of a block's first breakpoint joins the block before it, and so does its release.
+    """
     start = profile.ident[position] * BLOCK
-    count = profile.count[position] - 1
-    if index == 0:  # the span joins the block before, and its release with it
+    if index == 0:
         profile.stamp[position - 1] = max(profile.stamp[position - 1], profile.stamp[position])
+    count = profile.count[position] - 1
     if count == 0:
         _close_position(profile, position)
         return
@@ -200,9 +214,14 @@ def _erase(profile: Profile, position: int, index: int) -> None:
         profile.time[i] = profile.time[i + 1]
         profile.free[i] = profile.free[i + 1]
     profile.count[position] = count
-    if index == 0:
-        profile.first[position] = profile.time[start]
-        _refresh(profile, position)
+    profile.first[position] = profile.time[start]
+    _refresh(profile, position)
+
+
+@kernel()
+def _join_if_small(profile: Profile, position: int) -> None:
+    """Join a block that has shrunk with a neighbour, if both fit in 3/4 of a block."""
+    count = profile.count[position]
     if count < MERGE:
         if position + 1 < profile.state[TAIL] and count + profile.count[position + 1] <= BLOCK - MERGE:
             _append_right(profile, position)
@@ -211,18 +230,44 @@ def _erase(profile: Profile, position: int, index: int) -> None:
 
 
 @kernel()
-def _heal(profile: Profile, t: int) -> None:
-    """Remove the breakpoint at ``t`` if the level does not change there; the present always stays."""
-    position, index = locate(profile, t)
+def _begin_change(profile: Profile, begin: int, chips: int) -> tuple[int, int]:
+    """Set the breakpoint at which a change begins; returns the first breakpoint whose level it changes.
+
+    That may be one past the last of a block. If the change makes the level before ``begin`` last on, the
+    breakpoint there is removed and its span is done.
+    """
+    position, index = locate(profile, begin)
     here = profile.ident[position] * BLOCK + index
-    if index > 0:
-        if profile.free[here] == profile.free[here - 1]:
-            _erase(profile, position, index)
-    elif position > profile.state[HEAD]:
-        left = position - 1
-        before = profile.free[profile.ident[left] * BLOCK + profile.count[left] - 1] + profile.base[left]
-        if profile.free[here] + profile.base[position] == before:
-            _erase(profile, position, index)
+    level = profile.free[here] + profile.base[position]
+    if profile.time[here] < begin:
+        return _insert(profile, position, index + 1, begin, level)
+    movable = index > 0 or position > profile.state[HEAD]
+    if movable and _level_before(profile, position, index) == level + chips:
+        if chips > 0:
+            profile.stamp[position if index > 0 else position - 1] = profile.state[RELEASES]
+        _erase(profile, position, index)
+    return position, index
+
+
+@kernel()
+def _end_change(profile: Profile, position: int, index: int, end: int, chips: int) -> int:
+    """Set the breakpoint at which a change ends, at or before ``index``; returns its position."""
+    tail = profile.state[TAIL]
+    if position == tail or index == 0:
+        known = position < tail and profile.first[position] == end
+        if not known:
+            position -= 1
+            index = profile.count[position]
+    else:
+        here = profile.ident[position] * BLOCK + index
+        known = index < profile.count[position] and profile.time[here] == end
+    before = _level_before(profile, position, index)
+    if not known:
+        return _insert(profile, position, index, end, before - chips)[0]
+    if profile.free[profile.ident[position] * BLOCK + index] + profile.base[position] == before:
+        _erase(profile, position, index)
+        return position if index > 0 else position - 1
+    return position
 
 
 @kernel()
@@ -233,32 +278,38 @@ def change(profile: Profile, begin: int, end: int, chips: int) -> None:
     """
     if begin >= end:
         return
-    _cut(profile, end)
-    _cut(profile, begin)
     if chips > 0:
         profile.state[RELEASES] += 1
-    position, index = locate(profile, begin)
-    tail = profile.state[TAIL]
-    while True:
-        if chips > 0:
-            profile.stamp[position] = profile.state[RELEASES]
-        start = profile.ident[position] * BLOCK
-        count = profile.count[position]
-        last = profile.time[start + count - 1] < end
-        if index == 0 and last:
+    position, index = _begin_change(profile, begin, chips)
+    head = position
+    while position + 1 < profile.state[TAIL] and profile.first[position + 1] <= end:
+        if index == 0:
             profile.base[position] += chips
             profile.low[position] += chips
             profile.high[position] += chips
         else:
-            for i in range(start + index, start + count):
-                profile.free[i] += chips if profile.time[i] < end else 0
+            start = profile.ident[position] * BLOCK
+            for i in range(start + index, start + profile.count[position]):
+                profile.free[i] += chips
             _refresh(profile, position)
+        if chips > 0:
+            profile.stamp[position] = profile.state[RELEASES]
         position += 1
         index = 0
-        if position == tail or profile.first[position] >= end:
-            break
-    _heal(profile, end)
-    _heal(profile, begin)
+    if position < profile.state[TAIL]:
+        start = profile.ident[position] * BLOCK
+        i, stop = start + index, start + profile.count[position]
+        while i < stop and profile.time[i] < end:
+            profile.free[i] += chips
+            i += 1
+        if i > start and chips > 0:
+            profile.stamp[position] = profile.state[RELEASES]
+        index = i - start
+    position = _end_change(profile, position, index, end, chips)
+    _refresh(profile, position)
+    _join_if_small(profile, position)
+    if head < position:
+        _join_if_small(profile, head)
 
 
 @kernel()
@@ -308,7 +359,7 @@ def _run_begin(profile: Profile, position: int, size: int) -> int:
 
 @kernel()
 def earliest_hole(profile: Profile, size: int, length: int, latest: int, seen: int) -> int:
-    """The earliest instant before ``latest`` from which ``size`` chips are free for ``length``, else ``latest``.
+    """The earliest instant before ``latest`` with ``size`` chips free for ``length``, else ``latest``.
 
     From ``latest`` on the chips count as free: a job that looks for an earlier start passes its own start,
     whose chips it holds. ``seen`` is the number of releases at the job's last look, when there was no such
@@ -316,41 +367,56 @@ def earliest_hole(profile: Profile, size: int, length: int, latest: int, seen: i
     beyond every breakpoint.
     """
     position, tail = profile.state[HEAD], profile.state[TAIL]
+    begin = np.int64(0)
+    inside = False  # whether the block is entered in a run of enough chips, which began at ``begin``
     while True:
-        while position < tail and (profile.stamp[position] <= seen or profile.high[position] < size):
-            position += 1
-        if position == tail or profile.first[position] >= latest:
-            return latest
-        begin = np.int64(-1)
+        if not inside:
+            while position < tail and (profile.stamp[position] <= seen or profile.high[position] < size):
+                position += 1
+            if position == tail or profile.first[position] >= latest:
+                return latest
         start = profile.ident[position] * BLOCK
-        if profile.free[start] + profile.base[position] >= size:
+        stop = start + profile.count[position]
+        need = size - profile.base[position]
+        i = start
+        if not inside and profile.free[start] >= need:
             begin = _run_begin(profile, position, size)
-        inside = begin >= 0
-        while True:  # over the blocks of a stretch, until a block ends outside of any run
-            if profile.low[position] < size:
-                start = profile.ident[position] * BLOCK
-                need = size - profile.base[position]
-                for i in range(start, start + profile.count[position]):
-                    if profile.free[i] >= need:
-                        if not inside:
-                            begin = profile.time[i]
-                            inside = True
-                            if begin >= latest:
-                                return latest
-                    elif inside:
-                        if profile.time[i] >= latest or profile.time[i] - begin >= length:
-                            return begin
-                        inside = False
-            elif not inside:
-                begin = profile.first[position]
-                inside = True
-            position += 1
-            if position == tail:
-                return begin if inside else latest
-            if not inside:
-                break
-            if profile.first[position] >= latest or profile.first[position] - begin >= length:
+            inside = True
+        end = profile.first[position + 1] if position + 1 < tail else np.int64(NEVER)
+        if inside:
+            if profile.low[position] >= size:
+                if end >= latest or end - begin >= length:
+                    return begin
+                position += 1
+                continue
+            while profile.free[i] >= need:
+                i += 1
+            if profile.time[i] >= latest or profile.time[i] - begin >= length:
                 return begin
+            inside = False
+        if end - profile.time[i] <= length and end <= latest:  # only a run that leaves the block will do
+            k = stop
+            while profile.free[k - 1] >= need:  # ends, for the block holds a level below the need
+                k -= 1
+            if k < stop:
+                inside = True
+                begin = profile.time[k]
+        else:
+            while i < stop:
+                if profile.free[i] >= need:
+                    if not inside:
+                        inside = True
+                        begin = profile.time[i]
+                        if begin >= latest:
+                            return latest
+                elif inside:
+                    if profile.time[i] >= latest or profile.time[i] - begin >= length:
+                        return begin
+                    inside = False
+                i += 1
+        position += 1
+        if inside and (end >= latest or end - begin >= length):
+            return begin
 
 
 @kernel()
@@ -373,7 +439,7 @@ def fits_now(profile: Profile, size: int, length: int) -> bool:
 
 @kernel()
 def may_have_opened(profile: Profile, size: int, latest: int, seen: int) -> bool:
-    """Whether a block that begins before ``latest`` was released after ``seen`` and reaches ``size`` chips."""
+    """Whether a block that begins before ``latest`` was released after ``seen`` and has ``size`` chips."""
     for position in range(profile.state[HEAD], profile.state[TAIL]):
         if profile.first[position] >= latest:
             return False
