@@ -1,0 +1,124 @@
+"""Calibration: the shipped measurements, a study's own ones, and what is left when some are held out."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import lru_cache
+
+from capsim.spec.calibration import CalibrationSection, TrainingMeasurement
+from capsim.spec.hardware import Chip
+from capsim.workload.hardware_view import ceiling_log, generation, peak_16, speedup_bits
+from capsim.workload.known import Known, known
+from capsim.workload.measurements import NotExpressed, Row, model_of
+from capsim.workload.shape import Shape
+from capsim.workload.training_table import CEILING, Configuration, TrainingPoint, TrainingTable, shipped_rows
+
+# Where a table does not say: sequence and chip count of the middle of the shipped points.
+DEFAULT_SEQ = 4096.0
+DEFAULT_CHIPS = 256.0
+
+
+def configuration(
+    shape: Shape,
+    name: str,
+    chip: Chip,
+    precision: str,
+    chips: float,
+    seq: float,
+    *,
+    group: str = "",
+    end_to_end: bool = False,
+) -> Configuration:
+    """What the training table needs to know of one configuration."""
+    attention = shape.training_flops(seq) / shape.training_flops(0.0) - 1.0
+    return Configuration(
+        kind=shape.kind,
+        params_b_active=shape.active / 1e9,
+        params_b_total=max(shape.total, shape.active) / 1e9,
+        chip=name,
+        generation=generation(name),
+        stack=chip.stack,
+        precision=precision,
+        bits=speedup_bits(chip, precision),
+        ceiling=ceiling_log(chip, CEILING),
+        chips=max(chips, 1.0),
+        seq=seq,
+        attention_share=attention,
+        group=group,
+        end_to_end=end_to_end,
+    )
+
+
+@dataclass
+class Calibration:
+    """Measured points for the models; fitted tables are kept by what they leave out."""
+
+    training: tuple[TrainingPoint, ...]
+    _tables: dict[tuple[str, str] | None, TrainingTable] = field(default_factory=dict, repr=False)
+
+    def training_table(self, without: tuple[str, str] | None = None) -> TrainingTable:
+        """The fitted table; ``without`` a (group, model) leaves all points of that pair out."""
+        if without not in self._tables:
+            points = [p for p in self.training if (p.at.group, p.model) != without]
+            self._tables[without] = TrainingTable.fitted(points)
+        return self._tables[without]
+
+    def extended(self, section: CalibrationSection | None, catalog: Known | None = None) -> Calibration:
+        """This calibration with a study's own measurements added."""
+        if section is None or not (section.training or section.inference):
+            return self
+        found = catalog or known()
+        own = [training_point(entry_row(entry), found) for entry in section.training]
+        return Calibration((*self.training, *own))
+
+
+def entry_row(entry: TrainingMeasurement) -> Row:
+    """A measurement of a study as a row of a table."""
+    given = entry.model_dump(exclude_none=True)
+    return Row(0, {key: str(value) for key, value in given.items()})
+
+
+def training_point(row: Row, catalog: Known) -> TrainingPoint:
+    """A point of the training table from a row with `tflops_chip`.
+
+    Raises:
+        NotExpressed: the chip or the model is unknown, or a number is missing.
+    """
+    name = catalog.chip(row.text("chip"))
+    if name is None:
+        raise NotExpressed(f"chip {row.text('chip')!r} is not in the catalog")
+    chip = catalog.chips[name]
+    model, shape = model_of(row, catalog)
+    rate = row.value("tflops_chip", required=True) or 0.0
+    at = configuration(
+        shape,
+        name,
+        chip,
+        row.text("precision"),
+        row.value("chips") or DEFAULT_CHIPS,
+        row.value("seq") or DEFAULT_SEQ,
+        group=row.text("group") or "own",
+        end_to_end=row.text("end_to_end").lower() in {"1", "true", "yes"},
+    )
+    runs = int(row.value("runs") or 1)
+    return TrainingPoint(at, model, math.log(rate / peak_16(chip)), runs, row.text("source"))
+
+
+def training_points(rows: Iterable[Mapping[str, str]], catalog: Known) -> tuple[TrainingPoint, ...]:
+    """Points of a table that is known to be sound (the shipped one)."""
+    return tuple(training_point(Row(i, dict(cells)), catalog) for i, cells in enumerate(rows, start=2))
+
+
+@lru_cache(maxsize=1)
+def shipped() -> Calibration:
+    """The calibration that comes with capsim."""
+    return Calibration(training_points(shipped_rows(), known()))
+
+
+def medians(values: Sequence[float]) -> float:
+    """The median."""
+    ordered = sorted(values)
+    middle = len(ordered) // 2
+    return ordered[middle] if len(ordered) % 2 else (ordered[middle - 1] + ordered[middle]) / 2

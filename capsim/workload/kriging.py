@@ -1,0 +1,50 @@
+"""Interpolation of a calibrated table: kriging with a mean from physics and a robust fit.
+
+A prediction is the mean plus the weighted departures of the measured points from theirs; the weights
+follow from how much two configurations have in common (the kernel). A configuration close to measured
+points takes their departure, one far from all of them falls back to the mean, and its band widens.
+The estimator is the best linear one for the kernel (Rasmussen and Williams 2006, chapter 2); outliers
+are met by repeated fits in which a point's noise grows with its residual.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[np.float64]
+
+ROBUST_FITS = 2
+# Residuals beyond this many standard deviations of the noise count as outliers.
+ROBUST_LIMIT = 1.5
+
+
+@dataclass(frozen=True)
+class Fit:
+    """Solved weights over n points (n,), and the inverse of their covariance (n, n) for the variance."""
+
+    weights: Array
+    inverse: Array
+
+    def predict(self, mean: Array, cross: Array) -> Array:
+        """Predictions of m configurations: ``mean`` (m,), ``cross`` kernel values to the points (m, n)."""
+        return np.asarray(mean + cross @ self.weights)
+
+    def variance(self, own: Array, cross: Array) -> Array:
+        """Variance of m predictions; ``own`` the kernel of each configuration with itself (m,)."""
+        explained = ((cross @ self.inverse) * cross).sum(axis=1)
+        return np.asarray(np.maximum(own - explained, 0.0))
+
+
+def fit(values: Array, mean: Array, kernel: Array, noise: Array) -> Fit:
+    """Weights for ``values`` (n,) about ``mean`` (n,) with covariance ``kernel`` (n, n) and ``noise`` variances (n,)."""
+    departure, current = values - mean, noise.copy()
+    weights: Array = np.zeros_like(departure)
+    for round_ in range(ROBUST_FITS + 1):
+        weights = np.asarray(np.linalg.solve(kernel + np.diag(current), departure), dtype=np.float64)
+        if round_ < ROBUST_FITS:
+            residual = np.abs(current * weights) / np.sqrt(noise)
+            current = noise * np.maximum(1.0, residual / ROBUST_LIMIT)
+    return Fit(weights, np.asarray(np.linalg.inv(kernel + np.diag(current)), dtype=np.float64))
