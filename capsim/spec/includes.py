@@ -37,7 +37,8 @@ def find_study(name: str | Path) -> Path:
         return path
     shipped = shipped_studies()
     if path.name in shipped:
-        return shipped[path.name]
+        found = shipped[path.name]
+        return found.relative_to(Path.cwd()) if found.is_relative_to(Path.cwd()) else found
     hint = did_you_mean(path.name, shipped) if shipped else "write the path of a study"
     raise StudyError([Problem(str(name), 0, 0, "there is no such study", hint)])
 
