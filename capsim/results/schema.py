@@ -3,6 +3,10 @@
 A run is one strategy in one case in one world. Scalars go to one row of ``runs.parquet``; tables are
 kept long, one file each, with the run's keys as the first columns. Chip-time is integer chip-milliseconds,
 money nominal USD unless a name ends in ``_npv``.
+
+Conventions: ``month`` is text, `YYYY-MM`; ``*_ms`` are ms since the start of the horizon, -1 for
+never; ``slip_days`` is nan for a run that never finished; ``system`` of ``assignment`` may also be `rented`
+or `unserved`; columns are typed by name (capsim/results/columns.py).
 """
 
 from __future__ import annotations
@@ -12,7 +16,10 @@ from typing import Any
 
 #: scalar figures of a run: name -> (unit, meaning). Definitions: docs/metrics.md.
 METRICS: dict[str, tuple[str, str]] = {
-    "total_npv": ("USD", "cash_npv + lost_tokens_npv + lost_research_npv + slip_npv: what strategies are ranked by"),
+    "total_npv": (
+        "USD",
+        "cash_npv + lost_tokens_npv + lost_research_npv + slip_npv: what strategies are ranked by",
+    ),
     "cash_npv": ("USD", "all payments, discounted, less salvage at the horizon"),
     "cash_nominal": ("USD", "all payments within the horizon, not discounted"),
     "lost_tokens_npv": ("USD", "unserved tokens at the study's price, discounted"),
@@ -25,14 +32,20 @@ METRICS: dict[str, tuple[str, str]] = {
     "useful_pflop_days_npv": ("PFLOP-day", "useful training and research work, discounted like money"),
     "useful_gb200e_hours_npv": ("GB200e-h", "useful work in achieved reference chip-hours, discounted"),
     "usd_per_pflop_day": ("USD", "training and research share of cash_npv over useful_pflop_days_npv"),
-    "usd_per_mtok": ("USD", "inference share of cash_npv over millions of tokens served within objectives, discounted"),
+    "usd_per_mtok": (
+        "USD",
+        "inference share of cash_npv over millions of tokens served within objectives, discounted",
+    ),
     "runs_on_time": ("count", "named runs finished by their target"),
     "runs_finished": ("count", "named runs finished within the horizon"),
     "runs_total": ("count", "named runs of the study"),
     "slo_attainment": ("share", "tokens served within their objectives over tokens requested"),
     "tokens_unmet": ("share", "tokens not served over tokens requested"),
     "research_unmet": ("share", "research work not done over research work offered"),
-    "days_to_1m": ("day", "days from the start until 1,000,000 GB200e are delivered, powered and healthy for 30 days; nan if never"),
+    "days_to_1m": (
+        "day",
+        "days from the start until 1,000,000 GB200e are delivered, powered, healthy for 30 days; nan: never",
+    ),
     "paid_idle_npv": ("USD", "committed chip-hours paid for and not used, discounted"),
     "paid_idle_share": ("share", "committed chip-hours paid for and not used over chip-hours paid"),
     "bought_twice_npv": ("USD", "on-demand rent paid while compatible committed chips were idle"),
@@ -40,7 +53,10 @@ METRICS: dict[str, tuple[str, str]] = {
     "wait_p99_h": ("h", "queue wait of research campaigns, 99th percentile"),
     "slowdown_mean": ("1", "bounded slowdown of research campaigns, mean"),
     "ettr": ("share", "effective training time ratio of named runs, weighted by chip-time"),
-    "mfu": ("share", "model FLOP/s of productive training and research time over the dense peak at their precision"),
+    "mfu": (
+        "share",
+        "model FLOP/s of productive training and research time over the dense peak at their precision",
+    ),
     "peak_gw": ("GW", "greatest facility power"),
     "mean_gw": ("GW", "mean facility power"),
     "hhi_provider": ("1", "concentration of committed NPV by provider, 0..10,000"),
@@ -76,8 +92,14 @@ TABLES: dict[str, tuple[str, ...]] = {
     ),
     "services": ("name", "tokens_requested", "tokens_served", "tokens_in_objective", "lost_npv", "usd"),
     "assignment": ("workload", "kind", "system", "chip_ms", "work", "share", "unit"),
-    "research": ("size_class", "campaigns", "started", "finished", "wait_mean_h", "wait_p50_h", "wait_p95_h", "wait_p99_h", "slowdown_mean"),
-    "contracts": ("offer", "chips", "term_value", "binding", "paid", "credits", "idle_share", "exit_end_2028", "late_days_mean"),
+    "research": (
+        "size_class", "campaigns", "started", "finished", "wait_mean_h", "wait_p50_h", "wait_p95_h",
+        "wait_p99_h", "slowdown_mean",
+    ),
+    "contracts": (
+        "offer", "chips", "term_value", "binding", "paid", "credits", "idle_share", "exit_end_2028",
+        "late_days_mean",
+    ),
     "owed": ("year", "payments", "owed_if_stopped"),
     "events": ("time_ms", "kind", "subject", "text"),
 }  # fmt: skip
@@ -85,7 +107,7 @@ TABLES: dict[str, tuple[str, ...]] = {
 #: measures of the table ``series``: chips (mean of the month) unless noted.
 SERIES: tuple[str, ...] = (
     "contracted", "delivered", "powered", "healthy", "training", "research", "inference", "spare", "idle",
-    "delivered_gb200e",
+    "delivered_gb200e", "demand_gb200e",
 )  # fmt: skip
 
 

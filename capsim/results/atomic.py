@@ -1,0 +1,105 @@
+"""Files that appear whole or not at all: temporary name, fsync, rename, fsync of the folder."""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import IO
+
+from capsim.errors import CapsimError
+
+#: mark of names that are being written; such files are never read and are removed on resume.
+TEMPORARY = ".writing"
+
+
+class _Hashing:
+    """A binary sink that hashes what passes."""
+
+    def __init__(self, file: IO[bytes]) -> None:
+        self._file = file
+        self.digest = hashlib.sha256()
+        self.closed = False
+
+    def write(self, data: bytes) -> int:
+        """Write and hash `data`."""
+        self.digest.update(data)
+        self._file.write(data)
+        return len(data)
+
+    def flush(self) -> None:
+        """Flush the file below."""
+        self._file.flush()
+
+    def tell(self) -> int:
+        """Position in the file."""
+        return self._file.tell()
+
+    def close(self) -> None:
+        """The file below is closed by its owner."""
+
+
+def publish(path: Path, write: Callable[[IO[bytes]], None]) -> str:
+    """Let `write` fill a temporary file, then rename it to `path`; returns the sha256 of its bytes.
+
+    Raises CapsimError with one clear line when the disk is full or the folder cannot be written.
+    """
+    temporary = path.with_name(f"{path.name}{TEMPORARY}-{os.getpid()}")
+    try:
+        with open(temporary, "wb") as file:
+            sink = _Hashing(file)
+            write(sink)  # type: ignore[arg-type]
+            file.flush()
+            sync(file.fileno())
+        os.replace(temporary, path)
+        sync_folder(path.parent)
+    except OSError as error:
+        temporary.unlink(missing_ok=True)
+        raise CapsimError(_explain(path, error)) from error
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
+    return sink.digest.hexdigest()
+
+
+def publish_bytes(path: Path, data: bytes) -> str:
+    """`publish` of bytes in memory."""
+
+    def write(sink: IO[bytes]) -> None:
+        sink.write(data)
+
+    return publish(path, write)
+
+
+def sync(descriptor: int) -> None:
+    """fsync."""
+    os.fsync(descriptor)
+
+
+def sync_folder(folder: Path) -> None:
+    """Make renames in `folder` durable."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        sync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def sha256_of(path: Path) -> str:
+    """sha256 (hex) of a file's bytes, read in blocks."""
+    digest = hashlib.sha256()
+    with open(path, "rb") as file:
+        while block := file.read(1 << 20):
+            digest.update(block)
+    return digest.hexdigest()
+
+
+def _explain(path: Path, error: OSError) -> str:
+    if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+        return (
+            f"disk full while writing {path}: finished runs are kept; "
+            "free some space and repeat with --resume"
+        )
+    return f"cannot write {path}: {error.strerror or error}"

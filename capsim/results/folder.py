@@ -1,0 +1,242 @@
+"""The run folder: what a comparison leaves on disk, complete or resumable, never silently half-written.
+
+```
+runs/3f9a1c-7/
+  manifest.json    what was run, by which versions, status, sha256 of every file
+  spec.yaml        the resolved study
+  parts/           a Parquet file a finished world (case, run), all strategies; its name ends in its sha256
+  runs.parquet     a row a strategy x case x run              | merged from the parts
+  series.parquet, cash.parquet, events.parquet ...            | at the end
+  lock             held while a process writes here
+```
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from capsim.errors import CapsimError, InputError
+from capsim.results.atomic import TEMPORARY, publish, publish_bytes, sha256_of
+from capsim.results.lock import FolderLock
+from capsim.results.schema import TABLES, RunResult
+
+FORMAT = 1
+MANIFEST = "manifest.json"
+_HASH_DIGITS = 16
+
+
+@dataclass
+class Part:
+    """A published part: its file and the strategies in it."""
+
+    path: Path
+    case: str
+    run: int
+    rows: dict[str, Any]  # strategy -> RunRow
+
+
+@dataclass
+class RunFolder:
+    """An open run folder, locked by this process. Use as a context manager."""
+
+    path: Path
+    manifest: dict[str, Any]
+    lock: FolderLock
+    parts: dict[tuple[str, int], Part] = field(default_factory=dict)
+    damaged: list[str] = field(default_factory=list)
+
+    def __enter__(self) -> RunFolder:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.lock.release()
+
+    def add(self, results: Sequence[RunResult], digests: Sequence[str]) -> None:
+        """Publish the canonical `results` of one world at once, together with what was kept of it before.
+
+        On return they are on disk; a kill at any moment leaves either the old state or the new one.
+        """
+        from capsim.results.parquet import encode_part, read_part, read_part_rows
+
+        case, run = results[0].case, results[0].run
+        old = self.parts.get((case, run))
+        merged = dict(zip([r.strategy for r in results], zip(results, digests, strict=True), strict=True))
+        if old is not None:
+            kept = {
+                r.strategy: (r, d) for r, d in read_part(old.path.read_bytes()) if r.strategy not in merged
+            }
+            merged = kept | merged
+        raw = encode_part([r for r, _ in merged.values()], [d for _, d in merged.values()])
+        path = self.path / "parts" / _part_name(case, run, raw)
+        publish_bytes(path, raw)
+        self.parts[case, run] = Part(path, case, run, {row.strategy: row for row in read_part_rows(raw)})
+        if old is not None and old.path != path:
+            old.path.unlink()
+
+    def rows(self, case: str, run: int) -> dict[str, Any]:
+        """Scalars (RunRow) of the finished runs of one world, by strategy."""
+        part = self.parts.get((case, run))
+        return {} if part is None else part.rows
+
+    def write_manifest(self, **changes: Any) -> None:
+        """Update and publish manifest.json."""
+        self.manifest.update(changes)
+        publish_bytes(self.path / MANIFEST, (json.dumps(self.manifest, indent=1) + "\n").encode())
+
+    def write_text(self, name: str, text: str) -> None:
+        """Publish a text file of the folder."""
+        publish_bytes(self.path / name, text.encode())
+
+    def merge(self, worlds: Sequence[tuple[str, int]], strategies: Sequence[str]) -> dict[str, str]:
+        """Merge the parts of `worlds`, in order, into a Parquet file a table; returns sha256 by name."""
+        from capsim.results.parquet import write_runs, write_table
+
+        rows = [self.parts[world].rows[s] for world in worlds for s in strategies]
+        hashes = {"runs.parquet": publish(self.path / "runs.parquet", lambda sink: write_runs(rows, sink))}
+        for table in TABLES:
+            contents = ((self.parts[world].path.read_bytes(), strategies) for world in worlds)
+            name = f"{table}.parquet"
+            hashes[name] = publish(
+                self.path / name,
+                lambda sink, t=table, c=contents: write_table(t, c, sink),  # type: ignore[misc]
+            )
+        return hashes
+
+    def part_hashes(self, worlds: Iterable[tuple[str, int]]) -> dict[str, str]:
+        """sha256 of the parts of `worlds`, by file name."""
+        return {self.parts[w].path.name: sha256_of(self.parts[w].path) for w in worlds}
+
+    def intact(self) -> bool:
+        """Whether every merged file is as the manifest says."""
+        files: dict[str, str] = self.manifest.get("files", {})
+        return bool(files) and all(
+            (self.path / name).is_file() and sha256_of(self.path / name) == digest
+            for name, digest in files.items()
+        )
+
+
+def open_folder(path: Path, head: dict[str, Any], resume: bool) -> RunFolder:
+    """Open `path` for a comparison described by `head` (keys study, digest, seed, code, plan ...).
+
+    A complete folder is moved to `NAME.previous` unless `resume`. Raises InputError where the folder holds
+    an unfinished comparison and `resume` is false, or another comparison than `head` and `resume` is true;
+    CapsimError where another process writes there.
+    """
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(
+            f"cannot use {path} as a run folder: {error.strerror}; choose another one with --out"
+        ) from error
+    lock = FolderLock(path)
+    lock.acquire()
+    try:
+        old = read_manifest(path)
+        if old is None and any(
+            p.name not in ("lock", "parts") and TEMPORARY not in p.name for p in path.iterdir()
+        ):
+            raise InputError(f"{path} is not a run folder and not empty; choose another one with --out")
+        if old is not None and not resume:
+            lock = _make_room(path, old, lock)
+            old = None
+        if old is not None:
+            _same_comparison(path, old, head)
+        folder = RunFolder(path, old if old is not None else {}, lock)
+        (path / "parts").mkdir(exist_ok=True)
+        _scan(folder)
+        folder.write_manifest(
+            **{"format": FORMAT, **head, "status": folder.manifest.get("status", "running")}
+        )
+    except BaseException:
+        lock.release()
+        raise
+    return folder
+
+
+def read_manifest(path: Path) -> dict[str, Any] | None:
+    """The manifest of a folder; None where there is none. Raises CapsimError where it is damaged."""
+    try:
+        found = json.loads((path / MANIFEST).read_text())
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError) as error:
+        raise CapsimError(
+            f"{path / MANIFEST} is damaged ({error}); choose another folder with --out"
+        ) from error
+    if not isinstance(found, dict) or found.get("format") != FORMAT:
+        raise CapsimError(f"{path / MANIFEST} is not of format {FORMAT}; choose another folder with --out")
+    return found
+
+
+def _make_room(path: Path, old: dict[str, Any], lock: FolderLock) -> FolderLock:
+    if old.get("status") != "complete":
+        done = sum(1 for _ in (path / "parts").glob("*.parquet"))
+        raise InputError(
+            f"{path} holds an unfinished comparison ({done} of {_planned_worlds(old)} worlds done); "
+            "add --resume to finish it, or --out DIR to write elsewhere"
+        )
+    previous = path.with_name(f"{path.name}.previous")
+    shutil.rmtree(previous, ignore_errors=True)
+    os.rename(path, previous)
+    path.mkdir()
+    fresh = FolderLock(path)
+    fresh.acquire()
+    lock.release()
+    return fresh
+
+
+def _planned_worlds(manifest: dict[str, Any]) -> int:
+    plan = manifest.get("plan", {})
+    return len(plan.get("cases", [])) * int(plan.get("runs", 0))
+
+
+def _same_comparison(path: Path, old: dict[str, Any], head: dict[str, Any]) -> None:
+    for key, what in (("digest", "study"), ("seed", "seed"), ("code", "capsim sources")):
+        if old.get(key) != head.get(key):
+            raise InputError(
+                f"cannot resume {path}: its {what} is {old.get(key)}, now it is {head.get(key)}; "
+                "use --out DIR to start a new one"
+            )
+
+
+def _part_name(case: str, run: int, raw: bytes) -> str:
+    import hashlib
+
+    label = re.sub(r"[^A-Za-z0-9._]+", "_", case)
+    return f"{label}-{run:05d}-{hashlib.sha256(raw).hexdigest()[:_HASH_DIGITS]}.parquet"
+
+
+def _scan(folder: RunFolder) -> None:
+    """Take over what is sound; remove what is torn or damaged and name it."""
+    for leftover in [*folder.path.glob(f"*{TEMPORARY}-*"), *(folder.path / "parts").glob(f"*{TEMPORARY}-*")]:
+        leftover.unlink()
+    for path in sorted((folder.path / "parts").glob("*.parquet")):
+        part = _sound_part(path)
+        if part is None:
+            folder.damaged.append(f"parts/{path.name}")
+            path.unlink()
+            continue
+        other = folder.parts.get((part.case, part.run))
+        if other is not None:  # killed between publishing a fuller part and removing the one before
+            smaller, part = sorted((other, part), key=lambda p: len(p.rows))
+            smaller.path.unlink()
+        folder.parts[part.case, part.run] = part
+
+
+def _sound_part(path: Path) -> Part | None:
+    from capsim.results.parquet import read_part_rows
+
+    if not sha256_of(path).startswith(path.stem.rsplit("-", 1)[-1]):
+        return None
+    try:
+        rows = read_part_rows(path.read_bytes())
+    except (OSError, ValueError, KeyError):
+        return None
+    return Part(path, rows[0].case, rows[0].run, {row.strategy: row for row in rows}) if rows else None

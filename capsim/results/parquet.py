@@ -1,0 +1,189 @@
+"""Results as Parquet: parts that hold whole runs, and merged tables for reading.
+
+A *part* is one Parquet file with a row a run: scalars as columns, and each column of each table as a list
+(`series/month`, `events/text` ...), so that one atomic rename publishes everything that a run produced.
+Merging flattens the lists into one file a table, with the run's keys as first columns. Pages carry checksums.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from capsim.results.columns import column_type
+from capsim.results.schema import CASH_LINES, LADDER, METRICS, TABLES, RunResult
+
+KEYS: tuple[str, ...] = ("strategy", "case", "run")
+_ARROW = {"text": pa.string(), "whole": pa.int64(), "real": pa.float64()}
+_OPTIONS: dict[str, Any] = {"compression": "zstd", "write_page_checksum": True}
+_KEY_FIELDS = [pa.field("strategy", pa.string()), pa.field("case", pa.string()), pa.field("run", pa.int64())]
+
+
+@dataclass(frozen=True)
+class RunRow:
+    """The scalars of one run: what comparisons are made of. `digest` is that of the whole run."""
+
+    strategy: str
+    case: str
+    run: int
+    digest: str
+    metrics: dict[str, float]
+    ladder: dict[str, int]
+    cash_npv: dict[str, float]
+
+    @property
+    def key(self) -> tuple[str, str, int]:
+        """Strategy, case, run."""
+        return self.strategy, self.case, self.run
+
+
+def row_of(result: RunResult, digest: str) -> RunRow:
+    """The scalars of a canonical `result`."""
+    return RunRow(
+        result.strategy, result.case, result.run, digest, result.metrics, result.ladder, result.cash_npv
+    )
+
+
+def _scalar_fields() -> list[pa.Field]:
+    return [
+        *_KEY_FIELDS,
+        pa.field("digest", pa.string()),
+        *(pa.field(name, pa.float64()) for name in METRICS),
+        *(pa.field(f"ladder_{name}_chip_ms", pa.int64()) for name in LADDER),
+        *(pa.field(f"cash_{name}_npv", pa.float64()) for name in CASH_LINES),
+    ]
+
+
+def _part_schema() -> pa.Schema:
+    lists = [
+        pa.field(f"{table}/{name}", pa.list_(_ARROW[column_type(name)]))
+        for table, columns in TABLES.items()
+        for name in columns
+    ]
+    return pa.schema(_scalar_fields() + lists)
+
+
+def _table_schema(table: str) -> pa.Schema:
+    return pa.schema(_KEY_FIELDS + [pa.field(name, _ARROW[column_type(name)]) for name in TABLES[table]])
+
+
+def _scalars(row: RunRow) -> list[Any]:
+    return [
+        row.strategy,
+        row.case,
+        row.run,
+        row.digest,
+        *(row.metrics[name] for name in METRICS),
+        *(row.ladder[name] for name in LADDER),
+        *(row.cash_npv[name] for name in CASH_LINES),
+    ]
+
+
+def _list_column(table: str, name: str, results: Sequence[RunResult]) -> pa.Array:
+    kind = _ARROW[column_type(name)]
+    columns = [result.tables[table][name] for result in results]
+    offsets = np.cumsum([0, *(len(c) for c in columns)], dtype=np.int32)
+    values = pa.concat_arrays([pa.array(c, type=kind, from_pandas=False) for c in columns])
+    return pa.ListArray.from_arrays(pa.array(offsets), values)
+
+
+def encode_part(results: Sequence[RunResult], digests: Sequence[str]) -> bytes:
+    """Parquet bytes of a part: canonical `results` with the digest of each."""
+    schema = _part_schema()
+    rows = [_scalars(row_of(r, d)) for r, d in zip(results, digests, strict=True)]
+    count = len(_scalar_fields())
+    arrays = [pa.array([row[i] for row in rows], type=schema.field(i).type) for i in range(count)]
+    arrays += [_list_column(table, name, results) for table, columns in TABLES.items() for name in columns]
+    sink = io.BytesIO()
+    pq.write_table(pa.Table.from_arrays(arrays, schema=schema), sink, **_OPTIONS)
+    return sink.getvalue()
+
+
+def read_part_rows(raw: bytes) -> list[RunRow]:
+    """Scalars of every run of a part."""
+    names = [f.name for f in _scalar_fields()]
+    table = pq.read_table(pa.BufferReader(raw), columns=names, page_checksum_verification=True)
+    return [_row_from(values) for values in table.to_pylist()]
+
+
+def _row_from(values: dict[str, Any]) -> RunRow:
+    return RunRow(
+        strategy=values["strategy"],
+        case=values["case"],
+        run=values["run"],
+        digest=values["digest"],
+        metrics={name: values[name] for name in METRICS},
+        ladder={name: values[f"ladder_{name}_chip_ms"] for name in LADDER},
+        cash_npv={name: values[f"cash_{name}_npv"] for name in CASH_LINES},
+    )
+
+
+def read_part(raw: bytes) -> list[tuple[RunResult, str]]:
+    """Every run of a part with its digest, as it was written."""
+    table = pq.read_table(pa.BufferReader(raw), page_checksum_verification=True)
+    return [_result_from(table, i) for i in range(table.num_rows)]
+
+
+def _result_from(part: pa.Table, index: int) -> tuple[RunResult, str]:
+    row = _row_from({f.name: part.column(f.name)[index].as_py() for f in _scalar_fields()})
+    tables: dict[str, dict[str, Any]] = {}
+    for table, columns in TABLES.items():
+        tables[table] = {}
+        for name in columns:
+            values = part.column(f"{table}/{name}")[index].values
+            text = column_type(name) == "text"
+            tables[table][name] = values.to_pylist() if text else values.to_numpy(zero_copy_only=False)
+    result = RunResult(row.strategy, row.case, row.run, row.metrics, row.ladder, row.cash_npv, tables)
+    return result, row.digest
+
+
+def write_runs(rows: Iterable[RunRow], sink: IO[bytes]) -> None:
+    """`runs.parquet`: a row a run, in the order given."""
+    schema = pa.schema(_scalar_fields())
+    listed = [_scalars(row) for row in rows]
+    arrays = [pa.array([row[i] for row in listed], type=schema.field(i).type) for i in range(len(schema))]
+    pq.write_table(pa.Table.from_arrays(arrays, schema=schema), sink, **_OPTIONS)
+
+
+def write_table(table: str, parts: Iterable[tuple[bytes, Sequence[str]]], sink: IO[bytes]) -> None:
+    """Merge one table of parts (bytes, strategies to take in order) into `sink`, a row group a part."""
+    schema = _table_schema(table)
+    with pq.ParquetWriter(sink, schema, **_OPTIONS) as writer:
+        for raw, strategies in parts:
+            writer.write_table(_flatten(raw, table, strategies).cast(schema))
+
+
+def _flatten(raw: bytes, table: str, strategies: Sequence[str]) -> pa.Table:
+    columns = [f"{table}/{name}" for name in TABLES[table]]
+    part = pq.read_table(pa.BufferReader(raw), columns=[*KEYS, *columns], page_checksum_verification=True)
+    found = part.column("strategy").to_pylist()
+    part = part.take(pa.array([found.index(s) for s in strategies], type=pa.int64())).combine_chunks()
+    parents = pc.list_parent_indices(part.column(columns[0]))
+    keys = [part.column(key).take(parents) for key in KEYS]
+    values = [pc.list_flatten(part.column(name)) for name in columns]
+    return pa.Table.from_arrays(keys + values, names=[*KEYS, *TABLES[table]])
+
+
+def read_table(path: Path, columns: Sequence[str] | None = None, **equal: Any) -> dict[str, Any]:
+    """Columns of a merged table, only rows where every key of `equal` has the value given (or is in a list).
+
+    Text comes as numpy object arrays, numbers as float64 or int64 arrays.
+    """
+    filters = [
+        (k, "in", list(v)) if isinstance(v, (list, tuple, set)) else (k, "==", v) for k, v in equal.items()
+    ]
+    table = pq.read_table(
+        path,
+        columns=list(columns) if columns is not None else None,
+        filters=filters or None,
+        page_checksum_verification=True,
+    )
+    return {name: table.column(name).to_numpy() for name in table.column_names}
