@@ -22,7 +22,7 @@ class Lot:
         offer: name of the offer.
         index: number of the tranche or order within the offer.
         system: name of the system.
-        chips: chips to be delivered, a multiple of the system's domain where possible.
+        chips: chips to be delivered, a multiple of the system's domain.
         planned: planned delivery, ms (may be before the horizon: then it is there at the start).
         ends: end of the contract for this lot, ms; None when it runs `term` from delivery.
         term: ms from delivery; None when it never ends within the study.
@@ -123,10 +123,9 @@ def holding_quantity(name: str, offer: Offer, held: object, notes: list[str]) ->
     return rounded
 
 
-def _to_domains(chips: float, domain: int, node: int) -> int:
-    """Whole domains, except that a domain of more than 128 chips may be filled in part, node by node."""
-    unit = domain if domain <= 128 else node
-    return max(round(chips / unit), 1) * unit
+def _to_domains(chips: float, domain: int) -> int:
+    """The nearest number of whole scale-up domains, at least one, in chips."""
+    return max(round(chips / domain), 1) * domain
 
 
 def _lots(
@@ -175,7 +174,7 @@ def _lot(
         offer=name,
         index=index,
         system=system,
-        chips=_to_domains(size, int(spec.domain), int(spec.node)),
+        chips=_to_domains(size, int(spec.domain)),
         planned=planned + shift,
         ends=calendar.ms(offer.ends) if offer.ends else None,
         term=int(offer.term) if offer.term is not None else None,

@@ -1,0 +1,136 @@
+"""A strategy in a case, ready to be simulated any number of times: names, numbers, indices."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from capsim.compile.calendar import Calendar
+from capsim.compile.portfolio import Lot, Portfolio, build_portfolio
+from capsim.compile.rates import Rates, build_rates
+from capsim.spec.study import Study
+
+#: accounting kinds of the kernel, by index
+KINDS = ("training", "rl", "research", "inference")
+TRAINING, RL, RESEARCH, INFERENCE = range(4)
+
+
+@dataclass(frozen=True)
+class Place:
+    """The chips of one system under one offer: one pool and one site of the kernel.
+
+    Attributes:
+        offer: name of the offer.
+        system: name of the system.
+        lots: indices into `Prepared.portfolio.lots`.
+        family: software stack of its chips.
+        gb200e: work of a chip in reference chips (0 for chips that only serve).
+        kw_facility: facility power of a chip, kW (critical IT power times PUE).
+    """
+
+    offer: str
+    system: str
+    lots: tuple[int, ...]
+    family: str
+    gb200e: float
+    kw_facility: float
+
+    @property
+    def name(self) -> str:
+        """``offer/system``."""
+        return f"{self.offer}/{self.system}"
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """Everything that the simulation of one strategy in one case needs; picklable.
+
+    Attributes:
+        token: digest of the resolved study; worlds are kept by it.
+        warnings: notes for the user.
+    """
+
+    token: str
+    case: str
+    strategy: str
+    study: Study
+    calendar: Calendar
+    portfolio: Portfolio
+    rates: Rates
+    places: tuple[Place, ...]
+    ports: dict[str, int]
+    warnings: tuple[str, ...]
+
+    def lot_place(self) -> dict[str, int]:
+        """Index of the place of each lot, by the lot's key."""
+        return {self.portfolio.lots[i].key: p for p, place in enumerate(self.places) for i in place.lots}
+
+
+def prepare(study: Study, strategy: str, *, case: str, token: str) -> Prepared:
+    """Compile one strategy of a resolved study.
+
+    Args:
+        study: the study with its case applied.
+        strategy: name of the strategy.
+        case: name of the case, for the keys of the results.
+        token: digest of the resolved study.
+    """
+    calendar = Calendar(study.horizon.start, study.horizon.end, float(study.money.discount_rate))
+    portfolio = build_portfolio(study, study.strategies[strategy], calendar)
+    systems = sorted({lot.system for lot in portfolio.lots} | {study.reference})
+    rates = build_rates(study, systems)
+    places = _places(study, portfolio, rates)
+    ports = porting_dates(study, portfolio, calendar)
+    return Prepared(token, case, strategy, study, calendar, portfolio, rates, places, ports, portfolio.notes)
+
+
+def _places(study: Study, portfolio: Portfolio, rates: Rates) -> tuple[Place, ...]:
+    grouped: dict[tuple[str, str], list[int]] = {}
+    for index, lot in enumerate(portfolio.lots):
+        grouped.setdefault((lot.offer, lot.system), []).append(index)
+    found = []
+    for (offer, system), lots in grouped.items():
+        power = study.offers[offer].power
+        pue = float(power.pue) if power and power.pue is not None else 1.0
+        kw = float(study.systems[system].kw_per_chip) * pue
+        family = study.chips[study.systems[system].chip].stack
+        found.append(Place(offer, system, tuple(lots), family, rates.gb200e.get(system, 0.0), kw))
+    return tuple(found)
+
+
+def porting_dates(study: Study, portfolio: Portfolio, calendar: Calendar) -> dict[str, int]:
+    """When each stack first runs production work, ms: 0 for stacks that run from the start.
+
+    Porting is decided when the first chips of the stack are ordered: `time` before their planned delivery,
+    but not before the decision date (the start of the horizon).
+    """
+    first: dict[str, int] = {}
+    for lot in portfolio.lots:
+        family = study.chips[study.systems[lot.system].chip].stack
+        first[family] = min(first.get(family, lot.planned), lot.planned)
+    dates = {}
+    for family, planned in sorted(first.items()):
+        if family in study.ported:
+            dates[family] = 0
+        elif family in study.porting:
+            dates[family] = max(planned, int(study.porting[family].time))
+        else:
+            dates[family] = max(planned, 0)
+    return dates
+
+
+def porting_efficiency(study: Study, family: str, ported: int, now: int) -> float:
+    """Share of the full rate that a stack reaches at `now`: 0 before it is ported, then a linear ramp to 1."""
+    if now < ported:
+        return 0.0
+    if family in study.ported or family not in study.porting:
+        return 1.0
+    spec = study.porting[family]
+    ramp = float(spec.ramp)
+    begin = float(spec.start_efficiency)
+    return 1.0 if ramp <= 0 else min(1.0, begin + (1.0 - begin) * (now - ported) / ramp)
+
+
+def lot_domains(study: Study, lot: Lot) -> int:
+    """Scale-up domains of a lot."""
+    return math.ceil(lot.chips / int(study.systems[lot.system].domain))

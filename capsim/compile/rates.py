@@ -1,0 +1,149 @@
+"""What every system does for every workload, from the workload models.
+
+The unit of work is the reference chip-hour (GB200e): the work that one chip of the study's reference system
+does in an hour at its achieved training rate.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from capsim.spec.demand import Service
+from capsim.spec.study import Study
+from capsim.workload.inference import DoesNotFit, Serving, serve
+from capsim.workload.training import training_rate
+
+REFERENCE_PRECISION = "fp8"
+RATE_CHIPS = 1024  # gang size at which research and reference rates are taken
+
+
+@dataclass(frozen=True)
+class Rate:
+    """Achieved training rate of one workload on one system.
+
+    Attributes:
+        flops: model FLOP/s per chip.
+        mfu: share of the dense peak at the workload's precision.
+        log_error: one standard deviation of the model's log error.
+        source: where the rate comes from.
+    """
+
+    flops: float
+    mfu: float
+    log_error: float
+    source: str
+
+
+@dataclass(frozen=True)
+class ServiceRate:
+    """What one replica of a service does on one system.
+
+    Attributes:
+        chips: chips a replica.
+        tokens: input plus output tokens a second of one replica at the greatest load within the objectives.
+        ceiling: the same when saturated, objectives missed.
+        log_error: one standard deviation of the model's log error.
+        layout: how the model is spread over the chips.
+    """
+
+    chips: int
+    tokens: float
+    ceiling: float
+    log_error: float
+    layout: str
+
+
+@dataclass(frozen=True)
+class Rates:
+    """Rates of all workloads on all systems in use; a missing key means that it cannot run there.
+
+    Attributes:
+        training: (run name, system) -> Rate.
+        research: system -> Rate.
+        reference: FLOP/s of one reference chip.
+        gb200e: system -> work of a chip in reference chips, for systems that train.
+        services: (service name, system) -> ServiceRate.
+        refusals: (workload, system) -> why it cannot run there.
+    """
+
+    training: dict[tuple[str, str], Rate]
+    research: dict[str, Rate]
+    reference: float
+    gb200e: dict[str, float]
+    services: dict[tuple[str, str], ServiceRate]
+    refusals: dict[tuple[str, str], str]
+
+
+def build_rates(study: Study, systems: list[str]) -> Rates:
+    """Ask the workload models for every pair of workload and system that the study allows."""
+    research_spec = study.demand.research
+    reference_model = research_spec.model if research_spec else study.demand.training_runs[0].model
+    reference = _training(study, reference_model, study.reference, REFERENCE_PRECISION, RATE_CHIPS).flops
+    training, refusals = {}, {}
+    for run in study.demand.training_runs:
+        for system in systems:
+            if system in run.systems:
+                training[run.name, system] = _training(study, run.model, system, run.precision, int(run.chips.min))
+    research = {}
+    if research_spec is not None:
+        for system in systems:
+            if system in research_spec.systems:
+                research[system] = _training(study, research_spec.model, system, research_spec.precision, RATE_CHIPS)
+    gb200e = {}
+    for system in systems:
+        if not study.chips[study.systems[system].chip].inference_only:
+            rate = _training(study, reference_model, system, REFERENCE_PRECISION, RATE_CHIPS)
+            gb200e[system] = rate.flops / reference
+    services = {}
+    for service in study.demand.inference:
+        for system in systems:
+            if system not in service.systems:
+                continue
+            found = _serving(study, service, system)
+            if isinstance(found, DoesNotFit):
+                refusals[service.name, system] = found.reason
+            else:
+                services[service.name, system] = _service_rate(service, found)
+    return Rates(training, research, reference, gb200e, services, refusals)
+
+
+def best_precision(study: Study, system: str, precision: str) -> str:
+    """The precision asked for, or the next wider one that the chip has."""
+    peaks = study.chips[study.systems[system].chip].tflops
+    order = ["fp4", "fp8", "bf16"]
+    for candidate in order[order.index(precision) :] if precision in order else [precision]:
+        if candidate in peaks:
+            return candidate
+    return "bf16" if "bf16" in peaks else next(iter(peaks))
+
+
+def _training(study: Study, model: str, system: str, precision: str, chips: int) -> Rate:
+    spec = study.systems[system]
+    chip = study.chips[spec.chip]
+    found = training_rate(
+        study.models[model], spec.chip, chip, spec, best_precision(study, system, precision), chips
+    )
+    return Rate(found.flops_per_chip, found.mfu, found.log_error, found.source)
+
+
+def _serving(study: Study, service: Service, system: str) -> Serving | DoesNotFit:
+    spec = study.systems[system]
+    slo = service.slo
+    return serve(
+        study.models[service.model],
+        spec.chip,
+        study.chips[spec.chip],
+        spec,
+        best_precision(study, system, service.precision),
+        input_length=float(service.input_length),
+        output_length=float(service.output_length),
+        cache_hit=float(service.cache_hit),
+        ttft_ms=float(slo.ttft.p95) if slo.ttft else None,
+        tpot_ms=float(slo.tpot.p95) if slo.tpot else None,
+    )
+
+
+def _service_rate(service: Service, serving: Serving) -> ServiceRate:
+    tokens = serving.output_tokens_per_s * (1.0 + float(service.input_length) / float(service.output_length))
+    ceiling = tokens / max(serving.max_utilisation, 1e-9)
+    return ServiceRate(serving.chips, tokens, ceiling, serving.log_error, str(serving.layout))

@@ -1,0 +1,34 @@
+"""The inner loop of the autoscaler, compiled."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from capsim.jit import kernel
+
+
+@kernel("void(f8[::1], f8[:,::1], i8[:,::1], i8[:,::1], i8[::1], i8[::1], i8[:,::1])")
+def allocate(need, tokens, chips, order, rank, available, wanted):  # type: ignore[no-untyped-def]
+    """Give each service, in rank order, replicas at its best places until its need is met.
+
+    Args:
+        need: tokens/s wanted, shape (services,).
+        tokens: tokens/s of one replica, shape (services, places); 0 where the service cannot run.
+        chips: chips of one replica, same shape.
+        order: places, best first, same shape.
+        rank: services in order of priority.
+        available: chips that may be used, shape (places,); reduced in place.
+        wanted: replicas, filled, shape (services, places).
+    """
+    wanted[:, :] = 0
+    for s in rank:
+        left = need[s]
+        for p in order[s]:
+            if left <= 0.0:
+                break
+            if tokens[s, p] <= 0.0 or chips[s, p] <= 0 or available[p] < chips[s, p]:
+                continue
+            n = min(np.int64(np.ceil(left / tokens[s, p])), available[p] // chips[s, p])
+            wanted[s, p] = n
+            available[p] -= n * chips[s, p]
+            left -= n * tokens[s, p]

@@ -1,0 +1,128 @@
+"""Autoscaling of inference services and of research below one node, on a period of at least six hours.
+
+The forecast of a period is the same hours of the day before, or the last hour seen if that is higher. Each
+service, in order of priority, takes the chips on which serving costs least training: those whose tokens per
+chip are highest against their training rate. Named runs keep the chips they claim.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from capsim.compile.calendar import MS_DAY, MS_HOUR
+from capsim.compile.prepare import RL, TRAINING, porting_efficiency
+from capsim.control.allocation import allocate
+from capsim.control.context import Context
+from capsim.workload.demand import log_linear
+
+NODE = 8  # chips of one holding of the research share below a node
+
+
+class Autoscaler:
+    """Sets the wanted replicas of every service at every place and records what was held.
+
+    Attributes:
+        period: ms between decisions.
+        held: replica-ms held since the start, at each decision, shape (steps + 1, services, places); the last
+            "service" is research below one node.
+        healthy: chips in working order at each decision, shape (steps, places).
+        free: chips free at each decision, shape (steps, places).
+        efficiency: share of the full rate by place at each decision, shape (steps, places).
+    """
+
+    def __init__(self, ctx: Context, tokens: NDArray[np.float64], chips: NDArray[np.int64]) -> None:
+        """``tokens`` tokens/s and ``chips`` of one replica, shape (services + 1, places); 0 where it cannot run."""
+        study = ctx.prepared.study
+        self.ctx = ctx
+        self.period = int(study.scheduler.autoscale)
+        self.steps = -(-ctx.end // self.period)
+        self.tokens, self.chips = tokens, chips
+        n, places = tokens.shape
+        self.held = np.zeros((self.steps + 1, n, places), dtype=np.int64)
+        self.healthy = np.zeros((self.steps, places), dtype=np.int64)
+        self.free = np.zeros((self.steps, places), dtype=np.int64)
+        self.efficiency = np.ones((self.steps, places))
+        self.need = self._forecast()
+        self.order = self._order()
+        self.rank = np.array(
+            sorted(range(n), key=lambda s: (-self._priority(s), s)), dtype=np.int64
+        )
+
+    def start(self) -> None:
+        """Start the control process."""
+        self.ctx.env.process(self._run())
+
+    def utilisation(self) -> float:
+        """Share of the healthy chips in use at the last decision."""
+        step = max(self.ctx.now // self.period - 1, 0)
+        healthy = int(self.healthy[step].sum())
+        return 1.0 - int(self.free[step].sum()) / healthy if healthy else 0.0
+
+    def _priority(self, service: int) -> int:
+        demand = self.ctx.prepared.study.demand
+        return int(demand.inference[service].priority) if service < len(demand.inference) else -1
+
+    def _forecast(self) -> NDArray[np.float64]:
+        """Tokens a second wanted at each step, shape (steps, services + 1)."""
+        study, hours = self.ctx.prepared.study, self.period // MS_HOUR
+        services = study.demand.inference
+        need = np.zeros((self.steps, len(services) + 1))
+        for s, service in enumerate(services):
+            demand = self.ctx.demand.tokens[s]
+            padded = np.concatenate([demand, np.full(self.steps * hours - len(demand), demand[-1])])
+            if service.slo.deadline is not None:
+                daily = padded[: len(padded) // 24 * 24].reshape(-1, 24).mean(axis=1)
+                padded = np.concatenate([np.repeat(daily, 24), padded[len(daily) * 24 :]])
+            by_step = padded.reshape(self.steps, hours)
+            day = 24 // hours
+            before = np.concatenate([by_step[:day].max(axis=1), by_step[:-day].max(axis=1)])
+            last = np.concatenate([[by_step[0, 0]], by_step[:-1, -1]])
+            need[:, s] = np.maximum(before, last) * (1.0 + float(service.headroom))
+        research = study.demand.research
+        if research is not None:
+            at = np.arange(self.steps, dtype=np.int64) * self.period
+            share = float(research.sub_node) * float(study.demand.scale)
+            need[:, -1] = log_linear(research.capacity, study.horizon.start, at) * share
+        return need
+
+    def _order(self) -> NDArray[np.int64]:
+        """Places by how little training a token costs there, best first, shape (services + 1, places)."""
+        work = np.array([place.gb200e for place in self.ctx.places()])
+        per_chip = np.divide(self.tokens, self.chips, out=np.zeros_like(self.tokens), where=self.chips > 0)
+        advantage = np.where(work > 0, per_chip / np.maximum(work, 1e-9), np.where(per_chip > 0, np.inf, 0.0))
+        return np.argsort(-advantage, axis=1, kind="stable").astype(np.int64)
+
+    def _run(self) -> Generator[Any, Any, None]:
+        ctx = self.ctx
+        wanted = np.zeros(self.tokens.shape, dtype=np.int64)
+        reserve = np.zeros(len(ctx.places()), dtype=np.int64)
+        weekly = max(7 * MS_DAY // self.period, 1)
+        for step in range(self.steps):
+            yield ctx.until(step * self.period)
+            if step % weekly == 0:
+                self._port(step)
+            self.efficiency[step] = self.efficiency[step - step % weekly]
+            self.held[step] = ctx.cluster.service_time()
+            chips = ctx.cluster.chips()
+            np.subtract(chips["active"], chips["out"] + chips["broken"] + chips["barred"], out=self.healthy[step])
+            self.free[step] = chips["free"]
+            reserve[:] = 0
+            for (_, place), claimed in ctx.reserve.items():
+                reserve[place] += claimed
+            training = chips["allocated"][:, TRAINING] + chips["allocated"][:, RL] + chips["spare"]
+            available = self.healthy[step] - np.maximum(training, reserve)
+            allocate(self.need[step], self.tokens * self.efficiency[step], self.chips, self.order, self.rank, available, wanted)
+            ctx.cluster.resize_all(wanted)
+
+    def _port(self, step: int) -> None:
+        """Refresh the efficiency of stacks that are being ported, here and for the job classes."""
+        ctx = self.ctx
+        for p, place in enumerate(ctx.places()):
+            share = porting_efficiency(ctx.prepared.study, place.family, ctx.prepared.ports[place.family], ctx.now)
+            if step == 0 or share != self.efficiency[step - 1, p]:
+                ctx.set_efficiency(p, share)
+            self.efficiency[step, p] = share

@@ -1,0 +1,25 @@
+"""Contract prices of each market, month by month."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from capsim.control.context import Context
+
+
+def start_markets(ctx: Context) -> None:
+    """Follow every market's price path; `ctx.prices` holds today's price over the starting price."""
+    edges = ctx.prepared.calendar.months()
+    for name in ctx.prepared.study.markets:
+        ctx.prices[name] = 1.0
+        ctx.env.process(_follow(ctx, name, ctx.draws.market(name), edges))
+
+
+def _follow(ctx: Context, name: str, path: NDArray[np.float64], edges: list[int]) -> Generator[Any, Any, None]:
+    for month, edge in enumerate(edges[:-1]):
+        yield ctx.until(edge)
+        ctx.prices[name] = float(path[month])

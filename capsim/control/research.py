@@ -1,0 +1,57 @@
+"""The research queue as the control processes see it: its backlog, and campaigns that are given up."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from typing import Any
+
+import numpy as np
+
+from capsim.compile.calendar import MS_DAY
+from capsim.control.context import Context
+from capsim.tables import WAITING
+
+REVIEW = 7 * MS_DAY
+
+
+class ResearchQueue:
+    """Watches the stream of campaigns, which are the first `count` jobs of the cluster, sorted by submission."""
+
+    def __init__(self, ctx: Context, count: int) -> None:
+        self.ctx = ctx
+        self.count = count
+        self.expired = 0
+        self._looked = 0
+
+    def start(self) -> None:
+        """Start giving up campaigns whose patience is over, if the study says so."""
+        spec = self.ctx.prepared.study.demand.research
+        if spec is not None and spec.patience is not None and self.count:
+            self.ctx.env.process(self._give_up(int(spec.patience)))
+
+    def _give_up(self, patience: int) -> Generator[Any, Any, None]:
+        ctx = self.ctx
+        submit = ctx.cluster.jobs["submit"][: self.count]
+        at = REVIEW
+        while at < ctx.end:
+            yield ctx.until(at)
+            at += REVIEW
+            last = int(np.searchsorted(submit, ctx.now - patience, side="right"))
+            runs = ctx.cluster.runs[self._looked : last]
+            for job in np.flatnonzero((runs["state"] == WAITING) & (runs["start"] < 0)):
+                ctx.cluster.cancel(self._looked + int(job))
+                self.expired += 1
+            self._looked = max(last, self._looked)
+
+    def backlog(self) -> float:
+        """Queued work over what all chips in working order could do, ms."""
+        ctx = self.ctx
+        if not self.count:
+            return 0.0
+        jobs, runs = ctx.cluster.jobs[: self.count], ctx.cluster.runs[: self.count]
+        waiting = runs["state"] == WAITING
+        work = float((jobs["size_ref"][waiting].astype(np.float64) * runs["work_left"][waiting]).sum())
+        chips = ctx.cluster.chips()
+        healthy = chips["active"] - chips["out"] - chips["broken"]
+        rate = sum(float(healthy[p]) * speed for p, speed in ctx.research_speed.items())
+        return work / rate if rate > 0 else (float("inf") if work > 0 else 0.0)

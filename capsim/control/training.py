@@ -1,0 +1,199 @@
+"""Named training runs: each waits for its date, is planned into a site, trains, and goes on to its RL phase.
+
+A run that may span sites and fits no single one is split over the largest sites of one system, each part with
+a share of the work in proportion to its chips; the phase ends with its last part.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from capsim.compile.calendar import MS_DAY
+from capsim.compile.prepare import porting_efficiency
+from capsim.control.context import Context
+from capsim.spec.demand import TrainingRun
+from capsim.tables import JOB, WAITING
+
+REVIEW = 7 * MS_DAY  # how often a run that fits nowhere looks again
+IN_WORKING_ORDER = 0.98  # share of a site's chips that a plan counts on; assumed
+PARTS = 4  # most sites that a run may span
+
+
+@dataclass
+class RunState:
+    """The life of a named run.
+
+    Attributes:
+        jobs: kernel jobs of the finished and present phases, in order.
+        places: (place, chips) of the present phase.
+    """
+
+    spec: TrainingRun
+    earliest: int
+    target: int
+    phase: int = 0
+    start: int = -1
+    finish: int = -1
+    jobs: list[int] = field(default_factory=list)
+    places: list[tuple[int, int]] = field(default_factory=list)
+    pending: set[int] = field(default_factory=set)
+
+
+class TrainingRuns:
+    """Plans and submits the named runs, phase by phase."""
+
+    def __init__(self, ctx: Context, classes: dict[tuple[str, int, int], int]) -> None:
+        """``classes``: kernel class by (run, phase 0 = pretraining | 1 = RL, part)."""
+        self.ctx = ctx
+        self.classes = classes
+        calendar = ctx.prepared.calendar
+        self.runs: dict[str, RunState] = {}
+        self.by_job: dict[int, str] = {}
+        for spec in ctx.prepared.study.demand.training_runs:
+            shift = ctx.demand.run_shift.get(spec.name, 0)
+            self.runs[spec.name] = RunState(spec, calendar.ms(spec.earliest) + shift, calendar.ms(spec.target) + shift)
+
+    def start(self) -> None:
+        """Start one control process a run."""
+        for state in self.runs.values():
+            self.ctx.env.process(self._wait(state, state.earliest, 1.0))
+
+    def finished(self, job: int, now: int) -> None:
+        """The kernel says that a watched job terminated; called at that instant."""
+        state = self.runs[self.by_job[job]]
+        state.pending.discard(job)
+        if state.pending:
+            return
+        self._release(state)
+        rl = state.spec.rl
+        if state.phase == 0 and rl is not None and float(rl.share) > 0:
+            state.phase = 1
+            self.ctx.env.process(self._wait(state, now, 1.0))
+            return
+        state.finish = now
+        self.ctx.events.append((now, "training", state.spec.name, f"finished, {(now - state.target) / MS_DAY:+.0f} d"))
+
+    def _wait(self, state: RunState, at: int, share: float) -> Generator[Any, Any, None]:
+        """Wait until a plan exists, submit, then look after the gang until it is done or must move."""
+        yield self.ctx.until(at)
+        while state.finish < 0:
+            plan = self.plan(state)
+            if plan:
+                self._submit(state, plan, share)
+                break
+            yield self.ctx.env.timeout(REVIEW)
+        phase = state.phase
+        while state.pending and state.phase == phase:
+            yield self.ctx.env.timeout(REVIEW)
+            if state.phase == phase and self._stranded(state):
+                share = self._withdraw(state)
+                self.ctx.env.process(self._wait(state, self.ctx.now, share))
+                return
+
+    def plan(self, state: RunState) -> list[tuple[int, int]] | None:
+        """Places and chips on which the present phase would finish first; None when it fits nowhere."""
+        least, most = int(state.spec.chips.min), int(state.spec.chips.max)
+        usable = self._usable(state)
+        best: list[tuple[int, int]] | None = None
+        best_rate = 0.0
+        for place, (chips, rate) in usable.items():
+            if chips < least:
+                continue
+            part = max(least, int(chips * float(self.ctx.prepared.study.scheduler.training_share)))
+            size = min(most, part)
+            if size * rate > best_rate:
+                best, best_rate = [(place, size)], size * rate
+        return best if best is not None else self._split(state, usable, least, most)
+
+    def _split(
+        self, state: RunState, usable: dict[int, tuple[int, float]], least: int, most: int
+    ) -> list[tuple[int, int]] | None:
+        sites = min(int(state.spec.sites or 1), PARTS)
+        by_system: dict[str, list[tuple[int, int]]] = {}
+        for place, (chips, _) in usable.items():
+            by_system.setdefault(self.ctx.places()[place].system, []).append((chips, place))
+        for system in state.spec.systems:
+            parts = sorted(by_system.get(system, []), key=lambda p: (-p[0], p[1]))[:sites]
+            total = sum(chips for chips, _ in parts)
+            if len(parts) > 1 and total >= least:
+                scale = min(1.0, most / total)
+                return [(place, int(chips * scale)) for chips, place in parts]
+        return None
+
+    def _usable(self, state: RunState) -> dict[int, tuple[int, float]]:
+        """Chips that a gang could use and its rate a chip, by place."""
+        ctx, study = self.ctx, self.ctx.prepared.study
+        chips = ctx.cluster.chips()
+        found = {}
+        for p, place in enumerate(ctx.places()):
+            rate = ctx.prepared.rates.training.get((state.spec.name, place.system))
+            share = porting_efficiency(study, place.family, ctx.prepared.ports[place.family], ctx.now)
+            if rate is None or share <= 0.0:
+                continue
+            claimed = sum(n for (name, q), n in ctx.reserve.items() if q == p and name != state.spec.name)
+            system = study.systems[place.system]
+            used = int(system.segment) / int(system.domain) if system.segment else 1.0
+            left = int((int(chips["active"][p] - chips["out"][p]) * IN_WORKING_ORDER - claimed) * used)
+            found[p] = (left, rate.flops * share)
+        return found
+
+    def _submit(self, state: RunState, plan: list[tuple[int, int]], share: float) -> None:
+        ctx, spec = self.ctx, state.spec
+        flops = float(spec.flops) * share * (float(spec.rl.share) if state.phase == 1 and spec.rl else 1.0)
+        rates = [self._usable(state)[place][1] for place, _ in plan]
+        total = sum(chips * rate for (_, chips), rate in zip(plan, rates, strict=True))
+        state.places = plan
+        for part, (place, chips) in enumerate(plan):
+            cls = self.classes[spec.name, state.phase, part]
+            for p in range(len(ctx.places())):
+                ctx.cluster.set_speed(cls, p, 1.0 if p == place else 0.0)
+            row = np.zeros(1, JOB)
+            run_ms = int(flops / total * 1000.0)
+            least = min(chips, int(spec.chips.min)) if len(plan) == 1 else int(0.8 * chips)
+            row["submit"], row["run"], row["requested"] = ctx.now, run_ms, 2 * run_ms
+            row["size_min"], row["size_max"], row["size_ref"], row["cls"] = least, chips, chips, cls
+            job = ctx.cluster.submit(row[0])
+            state.jobs.append(job)
+            state.pending.add(job)
+            self.by_job[job] = spec.name
+            system = ctx.prepared.study.systems[ctx.places()[place].system]
+            held = int(system.domain) / int(system.segment) if system.segment else 1.0
+            ctx.reserve[spec.name, place] = int(chips * held)
+        if state.start < 0:
+            state.start = ctx.now
+        where = ", ".join(f"{chips:,} chips of {ctx.places()[place].name}" for place, chips in plan)
+        ctx.log("training", spec.name, f"{'pretraining' if state.phase == 0 else 'RL'} planned on {where}")
+
+    def _stranded(self, state: RunState) -> bool:
+        """Whether a part waits at a place that no longer holds enough chips for it."""
+        runs, jobs = self.ctx.cluster.runs, self.ctx.cluster.jobs
+        active = self.ctx.cluster.chips()["active"]
+        cls_place = dict(zip([self.classes[state.spec.name, state.phase, i] for i in range(len(state.places))],
+                             state.places, strict=True))  # fmt: skip
+        for job in state.pending:
+            place, _ = cls_place[int(jobs["cls"][job])]
+            if runs["state"][job] == WAITING and active[place] < jobs["size_min"][job]:
+                return True
+        return False
+
+    def _withdraw(self, state: RunState) -> float:
+        """Take the phase's jobs back; returns the share of the phase's work that is left."""
+        runs, jobs = self.ctx.cluster.runs, self.ctx.cluster.jobs
+        left = done = 0.0
+        for job in state.jobs[-len(state.places) :]:
+            weight = float(jobs["size_ref"][job])
+            left += weight * float(runs["work_left"][job]) * (job in state.pending)
+            done += weight * float(jobs["run"][job])
+        for job in sorted(state.pending):
+            self.ctx.cluster.cancel(job)
+        state.pending.clear()
+        self._release(state)
+        return left / done if done else 1.0
+
+    def _release(self, state: RunState) -> None:
+        for place, _ in state.places:
+            self.ctx.reserve.pop((state.spec.name, place), None)

@@ -1,0 +1,248 @@
+"""From a prepared strategy and a world to a cluster of the kernel and the processes that control it."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+import simpy
+from numpy.typing import NDArray
+
+from capsim.compile.calendar import MS_DAY
+from capsim.compile.portfolio import Lot
+from capsim.compile.prepare import INFERENCE, RESEARCH, RL, TRAINING, Prepared, lot_domains
+from capsim.control.autoscale import NODE, Autoscaler
+from capsim.control.context import Context, LotState, ShellState
+from capsim.control.deliveries import Deliveries
+from capsim.control.markets import start_markets
+from capsim.control.outages import start_outages
+from capsim.control.research import ResearchQueue
+from capsim.control.rules import Rules
+from capsim.control.training import PARTS, TrainingRuns
+from capsim.control.world import DemandWorld, Draws
+from capsim.kernel.api import Cluster, Policy
+from capsim.kernel.layout import Classes, Failures, Layout, Services, make_jobs
+from capsim.randomness import seed64
+from capsim.spec.hardware import Reliability
+
+DEFAULT_REPAIR = 12 * 3_600_000  # ms; assumed where neither offer nor system says
+
+
+@dataclass
+class Run:
+    """One run, built and ready to start.
+
+    Attributes:
+        tokens: tokens/s of a replica within its objectives, by service and place (the last row: research below a node).
+        ceiling: the same when saturated.
+        chips: chips of a replica, same shape.
+        campaigns: number of research campaigns; they are jobs 0 .. campaigns - 1.
+    """
+
+    ctx: Context
+    deliveries: Deliveries
+    autoscaler: Autoscaler
+    training: TrainingRuns
+    research: ResearchQueue
+    tokens: NDArray[np.float64]
+    ceiling: NDArray[np.float64]
+    chips: NDArray[np.int64]
+    campaigns: int
+
+
+def build(prepared: Prepared, draws: Draws, demand: DemandWorld, run: int) -> Run:
+    """Lay out the cluster, submit the campaigns, and start the control processes."""
+    layout, tranche = _layout(prepared, run)
+    classes = Classes(len(prepared.places))
+    tokens, ceiling, chips = _service_rates(prepared, draws)
+    services = _services(prepared, chips)
+    speed = {p: s for p, place in enumerate(prepared.places) if (s := _research_speed(prepared, draws, place.system)) > 0}
+    research_class = _research_class(prepared, classes, speed)
+    run_classes = _run_classes(prepared, classes)
+    jobs = _jobs(demand, research_class)
+    spec = prepared.study.scheduler
+    policy = Policy(order=spec.order, backfill=spec.backfilling, preemption=spec.preempt, placement=spec.placement)
+    cluster = Cluster(layout, jobs, classes, services, policy=policy)
+    portfolio = prepared.portfolio
+    ctx = Context(
+        env=simpy.Environment(),
+        cluster=cluster,
+        prepared=prepared,
+        draws=draws,
+        demand=demand,
+        end=prepared.calendar.end_ms,
+        tranche=tranche,
+        lots={lot.key: LotState(planned=lot.planned) for lot in portfolio.lots},
+        shells={shell.key: ShellState() for shell in portfolio.shells},
+        research_class=research_class,
+        research_speed=speed,
+    )
+    return _start(Run(
+        ctx, Deliveries(ctx), Autoscaler(ctx, tokens, chips), TrainingRuns(ctx, run_classes),
+        ResearchQueue(ctx, len(jobs)), tokens, ceiling, chips, len(jobs),
+    ))  # fmt: skip
+
+
+def _start(built: Run) -> Run:
+    """Start every control process; those that bring capacity first, so that an instant's chips are there when asked for."""
+    ctx = built.ctx
+    start_markets(ctx)
+    built.deliveries.start()
+    start_outages(ctx)
+    built.autoscaler.start()
+    built.training.start()
+    built.research.start()
+    gauges = {
+        "backlog": built.research.backlog,
+        "utilisation": built.autoscaler.utilisation,
+        "price": lambda: next(iter(ctx.prices.values()), 1.0),
+    }
+    Rules(ctx, built.deliveries, gauges).start()
+    return built
+
+
+def _layout(prepared: Prepared, run: int) -> tuple[Layout, dict[str, int]]:
+    """One pool and one site a place, one tranche a lot."""
+    study = prepared.study
+    layout, tranche = Layout(), {}
+    for index, place in enumerate(prepared.places):
+        system = study.systems[place.system]
+        pool = layout.pool(int(system.domain), int(system.node), int(system.segment or 0))
+        site = layout.site(pool, index)
+        for i in place.lots:
+            lot = prepared.portfolio.lots[i]
+            tranche[lot.key] = layout.tranche(
+                site,
+                lot_domains(study, lot),
+                int(system.block_domains),
+                float(system.oversubscription or 1.0),
+                _failures(prepared, lot, run),
+            )
+    return layout, tranche
+
+
+def reliability(prepared: Prepared, lot: Lot, field: str, default: float) -> float:
+    """A reliability figure of a lot: the offer's, else the system's, else the default."""
+    sources: tuple[Reliability, ...] = (
+        prepared.study.offers[lot.offer].reliability,
+        prepared.study.systems[lot.system].reliability,
+    )
+    for source in sources:
+        value = getattr(source, field)
+        if value is not None:
+            return float(value)
+    return default
+
+
+def _failures(prepared: Prepared, lot: Lot, run: int) -> Failures:
+    study = prepared.study
+    return Failures(
+        rate=reliability(prepared, lot, "failures_per_1000_chip_days", 0.0) / 1000.0 / MS_DAY,
+        domain_share=reliability(prepared, lot, "domain_share", 0.0),
+        lemon_share=reliability(prepared, lot, "lemon_share", 0.0),
+        lemon_factor=reliability(prepared, lot, "lemon_factor", 1.0),
+        repair_median=reliability(prepared, lot, "repair_median", DEFAULT_REPAIR),
+        repair_sigma=reliability(prepared, lot, "repair_sigma", 1.0),
+        seed=seed64(int(study.uncertainty.seed), run, "failures", lot.offer, lot.index, lot.system),
+        virtual_domains=_virtual_domains(prepared, lot),
+    )
+
+
+def _virtual_domains(prepared: Prepared, lot: Lot) -> int:
+    """Domains over which the lot's failure stream is drawn: those of the greatest holding of its offer.
+
+    So a tranche held in two sizes fails alike where both have it. Beyond three times the holding the stream
+    would mostly be thrown away; then, and for orders under a framework, the lot's own domains are used.
+    """
+    domains = lot_domains(prepared.study, lot)
+    offer = prepared.study.offers[lot.offer]
+    if not offer.tranches or offer.quantity is None or lot.index >= 1000:
+        return domains
+    held = sum(other.chips for other in prepared.portfolio.lots if other.offer == lot.offer and other.index < 1000)
+    ratio = int(offer.quantity.max) / held
+    return math.ceil(domains * ratio) if 1.0 <= ratio <= 3.0 else domains
+
+
+def _research_speed(prepared: Prepared, draws: Draws, system: str) -> float:
+    rate = prepared.rates.research.get(system)
+    if rate is None:
+        return 0.0
+    return rate.flops / prepared.rates.reference * draws.rate_error(system, "training", rate.log_error)
+
+
+def _research_class(prepared: Prepared, classes: Classes, speed: dict[int, float]) -> int:
+    spec = prepared.study.demand.research
+    if spec is None:
+        return -1
+    preference = sorted(range(len(prepared.places)), key=lambda p: (speed.get(p, 0.0), p))
+    place_rank = [0] * len(prepared.places)
+    for rank, p in enumerate(preference):
+        place_rank[p] = rank
+    return classes.add(
+        speed=speed,
+        kind=RESEARCH,
+        priority=int(spec.priority),
+        preference=place_rank,
+        interval=int(spec.checkpoint.interval or 0),
+        stall=int(spec.checkpoint.stall),
+        restart=int(spec.checkpoint.restart),
+        locality=1.0 - float(prepared.study.scheduler.locality_penalty),
+        preemptible=True,
+    )
+
+
+def _run_classes(prepared: Prepared, classes: Classes) -> dict[tuple[str, int, int], int]:
+    found = {}
+    for run in prepared.study.demand.training_runs:
+        for phase, kind in enumerate((TRAINING, RL)):
+            for part in range(min(int(run.sites or 1), PARTS)):
+                found[run.name, phase, part] = classes.add(
+                    speed=0.0,
+                    kind=kind,
+                    priority=int(run.priority),
+                    interval=int(run.checkpoint.interval or 0),
+                    stall=int(run.checkpoint.stall),
+                    restart=int(run.checkpoint.restart),
+                    locality=1.0 - float(prepared.study.scheduler.locality_penalty),
+                )
+    return found
+
+
+def _service_rates(
+    prepared: Prepared, draws: Draws
+) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.int64]]:
+    services = prepared.study.demand.inference
+    shape = (len(services) + 1, len(prepared.places))
+    tokens, ceiling, chips = np.zeros(shape), np.zeros(shape), np.zeros(shape, dtype=np.int64)
+    for p, place in enumerate(prepared.places):
+        for s, service in enumerate(services):
+            rate = prepared.rates.services.get((service.name, place.system))
+            if rate is not None:
+                error = draws.rate_error(place.system, "inference", rate.log_error)
+                tokens[s, p], ceiling[s, p], chips[s, p] = rate.tokens * error, rate.ceiling * error, rate.chips
+        speed = _research_speed(prepared, draws, place.system)
+        research = prepared.study.demand.research
+        if speed > 0 and research is not None and float(research.sub_node) > 0:
+            tokens[-1, p] = ceiling[-1, p] = NODE * speed
+            chips[-1, p] = NODE
+    return tokens, ceiling, chips
+
+
+def _services(prepared: Prepared, chips: NDArray[np.int64]) -> Services:
+    services = Services(len(prepared.places))
+    preempt = prepared.study.scheduler.preempt
+    for s, service in enumerate(prepared.study.demand.inference):
+        held = {p: int(n) for p, n in enumerate(chips[s]) if n > 0}
+        services.add(held, kind=INFERENCE, priority=int(service.priority), preempts=preempt)
+    held = {p: int(n) for p, n in enumerate(chips[-1]) if n > 0}
+    services.add(held, kind=RESEARCH, priority=-1, preempts=False)
+    return services
+
+
+def _jobs(demand: DemandWorld, research_class: int) -> NDArray[np.void]:
+    c = demand.campaigns
+    if c is None:
+        empty = np.zeros(0, dtype=np.int64)
+        return make_jobs(empty, empty, empty)
+    return make_jobs(c["submit"], c["run"], c["chips"], c["requested"], cls=research_class, tenant=c["tenant"])

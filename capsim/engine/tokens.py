@@ -1,0 +1,177 @@
+"""What the services delivered, hour by hour, from the replicas held and the demand of the world."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from capsim.compile.calendar import DAYS_YEAR, MS_DAY, MS_HOUR
+from capsim.compile.rates import ServiceRate
+from capsim.control.context import Context
+from capsim.engine.build import Run
+
+MTOK = 1e6
+
+
+@dataclass
+class TokenAccounts:
+    """Tokens by service and hour, and what was rented on demand for them.
+
+    Attributes:
+        requested: tokens, shape (services, hours).
+        within: tokens served within their objectives on committed chips, same shape.
+        beyond: tokens served on committed chips with objectives missed.
+        rented: tokens served on chips rented on demand.
+        rent: USD of on-demand rent by offer and hour.
+        rented_chips: chips rented by hour.
+        twice: USD of rent by hour paid while committed chips that could have served were idle.
+    """
+
+    requested: NDArray[np.float64]
+    within: NDArray[np.float64]
+    beyond: NDArray[np.float64]
+    rented: NDArray[np.float64]
+    rent: dict[str, NDArray[np.float64]]
+    rented_chips: NDArray[np.float64]
+    twice: NDArray[np.float64]
+
+    @property
+    def unserved(self) -> NDArray[np.float64]:
+        """Tokens not served at all, shape (services, hours)."""
+        return np.maximum(self.requested - self.within - self.beyond - self.rented, 0.0)
+
+
+def count_tokens(run: Run) -> TokenAccounts:
+    """Serve each hour's demand with the capacity held in its step; rent what the study allows for the rest."""
+    ctx, scaler = run.ctx, run.autoscaler
+    hours = ctx.demand.tokens.shape[1]
+    held = np.diff(scaler.held, axis=0)[:, :-1].astype(np.float64)
+    spans = np.diff(np.minimum(np.arange(scaler.steps + 1) * scaler.period, ctx.end)).astype(np.float64)
+    mean = held / spans[:, None, None] * scaler.efficiency[:, None, :]
+    within_rate = np.einsum("tsp,sp->st", mean, run.tokens[:-1])
+    ceiling_rate = np.einsum("tsp,sp->st", mean, run.ceiling[:-1])
+    per_step = scaler.period // MS_HOUR
+    capacity = np.repeat(within_rate, per_step, axis=1)[:, :hours] * 3600.0
+    ceiling = np.repeat(ceiling_rate, per_step, axis=1)[:, :hours] * 3600.0
+    requested = ctx.demand.tokens * 3600.0
+    within = np.minimum(requested, capacity)
+    for s, service in enumerate(ctx.prepared.study.demand.inference):
+        if service.slo.deadline is not None:
+            within[s] = deferred(requested[s], capacity[s], int(float(service.slo.deadline) / MS_HOUR))
+    beyond = np.clip(np.minimum(requested, ceiling) - within, 0.0, None)
+    accounts = TokenAccounts(
+        requested, within, beyond, np.zeros_like(requested), {}, np.zeros(hours), np.zeros(hours)
+    )
+    _rent(run, accounts)
+    return accounts
+
+
+def deferred(requested: NDArray[np.float64], capacity: NDArray[np.float64], deadline: int) -> NDArray[np.float64]:
+    """Work served first come first served within `deadline` hours of its request; what is older is dropped.
+
+    Computed from cumulative sums: at the end of hour h all work requested by h - deadline is either served or lost.
+
+    Returns:
+        Work served in each hour, same shape.
+    """
+    served = np.zeros_like(requested)
+    queue = np.zeros(deadline + 1)  # oldest last
+    for hour in range(len(requested)):
+        queue[1:] = queue[:-1]
+        queue[0] = requested[hour]
+        left = capacity[hour]
+        if left <= 0:
+            continue
+        if left >= queue.sum():
+            served[hour] = queue.sum()
+            queue[:] = 0.0
+            continue
+        for age in range(deadline, -1, -1):
+            take = min(queue[age], left)
+            queue[age] -= take
+            left -= take
+        served[hour] = capacity[hour] - left
+    return served
+
+
+def _rent(run: Run, accounts: TokenAccounts) -> None:
+    """Rent on demand for unserved tokens, in the study's order, within depth and yearly budget."""
+    ctx = run.ctx
+    study = ctx.prepared.study
+    hours = accounts.requested.shape[1]
+    years = (np.arange(hours) / (DAYS_YEAR * 24)).astype(np.int64)
+    idle = _idle_chips(run, hours)
+    for rule in study.overflow:
+        if "inference" not in rule.workloads:
+            continue
+        offer = study.offers[rule.offer]
+        system = next(iter(offer.chips))
+        price = offer.price.per_chip_hour if offer.price else None
+        hourly = float(price[system] if isinstance(price, dict) else price or 0.0)
+        if hourly <= 0.0:
+            continue
+        path = _market(ctx, offer.market, hours)
+        depth = np.full(hours, float(offer.depth_per_quarter or 0.0))
+        budget = np.full(int(years[-1]) + 1, float(rule.budget_per_year))
+        rent = np.zeros(hours)
+        for s, service in enumerate(study.demand.inference):
+            rate = ctx.prepared.rates.services.get((service.name, system))
+            if rate is not None:
+                rent += _rent_for(accounts, s, rate, hourly * path, depth, budget, years, idle)
+        if rent.any():
+            accounts.rent[rule.offer] = accounts.rent.get(rule.offer, np.zeros(hours)) + rent
+
+
+def _rent_for(
+    accounts: TokenAccounts,
+    s: int,
+    rate: ServiceRate,
+    price: NDArray[np.float64],
+    depth: NDArray[np.float64],
+    budget: NDArray[np.float64],
+    years: NDArray[np.int64],
+    idle: NDArray[np.float64],
+) -> NDArray[np.float64]:
+    """Rent for one service on one offer; `depth` and `budget` are reduced in place. Returns USD by hour."""
+    per_chip = rate.tokens * 3600.0 / rate.chips
+    wanted = accounts.requested[s] - accounts.within[s] - accounts.beyond[s] - accounts.rented[s]
+    chips = np.minimum(np.maximum(wanted, 0.0) / per_chip, depth)
+    cost = chips * price
+    for year in range(len(budget)):
+        span = years == year
+        spent = np.cumsum(cost[span])
+        allowed = np.clip(budget[year] - (spent - cost[span]), 0.0, cost[span])
+        share = np.divide(allowed, cost[span], out=np.zeros_like(allowed), where=cost[span] > 0)
+        chips[span] *= share
+        cost[span] = allowed
+        budget[year] -= float(allowed.sum())
+    depth -= chips
+    accounts.rented[s] += chips * per_chip
+    accounts.rented_chips += chips
+    twice = np.minimum(chips, idle)
+    idle -= twice
+    accounts.twice += twice * price
+    return cost
+
+
+def _idle_chips(run: Run, hours: int) -> NDArray[np.float64]:
+    """Committed chips idle in each hour at places that can serve some service."""
+    can_serve = (run.chips[:-1] > 0).any(axis=0)
+    free = run.autoscaler.free[:, can_serve].sum(axis=1).astype(np.float64)
+    return np.repeat(free, run.autoscaler.period // MS_HOUR)[:hours]
+
+
+def _market(ctx: Context, market: str | None, hours: int) -> NDArray[np.float64]:
+    if market is None:
+        return np.ones(hours)
+    edges = np.array(ctx.prepared.calendar.months()[:-1], dtype=np.float64)
+    month = np.searchsorted(edges, np.arange(hours) * float(MS_HOUR), side="right") - 1
+    return ctx.draws.market(market)[month]
+
+
+def discount_hours(ctx: Context, hours: int) -> NDArray[np.float64]:
+    """Discount factor at the middle of each hour, shape (hours,)."""
+    days = (np.arange(hours) + 0.5) * MS_HOUR / MS_DAY
+    return (1.0 + ctx.prepared.calendar.discount_rate) ** (-days / DAYS_YEAR)
