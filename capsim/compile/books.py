@@ -1,0 +1,179 @@
+"""The arithmetic of an offer: chips × hours × price = value, chips × kW = MW."""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from capsim.spec.hardware import System
+from capsim.spec.offers import Offer
+from capsim.units import DAY_MS, HOUR_MS, MONTH_MS, YEAR_MS
+
+TOLERANCE = 0.02
+"""How far two statements of one figure may differ (the study language's rule: within 2 %)."""
+
+
+@dataclass(frozen=True)
+class Books:
+    """What holding ``chips`` of an offer comes to at its own terms.
+
+    Attributes:
+        chips: chips held (critical kW for powered shells).
+        chip_hours: planned chip-hours over the term (kW-months for powered shells); None without a term.
+        value: USD over the term; None where price or term are missing.
+        price: USD per chip-hour (per kW-month, per chip bought), the mean over systems; None where unknown.
+        derived: whether the price is solved from the total.
+        unit: what ``price`` is paid for.
+        kw: critical IT power of the chips, kW.
+    """
+
+    chips: float
+    chip_hours: float | None
+    value: float | None
+    price: float | None
+    derived: bool
+    unit: str
+    kw: float
+
+    @property
+    def years(self) -> float:
+        """Mean length of the contract, years of 365.25 days."""
+        per_year = YEAR_MS / (MONTH_MS if self.unit == "kW-month" else HOUR_MS)
+        return (self.chip_hours or 0.0) / self.chips / per_year if self.chips else 0.0
+
+    def arithmetic(self) -> str:
+        """The calculation, as a line."""
+        if self.unit == "chip":
+            return f"{self.chips:,.0f} chips x {money(self.price)} = {money(self.value)}"
+        thing = "kW" if self.unit == "kW-month" else "chips"
+        hours = f"{self.years:.2f} y x " + ("12 months" if self.unit == "kW-month" else "8,766 h")
+        if self.derived:
+            price = f"{money(self.price)}/{self.unit}"
+            return f"{money(self.value)} / ({self.chips:,.0f} {thing} x {hours}) = {price} (derived)"
+        return f"{self.chips:,.0f} {thing} x {hours} x {money(self.price)}/{self.unit} = {money(self.value)}"
+
+
+def money(amount: float | None) -> str:
+    """USD as people read it: $38.0B, $2.92."""
+    if amount is None:
+        return "$?"
+    for scale, suffix in ((1e12, "T"), (1e9, "B"), (1e6, "M"), (1e4, "k")):
+        if abs(amount) >= scale:
+            return f"${amount / (1e3 if suffix == 'k' else scale):.4g}{suffix}"
+    return f"${amount:,.2f}"
+
+
+def close(first: float, second: float) -> bool:
+    """Whether two statements of one figure agree."""
+    return abs(first - second) <= TOLERANCE * max(abs(first), abs(second))
+
+
+def parts(offer: Offer) -> Iterator[tuple[datetime.date | None, str, float]]:
+    """Planned date, system and share of the quantity, tranche by tranche."""
+    if not offer.tranches:
+        for system, share in offer.chips.items():
+            yield offer.announced, system, float(share)
+    for tranche in offer.tranches:
+        for system, share in (tranche.chips or offer.chips).items():
+            yield tranche.at, system, float(tranche.share) * float(share)
+
+
+def length_ms(offer: Offer, start: datetime.date | None) -> int | None:
+    """Length of the contract for a part that starts on a day; None where the offer does not say."""
+    if offer.term is not None:
+        return int(offer.term)
+    if offer.ends is not None and start is not None:
+        return (offer.ends - start).days * DAY_MS
+    return None
+
+
+def books(offer: Offer, systems: dict[str, System], chips: float) -> Books | None:
+    """The books of holding ``chips`` chips (or shells); None for an offer without a price."""
+    if offer.price is None:
+        return None
+    if offer.kind == "powered_shell":
+        return _shell_books(offer, chips)
+    hours: float | None = 0.0
+    cost: float | None = 0.0
+    bought = kw = 0.0
+    for start, system, share in parts(offer):
+        size = chips * share
+        kw += size * float(systems[system].kw_per_chip) if system in systems else 0.0
+        length = length_ms(offer, start)
+        if length is None or hours is None:
+            hours = None
+        else:
+            hours += size * length / HOUR_MS
+        price = _per_hour(offer, system)
+        cost = (
+            None
+            if cost is None or length is None or price is None
+            else cost + size * length / HOUR_MS * price
+        )
+        bought += size * (_per_chip(offer, system) or 0.0)
+    if offer.price.per_chip is not None:
+        return Books(chips, hours, bought, bought / chips if chips else None, False, "chip", kw)
+    if offer.price.total is not None:
+        total = float(offer.price.total)
+        return Books(chips, hours, total, total / hours if hours else None, True, "chip-hour", kw)
+    return Books(chips, hours, cost, cost / hours if cost and hours else None, False, "chip-hour", kw)
+
+
+def _shell_books(offer: Offer, count: float) -> Books | None:
+    if offer.power is None or offer.power.it is None or offer.price is None:
+        return None
+    kw = float(offer.power.it) * count
+    months: float | None = 0.0
+    for tranche in offer.tranches:
+        length = length_ms(offer, tranche.at)
+        months = (
+            None
+            if months is None or length is None
+            else months + kw * float(tranche.share) * length / MONTH_MS
+        )
+    price = None if offer.price.per_kw_month is None else float(offer.price.per_kw_month)
+    value = price * months if price is not None and months is not None else None
+    return Books(kw, months, value, price, False, "kW-month", kw)
+
+
+def _per_hour(offer: Offer, system: str) -> float | None:
+    price = offer.price.per_chip_hour if offer.price is not None else None
+    if isinstance(price, dict):
+        return float(price[system]) if system in price else None
+    return None if price is None else float(price)
+
+
+def _per_chip(offer: Offer, system: str) -> float | None:
+    price = offer.price.per_chip if offer.price is not None else None
+    if isinstance(price, dict):
+        return float(price[system]) if system in price else None
+    return None if price is None else float(price)
+
+
+def held_chips(offer: Offer, held: object) -> float:
+    """Chips (shells for powered shells) of a holding, rounded up to the lot."""
+    if isinstance(held, list):
+        return float(sum(int(order.quantity) for order in held))
+    if held in ("min", "max"):
+        if offer.quantity is None:
+            return 1.0 if offer.kind == "powered_shell" else 0.0
+        return float(offer.quantity.min if held == "min" else offer.quantity.max)
+    wanted = int(held)  # type: ignore[call-overload]
+    lot = int(offer.quantity.lot) if offer.quantity is not None else 1
+    return float(-(-wanted // max(lot, 1)) * lot)
+
+
+def held_by_system(offer: Offer, held: object) -> dict[str, float]:
+    """Chips of each system in a holding."""
+    found: dict[str, float] = {}
+    if isinstance(held, list):
+        for order in held:
+            found[order.chip] = found.get(order.chip, 0.0) + float(order.quantity)
+        return found
+    if offer.kind == "powered_shell":
+        return found
+    chips = held_chips(offer, held)
+    for _, system, share in parts(offer):
+        found[system] = found.get(system, 0.0) + chips * share
+    return found

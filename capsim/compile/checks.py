@@ -1,0 +1,53 @@
+"""Named checks of a loaded study: what `capsim check` prints and every other command runs first."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Final
+
+from capsim.compile.check_contracts import closed_books, exclusivity, holdable, lots
+from capsim.compile.check_summary import conversion, cross_check, provenance_counts
+from capsim.compile.check_work import chip_time_overflow, dates, gangs, scale_up, shares_sum
+from capsim.compile.findings import Report
+from capsim.errors import StudyError
+from capsim.spec.findings import Finding
+from capsim.spec.loader import Loaded
+
+CHECKS: Final[dict[str, Callable[[Loaded, Report], None]]] = {
+    "shares-sum": shares_sum,
+    "dates": dates,
+    "scale-up": scale_up,
+    "gangs": gangs,
+    "closed-books": closed_books,
+    "holdable": holdable,
+    "lots": lots,
+    "exclusivity": exclusivity,
+    "conversion": conversion,
+    "chip-time-overflow": chip_time_overflow,
+    "cross-check": cross_check,
+    "provenance": provenance_counts,
+}
+"""Every check by its name; `references` and `as-of` belong to loading."""
+
+
+def run_checks(loaded: Loaded, names: Sequence[str] | None = None) -> list[Finding]:
+    """Findings of the named checks (all where None), the decision date's first."""
+    findings = list(loaded.findings) if names is None else []
+    for name in CHECKS if names is None else names:
+        report = Report(name, loaded)
+        CHECKS[name](loaded, report)
+        findings += report.findings
+    return findings
+
+
+def require_sound(loaded: Loaded, *, strict: bool = False) -> list[Finding]:
+    """Run every check; the findings that are no errors.
+
+    Raises StudyError with the errors, warnings included where ``strict``.
+    """
+    findings = run_checks(loaded)
+    levels = ("error", "warning") if strict else ("error",)
+    wrong = [finding for finding in findings if finding.level in levels]
+    if wrong:
+        raise StudyError([finding.where for finding in wrong])
+    return findings
