@@ -1,0 +1,68 @@
+"""The scheduler against queueing theory: known mean waits, Little's law."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+
+from capsim.kernel.replay import replay
+from tests.kernel.queues import (
+    MEAN_SERVICE_MS,
+    Floats,
+    arrivals,
+    constant,
+    exponential,
+    hyperexponential,
+    interval,
+    mg1_wait,
+    mmc_wait,
+)
+
+SEEDS = 20
+CUSTOMERS = 120_000
+WARM_UP = 20_000
+
+QUEUES = [
+    ("M/M/1", 1, 0.80, exponential, 4.0, mmc_wait(1, 0.80)),
+    ("M/M/4", 4, 0.90, exponential, 1.96938, mmc_wait(4, 0.90)),
+    ("M/M/10", 10, 0.80, exponential, 0.20459, mmc_wait(10, 0.80)),
+    ("M/M/100", 100, 0.95, exponential, 0.10129, mmc_wait(100, 0.95)),
+    ("M/D/1", 1, 0.70, constant, 1.1667, mg1_wait(0.70, 0.0)),
+    ("M/G/1", 1, 0.70, hyperexponential, 5.8333, mg1_wait(0.70, 4.0)),
+]
+
+
+def mean_wait(
+    seed: int, servers: int, load: float, service: Callable[[np.random.Generator, int], Floats], policy: str
+) -> float:
+    """Mean wait after the warm-up, in mean service times."""
+    submit, run = arrivals(seed, CUSTOMERS, servers, load, service)
+    start = replay(submit, np.ones_like(submit), run, run, servers, policy)
+    return float((start - submit)[WARM_UP:].mean()) / MEAN_SERVICE_MS
+
+
+@pytest.mark.parametrize(("name", "servers", "load", "service", "published", "formula"), QUEUES)
+def test_mean_wait_lies_in_its_interval(
+    name: str,
+    servers: int,
+    load: float,
+    service: Callable[[np.random.Generator, int], Floats],
+    published: float,
+    formula: float,
+) -> None:
+    assert formula == pytest.approx(published, rel=1e-4)
+    means = np.array([mean_wait(seed, servers, load, service, "fcfs") for seed in range(SEEDS)])
+    mean, half = interval(means)
+    assert abs(mean - formula) <= half, f"{name}: {mean:.5f} ± {half:.5f}, theory {formula:.5f}"
+    assert half <= 0.05 * formula, f"{name}: the interval ± {half:.5f} is too wide to say anything"
+
+
+@pytest.mark.parametrize("policy", ["fcfs", "easy"])
+def test_jobs_of_one_chip_are_served_in_order_whatever_the_backfilling(policy: str) -> None:
+    submit, run = arrivals(3, 20_000, 4, 0.9, exponential)
+    ones = np.ones_like(submit)
+    start = replay(submit, ones, run, run, 4, policy)
+    assert np.array_equal(start, replay(submit, ones, run, run, 4, "fcfs"))
+    assert np.all(np.diff(start) >= 0)

@@ -1,0 +1,221 @@
+"""Random small cases for hypothesis, feature by feature."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from hypothesis import strategies as st
+
+from capsim.kernel.layout import Failures, Layout
+from tests.oracles.case import Case, Command, Failure, Job, JobClass, Service
+
+HORIZON = 2_000
+FEATURES = (
+    "topology",
+    "sites",
+    "segments",
+    "spanning",
+    "locality",
+    "elastic",
+    "pools",
+    "limits",
+    "order",
+    "placement",
+    "capacity",
+    "drain",
+    "outage",
+    "failures",
+    "checkpoints",
+    "preemption",
+    "services",
+)
+"""What a case may contain; without any, it is one domain of interchangeable chips."""
+
+
+@st.composite
+def cases(draw: st.DrawFn, features: frozenset[str] = frozenset(), backfill: str | None = None) -> Case:
+    """A case with the given features (see FEATURES)."""
+    layout = draw(layouts(features))
+    classes = tuple(draw(st.lists(job_classes(features, len(layout.pools)), min_size=1, max_size=3)))
+    largest = max(pool_chips(layout, pool) for pool in range(len(layout.pools)))
+    jobs = draw(st.lists(jobs_of(features, largest, len(classes)), min_size=2, max_size=12))
+    services = tuple(draw(services_of(features, layout)))
+    order = "fcfs"
+    if "order" in features:
+        order = draw(st.sampled_from(["fcfs", "sjf", "priority"]))
+    if "preemption" in features:
+        order = "priority"
+    placements = (
+        ["best-fit", "first-fit", "spread", "pack-tenant"] if "placement" in features else ["best-fit"]
+    )
+    return Case(
+        layout=layout,
+        classes=classes,
+        jobs=tuple(sorted(jobs, key=lambda job: job.submit)),
+        horizon=HORIZON,
+        services=services,
+        commands=tuple(draw(commands_of(features, layout, services, len(jobs)))),
+        failures=tuple(draw(failures_of(features, layout))),
+        order=order,
+        backfill=backfill or draw(st.sampled_from(["none", "easy", "easy", "easy"])),
+        preemption="preemption" in features,
+        placement=draw(st.sampled_from(placements)) if "placement" in features else "best-fit",
+    )
+
+
+@st.composite
+def layouts(draw: st.DrawFn, features: frozenset[str]) -> Layout:
+    """Pools, sites and tranches of a few domains."""
+    layout = Layout()
+    plain = not features & {"topology", "sites", "segments", "spanning", "placement", "locality"}
+    for _ in range(draw(st.integers(1, 2)) if "pools" in features else 1):
+        size = draw(st.sampled_from([4, 8]))
+        segment = size - draw(st.integers(1, 2)) if "segments" in features else 0
+        node = draw(st.sampled_from([1, 2, size]))
+        pool = layout.pool(size, node, segment)
+        for _ in range(draw(st.integers(1, 3)) if features & {"sites", "spanning"} else 1):
+            site = layout.site(pool, draw(st.integers(0, 1)))
+            for _ in range(1 if plain else draw(st.integers(1, 2))):
+                layout.tranche(
+                    site,
+                    1 if plain else draw(st.integers(1, 4)),
+                    0 if plain else draw(st.integers(0, 3)),
+                    draw(st.sampled_from([1.0, 2.0])) if "locality" in features else 1.0,
+                    Failures(),
+                )
+    return layout
+
+
+def pool_chips(layout: Layout, pool: int) -> int:
+    """Chips of a pool when everything has arrived."""
+    return sum(
+        layout.domain_chips(t) * tranche.domains
+        for t, tranche in enumerate(layout.tranches)
+        if layout.sites[tranche.site].pool == pool
+    )
+
+
+@st.composite
+def job_classes(draw: st.DrawFn, features: frozenset[str], pools: int) -> JobClass:
+    """One class of jobs."""
+    speeds = [1.0, 0.5, 2.0, 0.0, 1.3] if "pools" in features else [1.0]
+    speed = [draw(st.sampled_from(speeds)) for _ in range(pools)]
+    if not any(speed):
+        speed[0] = 1.0
+    stops = bool(features & {"failures", "outage", "drain", "preemption", "checkpoints"})
+    interval = draw(st.sampled_from([0, 3, 10])) if "checkpoints" in features else 0
+    options: dict[str, Any] = {}
+    if "pools" in features:
+        options["assignment"] = draw(st.sampled_from(["fixed order", "earliest start", "cheapest"]))
+        options["preference"] = tuple(draw(st.permutations(range(pools))))
+        options["cost"] = tuple(draw(st.sampled_from([1.0, 2.0, 3.0])) for _ in range(pools))
+    return JobClass(
+        speed=tuple(speed),
+        kind=draw(st.integers(0, 2)),
+        priority=draw(st.integers(0, 2)),
+        interval=interval,
+        stall=draw(st.integers(0, 3)) if interval else 0,
+        restart=draw(st.sampled_from([0, 2, 5])) if stops else 0,
+        locality=draw(st.sampled_from([1.0, 0.9, 0.5])) if "locality" in features else 1.0,
+        max_sites=draw(st.integers(1, 3)) if "spanning" in features else 1,
+        preemptible=draw(st.booleans()),
+        grace=draw(st.sampled_from([0, 0, 2, 6])) if "preemption" in features else 0,
+        **options,
+    )
+
+
+@st.composite
+def jobs_of(draw: st.DrawFn, features: frozenset[str], largest: int, classes: int) -> Job:
+    """One job, that may be too large for any pool."""
+    run = draw(st.integers(1, 30))
+    requested = run + draw(st.sampled_from([0, 0, 1, 5, 20]))
+    if "limits" in features:
+        requested = max(1, run + draw(st.integers(-10, 20)))
+    size = draw(st.integers(1, largest + (1 if "limits" in features else 0)))
+    if draw(st.booleans()):
+        size = min(size, draw(st.integers(1, 8)))
+    larger = min(largest, size + draw(st.integers(0, 6))) if "elastic" in features else size
+    return Job(
+        submit=draw(st.sampled_from([0, 0, 1, 2, 3, 5, 8, 13, 20, 30])),
+        run=run,
+        requested=requested,
+        size_min=size,
+        size_max=max(size, larger),
+        size_ref=size if larger == size else draw(st.integers(size, max(size, larger))),
+        cls=draw(st.integers(0, classes - 1)),
+        tenant=draw(st.integers(0, 2)),
+    )
+
+
+@st.composite
+def services_of(draw: st.DrawFn, features: frozenset[str], layout: Layout) -> list[Service]:
+    """No service, or up to two."""
+    if "services" not in features:
+        return []
+    return [
+        Service(
+            chips={pool: draw(st.sampled_from([1, 2, 3, 8, 10])) for pool in range(len(layout.pools))},
+            kind=draw(st.integers(3, 4)),
+            priority=draw(st.integers(0, 2)),
+        )
+        for _ in range(draw(st.integers(1, 2)))
+    ]
+
+
+@st.composite
+def failures_of(draw: st.DrawFn, features: frozenset[str], layout: Layout) -> list[Failure]:
+    """Failures of nodes and domains at instants that may coincide with others."""
+    if "failures" not in features:
+        return []
+    domains = sum(tranche.domains for tranche in layout.tranches)
+    one = st.builds(
+        Failure,
+        time=st.integers(1, 60),
+        domain=st.integers(0, domains - 1),
+        chip=st.integers(0, min(pool.domain_chips for pool in layout.pools) - 1),
+        whole=st.sampled_from([False, False, True]),
+        repair=st.integers(1, 40),
+    )
+    return sorted(draw(st.lists(one, max_size=8)), key=lambda failure: failure.time)
+
+
+@st.composite
+def commands_of(
+    draw: st.DrawFn, features: frozenset[str], layout: Layout, services: tuple[Service, ...], jobs: int
+) -> list[Command]:
+    """Everything arrives at 0, or in parts; then what the features ask for."""
+    commands: list[Command] = []
+    for tranche, spec in enumerate(layout.tranches):
+        commands += draw(arrivals_of(features, tranche, spec.domains))
+    later = st.integers(1, 60)
+    for site in range(len(layout.sites)):
+        if "drain" in features and draw(st.booleans()):
+            at = draw(later)
+            grace = draw(st.sampled_from([None, 3, 8]))
+            commands.append(Command(at, "drain", (site,), {"grace": grace}))
+            commands.append(Command(at + 10 + draw(st.integers(0, 20)), "undrain", (site,)))
+        if "outage" in features and draw(st.booleans()):
+            at = draw(later)
+            commands.append(Command(at, "site_down", (site,)))
+            commands.append(Command(at + draw(st.integers(1, 30)), "site_up", (site,)))
+    for service, spec_of in enumerate(services):
+        for pool in spec_of.chips:
+            for _ in range(draw(st.integers(1, 4))):
+                at = draw(st.integers(0, 60))
+                commands.append(Command(at, "resize", (service, pool, draw(st.integers(0, 6)))))
+    return sorted(commands, key=lambda command: command.time)
+
+
+@st.composite
+def arrivals_of(draw: st.DrawFn, features: frozenset[str], tranche: int, domains: int) -> list[Command]:
+    """How one tranche arrives and, with ``capacity``, leaves."""
+    if "capacity" not in features:
+        return [Command(0, "activate", (tranche, None))]
+    first = draw(st.integers(0, domains))
+    later = draw(st.integers(1, 30))
+    commands = [Command(0, "activate", (tranche, first)), Command(later, "activate", (tranche, None))]
+    if draw(st.booleans()):
+        at = later + draw(st.integers(1, 30))
+        options: dict[str, Any] = draw(st.sampled_from([{}, {"kill": True}, {"at": at + 7}]))
+        commands.append(Command(at, "retire", (tranche, draw(st.integers(0, domains))), options))
+    return commands

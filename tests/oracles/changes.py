@@ -1,0 +1,230 @@
+"""Failures, repairs and the operations on capacity (docs/scheduling.md, "Failures" and "Capacity")."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from tests.oracles.case import Command, Failure
+from tests.oracles.fleet import Holder, Piece, strike
+from tests.oracles.placement import Part
+from tests.oracles.services import lose_replica, shrink
+from tests.oracles.world import CANCELLED, RUNNING, Life, Repair, World
+
+
+def fail(world: World, failure: Failure) -> bool:
+    """Break what a failure hits; whether it happened at all."""
+    domain = world.fleet.domains[failure.domain]
+    if not domain.active or world.fleet.sites[domain.site].down:
+        return False
+    node = world.case.layout.pools[world.fleet.pool_of(failure.domain)].node_chips
+    before = domain.broken
+    lost = strike(domain, failure.chip, failure.whole, node)
+    if lost is None:
+        return False
+    world.counts["failures"] += 1
+    broken = domain.broken - before
+    number, back = world.counts["failures"], failure.time + failure.repair
+    world.repairs.append(Repair(back, number, failure.domain, broken))
+    for (what, index, number), chips in lost.items():
+        if what == "service":
+            lose_replica(world, index, number)
+        else:
+            interrupt(world, index, failure.domain, chips)
+    world.leave_if_empty(failure.domain)
+    return True
+
+
+def interrupt(world: World, j: int, domain: int, chips: int) -> None:
+    """A gang lost ``chips`` used chips of a domain: it goes on with others, or waits again."""
+    life = world.lives[j]
+    life.pieces = [piece for piece in life.pieces if piece.held]
+    world.counts["interruptions"] += 1
+    world.settle(j, saved=False)
+    if replace(world, j, domain, chips):
+        life.restarts += 1
+        life.restart_ms = world.class_of(j).restart
+        world.plan(j)
+    else:
+        life.requeues += 1
+        world.requeue(j)
+
+
+def replace(world: World, j: int, domain: int, chips: int) -> bool:
+    """Replace chips that a gang lost in a domain: its own spares, then free chips of the site."""
+    life, holder = world.lives[j], ("job", j, 0)
+    site = world.fleet.domains[domain].site
+    free = {d: n for d, n in world.fleet.free_map(life.pool).items() if world.fleet.domains[d].site == site}
+    spares = sum(piece.spare for piece in life.pieces)
+    if spares + sum(free.values()) < chips:
+        return False
+    for piece in sorted(life.pieces, key=lambda piece: piece.domain != domain):
+        taken = min(chips, piece.spare)
+        piece.spare, piece.chips, chips = piece.spare - taken, piece.chips + taken, chips - taken
+    for where, taken in substitutes(world, domain, free, chips):
+        same = [piece for piece in life.pieces if piece.domain == where]
+        if same:
+            same[0].chips += taken
+        else:
+            life.pieces.append(world.hold(holder, Part(where, taken)))
+    return True
+
+
+def substitutes(world: World, domain: int, free: dict[int, int], chips: int) -> list[tuple[int, int]]:
+    """Domains that give the chips: one that has all (least free; same block first), else the fullest ones."""
+    if chips == 0:
+        return []
+    block = world.fleet.domains[domain].block
+    near = [d for d in free if world.fleet.domains[d].block == block]
+    for places in (near, list(free)):
+        room = [d for d in places if free[d] >= chips]
+        if room:
+            return [(min(room, key=lambda d: (free[d], d)), chips)]
+    found: list[tuple[int, int]] = []
+    order = sorted(free, key=lambda d: (d not in near, -free[d], d))
+    for d in order:
+        taken = min(chips, free[d])
+        if taken:
+            found.append((d, taken))
+        chips -= taken
+    return found
+
+
+def mend(world: World, repair: Repair) -> None:
+    """Chips come back: as spares of the gang that holds the domain as a segment, else free."""
+    domain = world.fleet.domains[repair.domain]
+    domain.broken -= repair.chips
+    assert domain.broken >= 0
+    world.counts["repairs"] += 1
+    for piece in domain.pieces:
+        pool = world.fleet.pool_of(repair.domain)
+        segment = world.fleet.shapes[pool].segment
+        if piece.whole and segment < domain.size:
+            piece.spare += repair.chips
+
+
+def force_out(world: World, index: int) -> None:
+    """Stop whoever holds a domain that leaves, as a failure would."""
+    for piece in list(world.fleet.domains[index].pieces):
+        stop_holder(world, piece.holder)
+
+
+def stop_holder(world: World, holder: Holder) -> None:
+    """A gang waits again, a replica is lost."""
+    what, index, number = holder
+    if what == "service":
+        lose_replica(world, index, number)
+        return
+    if world.lives[index].state == RUNNING:
+        world.settle(index, saved=False)
+        world.lives[index].requeues += 1
+        world.counts["interruptions"] += 1
+        world.requeue(index)
+
+
+def command(world: World, called: Command) -> None:
+    """Do one operation that the engine calls."""
+    OPERATIONS[called.name](world, *called.arguments, **called.options)
+
+
+def activate(world: World, tranche: int, domains: int | None = None) -> None:
+    """The lowest inactive domains of a tranche arrive."""
+    waiting = [d for d in world.fleet.domains if d.tranche == tranche and not d.active]
+    for domain in waiting[:domains]:
+        domain.active = True
+
+
+def retire(
+    world: World, tranche: int, domains: int | None = None, *, at: int | None = None, kill: bool = False
+) -> None:
+    """The highest active domains of a tranche take no new work and leave when nobody holds them."""
+    active = [
+        index
+        for index, d in enumerate(world.fleet.domains)
+        if d.tranche == tranche and d.active and not d.leaving
+    ]
+    count = len(active) if domains is None else min(domains, len(active))
+    leaving = active[len(active) - count :]
+    for index in leaving:
+        world.fleet.domains[index].leaving = True
+        world.leave_if_empty(index)
+    for index in leaving:
+        if kill:
+            force_out(world, index)
+        elif at is not None:
+            world.retirements.append((at, index))
+
+
+def drain(world: World, site: int, *, grace: int | None = None) -> None:
+    """Nothing new starts at the site; after the grace its jobs are checkpointed and requeued."""
+    world.fleet.sites[site].draining = True
+    if grace is None:
+        return
+    for j in world.running(lambda life: holds_at(world, life, site)):
+        until = world.now + grace
+        if grace == 0:
+            world.settle(j, saved=True)
+            world.lives[j].preemptions += 1
+            world.requeue(j)
+        else:
+            world.lives[j].notice = (until, True)
+
+
+def holds_at(world: World, life: Life, site: int) -> bool:
+    """Whether a job holds chips of a site."""
+    return any(world.fleet.domains[piece.domain].site == site for piece in life.pieces)
+
+
+def undrain(world: World, site: int) -> None:
+    """The site takes work again."""
+    world.fleet.sites[site].draining = False
+
+
+def site_down(world: World, site: int) -> None:
+    """All that runs at the site fails."""
+    world.fleet.sites[site].down = True
+    pieces: list[Piece] = [p for d in world.fleet.domains if d.site == site for p in d.pieces]
+    for holder in dict.fromkeys(piece.holder for piece in pieces):
+        stop_holder(world, holder)
+
+
+def site_up(world: World, site: int) -> None:
+    """The outage is over."""
+    world.fleet.sites[site].down = False
+
+
+def cancel(world: World, j: int) -> None:
+    """Take a job out of the queue, or stop it."""
+    if world.lives[j].state == RUNNING:
+        world.settle(j, saved=False)
+        world.release(j)
+    world.lives[j].state, world.lives[j].end = CANCELLED, world.now
+
+
+def resize(world: World, service: int, pool: int, replicas: int) -> None:
+    """Set the wanted replicas; surplus ones leave now."""
+    world.wanted[service, pool] = replicas
+    shrink(world, service, pool)
+
+
+def set_speed(world: World, cls: int, pool: int, speed: float) -> None:
+    """Change a class's speed in a pool for later starts."""
+    world.speed[cls, pool] = speed
+
+
+def set_cost(world: World, cls: int, pool: int, cost: float) -> None:
+    """Change a class's cost in a pool."""
+    world.cost[cls, pool] = cost
+
+
+OPERATIONS: dict[str, Callable[..., None]] = {
+    "activate": activate,
+    "retire": retire,
+    "drain": drain,
+    "undrain": undrain,
+    "site_down": site_down,
+    "site_up": site_up,
+    "cancel": cancel,
+    "resize": resize,
+    "set_speed": set_speed,
+    "set_cost": set_cost,
+}

@@ -1,0 +1,72 @@
+"""Stopping jobs of lower priority for a blocked head (docs/scheduling.md, "Preemption")."""
+
+from __future__ import annotations
+
+from tests.oracles.passes import fit, pools_of
+from tests.oracles.placement import FreeMap
+from tests.oracles.world import World
+
+
+def at_risk(world: World, j: int) -> int:
+    """Work that a stop would lose: chips × progress since the last checkpoint."""
+    life = world.lives[j]
+    assert life.pace is not None
+    working = max(world.now - life.begun - life.restart_ms, 0)
+    if life.pace.keeps:
+        return 0
+    if life.pace.interval == 0:
+        return life.chips * working
+    return life.chips * min(working % (life.pace.interval + life.pace.stall), life.pace.interval)
+
+
+def with_victims(world: World, pool: int, victims: list[int]) -> FreeMap:
+    """Free chips plus those of jobs under notice and of the victims."""
+    free = world.fleet.free_map(pool)
+    for j in world.running():
+        if j in victims or world.lives[j].notice is not None:
+            for piece in world.lives[j].pieces:
+                if piece.domain in free:
+                    free[piece.domain] += piece.held
+    return free
+
+
+def candidates(world: World, priority: int, pool: int) -> list[int]:
+    """Jobs that may be stopped in a pool for a priority: least work at risk first, ties highest index."""
+    able = [
+        j
+        for j in world.running(lambda life: life.pool == pool and life.notice is None)
+        if world.class_of(j).preemptible and world.class_of(j).priority < priority
+    ]
+    return sorted(able, key=lambda j: (at_risk(world, j), -j))
+
+
+def preempt_for(world: World, head: int) -> bool:
+    """Stop, or warn, the fewest jobs by the rule; whether some were stopped at once."""
+    for pool in pools_of(world, head):
+        able = candidates(world, world.class_of(head).priority, pool)
+        victims: list[int] = []
+        while fit(world, head, pool, with_victims(world, pool, victims), least=True) is None and able:
+            victims.append(able.pop(0))
+        if fit(world, head, pool, with_victims(world, pool, victims), least=True) is None:
+            continue
+        for j in list(reversed(victims)):
+            fewer = [other for other in victims if other != j]
+            if fit(world, head, pool, with_victims(world, pool, fewer), least=True) is not None:
+                victims = fewer
+        return stop_or_warn(world, victims)
+    return False
+
+
+def stop_or_warn(world: World, victims: list[int]) -> bool:
+    """Grace 0: they stop now. Else they stop after the grace; whether any stopped now."""
+    stopped = False
+    for j in victims:
+        cls = world.class_of(j)
+        if cls.grace == 0:
+            world.settle(j, saved=cls.stall == 0)
+            world.lives[j].preemptions += 1
+            world.requeue(j)
+            stopped = True
+        else:
+            world.lives[j].notice = (world.now + cls.grace, cls.grace >= cls.stall)
+    return stopped

@@ -1,0 +1,238 @@
+"""The slow scheduler's state: jobs' lives, what they hold, and how they start and stop."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from tests.oracles.case import Case, Command, Failure, Job, JobClass
+from tests.oracles.fleet import Fleet, Holder, Piece
+from tests.oracles.placement import Part
+from tests.oracles.progress import Pace, Stop, locality_factor, saved_stop, stop, wall_time, young_interval
+
+PENDING, WAITING, RUNNING, DONE, AT_LIMIT, CANCELLED = range(6)
+
+
+@dataclass
+class Life:
+    """What has become of a job so far."""
+
+    work_left: int
+    request_left: int
+    state: int = PENDING
+    start: int = -1
+    end: int = -1
+    pool: int = -1
+    chips: int = 0
+    blocks: int = 0
+    waited: int = 0
+    lost: int = 0
+    restarts: int = 0
+    requeues: int = 0
+    preemptions: int = 0
+    queued: int = 0
+    begun: int = 0
+    restart_ms: int = 0
+    planned_end: int = 0
+    estimated_end: int = 0
+    limited: bool = False
+    interrupted: bool = False
+    pace: Pace | None = None
+    notice: tuple[int, bool] | None = None
+    pieces: list[Piece] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Repair:
+    """Chips of a domain that come back at an instant; ``number`` keeps the order."""
+
+    time: int
+    number: int
+    domain: int
+    chips: int
+
+
+@dataclass
+class Replica:
+    """One replica of a service; its number grows in the order of placement."""
+
+    service: int
+    pool: int
+    number: int
+
+
+class World:
+    """Everything that a case consists of at one instant."""
+
+    def __init__(self, case: Case, mutant: str | None) -> None:
+        self.case, self.mutant = case, mutant
+        self.fleet = Fleet(case.layout)
+        self.now = 0
+        self.jobs: list[Job] = list(case.jobs)
+        self.lives = [Life(job.run, job.requested) for job in case.jobs]
+        self.arriving = list(range(len(case.jobs)))
+        if mutant == "unordered-ties":
+            self.arriving.sort(key=lambda j: (self.jobs[j].submit, self.jobs[j].size_min))
+        self.submitted: list[int] = []
+        self.commands: list[Command] = sorted(case.commands, key=lambda command: command.time)
+        self.failures: list[Failure] = sorted(case.failures, key=lambda failure: failure.time)
+        self.repairs: list[Repair] = []
+        self.retirements: list[tuple[int, int]] = []
+        self.replicas: list[Replica] = []
+        self.wanted: dict[tuple[int, int], int] = {}
+        self.placed = 0
+        self.speed: dict[tuple[int, int], float] = {}
+        self.cost: dict[tuple[int, int], float] = {}
+        for c, cls in enumerate(case.classes):
+            for p, speed in enumerate(cls.speed):
+                self.speed[c, p] = speed
+                self.cost[c, p] = 1.0 if cls.cost is None else cls.cost[p]
+        self.promise: tuple[int, int] | None = None
+        names = ("backfilled", "breaches", "failures", "interruptions", "repairs", "replicas_lost")
+        self.counts = dict.fromkeys(names, 0)
+
+    # -- who is where ------------------------------------------------------------------------------
+
+    def class_of(self, j: int) -> JobClass:
+        """A job's class."""
+        return self.case.classes[self.jobs[j].cls]
+
+    def running(self, wanted: Callable[[Life], bool] = lambda life: True) -> list[int]:
+        """Running jobs, by index, that satisfy a condition."""
+        return [j for j, life in enumerate(self.lives) if life.state == RUNNING and wanted(life)]
+
+    def queue(self) -> list[int]:
+        """Waiting jobs in queue order; a job keeps its place in the order of submission for ever."""
+        place = {j: at for at, j in enumerate(self.submitted)}
+
+        def key(j: int) -> tuple[int, int, int]:
+            priority = -self.class_of(j).priority if self.case.order == "priority" else 0
+            return priority, self.jobs[j].requested if self.case.order == "sjf" else 0, place[j]
+
+        return sorted((j for j in self.submitted if self.lives[j].state == WAITING), key=key)
+
+    def kind_of(self, holder: Holder) -> int:
+        """The accounting kind of whoever holds chips."""
+        what, index, _ = holder
+        return self.class_of(index).kind if what == "job" else self.case.services[index].kind
+
+    def estimated_end(self, j: int) -> int:
+        """When the scheduler expects a running job to be gone: its estimate, or an earlier notice."""
+        life = self.lives[j]
+        return life.estimated_end if life.notice is None else min(life.estimated_end, life.notice[0])
+
+    # -- pace --------------------------------------------------------------------------------------
+
+    def pace(self, j: int, pool: int, parts: list[Part]) -> Pace:
+        """How fast the job works on these parts, and its checkpoints."""
+        job, cls = self.jobs[j], self.class_of(j)
+        chips = sum(part.chips for part in parts)
+        blocks = {self.fleet.domains[part.domain].block for part in parts}
+        worst = max(self.fleet.blocks[b].oversubscription for b in blocks)
+        loc = locality_factor(cls.locality, len(blocks), worst)
+        rate = self.speed[job.cls, pool] * loc * chips / job.size_ref
+        if cls.stall == 0 and cls.interval == 0:
+            return Pace(rate, 0, 0, keeps=True)
+        return Pace(rate, cls.interval or self.young(cls, pool, chips), cls.stall, keeps=False)
+
+    def young(self, cls: JobClass, pool: int, chips: int) -> int:
+        """The interval by Young's rule from the pool's mean failure rate; 0 where nothing fails."""
+        tranches = self.case.layout.tranches
+        active = [self.fleet.domains[d] for d in self.fleet.pool_domains(pool)]
+        rates = [tranches[d.tranche].failures.rate for d in active if d.active]
+        mean = sum(rates) / len(rates) if rates else 0.0
+        return young_interval(cls.stall, 1 / (chips * mean)) if mean > 0 else 0
+
+    def restart_of(self, j: int) -> int:
+        """Milliseconds of restart before a job that was once stopped works again."""
+        return self.class_of(j).restart if self.lives[j].interrupted else 0
+
+    def estimate(self, j: int, pool: int, parts: list[Part]) -> int:
+        """The estimated end of the job if it starts now on these parts."""
+        return (
+            self.now + self.restart_of(j) + wall_time(self.lives[j].request_left, self.pace(j, pool, parts))
+        )
+
+    # -- starting and stopping ---------------------------------------------------------------------
+
+    def start(self, j: int, pool: int, parts: list[Part], *, ahead: bool = False) -> None:
+        """Start a waiting job now; ``ahead``: past a blocked head."""
+        life = self.lives[j]
+        assert life.state == WAITING, "a job starts that does not wait"
+        life.pace = self.pace(j, pool, parts)
+        if life.start < 0:
+            life.start = self.now
+            self.counts["backfilled"] += ahead
+        life.waited += self.now - life.queued
+        life.state, life.pool = RUNNING, pool
+        life.chips = sum(part.chips for part in parts)
+        life.blocks = len({self.fleet.domains[part.domain].block for part in parts})
+        life.pieces = [self.hold(("job", j, 0), part) for part in parts]
+        for piece in life.pieces:
+            self.fleet.domains[piece.domain].last_tenant = self.jobs[j].tenant
+        life.restart_ms, life.notice = self.restart_of(j), None
+        self.plan(j)
+
+    def hold(self, holder: Holder, part: Part) -> Piece:
+        """Give a holder chips of a domain."""
+        assert self.fleet.usable(part.domain), "placed in a domain that takes no work"
+        domain = self.fleet.domains[part.domain]
+        assert domain.free >= part.chips + part.spare, "capacity exceeded"
+        piece = Piece(holder, part.domain, part.chips, part.spare, part.whole)
+        domain.pieces.append(piece)
+        return piece
+
+    def plan(self, j: int) -> None:
+        """Set when a segment that begins now will end, and when the scheduler thinks so."""
+        life = self.lives[j]
+        assert life.pace is not None
+        run = life.restart_ms + wall_time(life.work_left, life.pace)
+        estimate = life.restart_ms + wall_time(life.request_left, life.pace)
+        life.begun, life.estimated_end = self.now, self.now + estimate
+        life.limited = life.work_left > life.request_left
+        life.planned_end = self.now + min(run, estimate)
+
+    def finish(self, j: int, state: int) -> None:
+        """A running job ends for good."""
+        self.release(j)
+        self.lives[j].state, self.lives[j].end = state, self.now
+
+    def release(self, j: int) -> None:
+        """Give back all chips of a job."""
+        for piece in self.lives[j].pieces:
+            self.drop(piece)
+        self.lives[j].pieces = []
+
+    def drop(self, piece: Piece) -> None:
+        """Give back a piece; a domain that was told to leave does so once nobody holds it."""
+        domain = self.fleet.domains[piece.domain]
+        domain.pieces = [other for other in domain.pieces if other is not piece]
+        self.leave_if_empty(piece.domain)
+
+    def leave_if_empty(self, index: int) -> None:
+        """Let a leaving domain go, with the chips that are in repair."""
+        domain = self.fleet.domains[index]
+        if domain.leaving and not domain.pieces:
+            domain.active, domain.leaving, domain.broken = False, False, 0
+            self.repairs = [repair for repair in self.repairs if repair.domain != index]
+
+    def settle(self, j: int, *, saved: bool) -> Stop:
+        """Close the running segment: keep what is safe, count what is lost."""
+        life = self.lives[j]
+        assert life.pace is not None
+        elapsed = self.now - life.begun
+        if saved:
+            found = saved_stop(elapsed, life.restart_ms, life.pace, self.class_of(j).stall)
+        else:
+            found = stop(elapsed, life.restart_ms, life.pace)
+        life.work_left -= found.kept_work
+        life.request_left -= found.kept_work
+        life.lost += found.redone * life.chips
+        life.interrupted = True
+        return found
+
+    def requeue(self, j: int) -> None:
+        """A stopped job waits again, at its old place in the order."""
+        self.release(j)
+        life = self.lives[j]
+        life.state, life.queued, life.notice = WAITING, self.now, None
