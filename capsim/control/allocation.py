@@ -1,4 +1,4 @@
-"""The inner loop of the autoscaler, compiled."""
+"""The inner loops of serving, compiled: replicas to places, and work that may wait."""
 
 from __future__ import annotations
 
@@ -32,3 +32,29 @@ def allocate(need, tokens, chips, order, rank, available, wanted):  # type: igno
             wanted[s, p] = n
             available[p] -= n * chips[s, p]
             left -= n * tokens[s, p]
+
+
+@kernel("void(f8[::1], f8[::1], f8[::1], f8[::1])")
+def serve_deferred(requested, capacity, queue, served):  # type: ignore[no-untyped-def]
+    """Serve work that may wait: oldest first; what is older than the queue is long is dropped.
+
+    Args:
+        requested: work that arrives in each hour, shape (hours,).
+        capacity: work that can be done in each hour, same shape.
+        queue: zeros, shape (deadline in hours + 1,); a ring by the hour of arrival.
+        served: filled, shape (hours,).
+    """
+    slots = len(queue)
+    oldest = 0
+    for hour in range(len(requested)):
+        queue[hour % slots] = requested[hour]
+        oldest = max(oldest, hour - slots + 1)
+        left = capacity[hour]
+        while left > 0.0 and oldest <= hour:
+            take = min(queue[oldest % slots], left)
+            queue[oldest % slots] -= take
+            served[hour] += take
+            left -= take
+            if queue[oldest % slots] > 0.0:
+                break
+            oldest += 1

@@ -2,51 +2,14 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Generator
-from dataclasses import dataclass
 from typing import Any
 
 from capsim.compile.calendar import DAYS_YEAR, MS_DAY
 from capsim.control.context import Context
 from capsim.control.deliveries import Deliveries
-from capsim.errors import InputError
+from capsim.spec.conditions import Condition, parse_condition
 from capsim.spec.study import Rule
-
-#: what a condition may look at; a gauge returns a plain number in the condition's unit
-GAUGES = ("backlog", "utilisation", "price")
-_UNITS = {"h": 3_600_000, "d": MS_DAY, "w": 7 * MS_DAY, "mo": 30.4375 * MS_DAY, "q": 91.3125 * MS_DAY}
-_CLAUSE = re.compile(r"^(\w+)\s*(>=|<=|>|<)\s*([\d.]+)\s*(%|h|d|w|mo|q)?(?:\s+for\s+([\d.]+)\s*(h|d|w|mo|q))?$")
-
-
-@dataclass(frozen=True)
-class Clause:
-    """``gauge > level for hold``: backlog in ms of waiting, utilisation and price as shares (1.0 = all, = start)."""
-
-    gauge: str
-    above: bool
-    level: float
-    hold: int
-
-
-def parse_condition(text: str) -> list[Clause]:
-    """Clauses joined by ``or``.
-
-    Raises:
-        InputError: the text is not such a condition; says what to write.
-    """
-    clauses = []
-    for part in re.split(r"\s+or\s+", text.strip()):
-        match = _CLAUSE.match(part.strip())
-        if match is None or match[1] not in GAUGES:
-            raise InputError(
-                f"rule condition {part.strip()!r} is not understood; write e.g. 'backlog > 2w' or "
-                f"'utilisation > 85% for 30d' with one of {', '.join(GAUGES)}"
-            )
-        scale = 0.01 if match[4] == "%" else _UNITS.get(match[4] or "", 1.0)
-        hold = int(float(match[5]) * _UNITS[match[6]]) if match[5] else 0
-        clauses.append(Clause(match[1], match[2].startswith(">"), float(match[3]) * scale, hold))
-    return clauses
 
 
 class Rules:
@@ -65,7 +28,7 @@ class Rules:
 
     def _review(self, number: int, rule: Rule) -> Generator[Any, Any, None]:
         ctx = self.ctx
-        clauses = parse_condition(str(rule.when))
+        clauses = parse_condition(rule.when)
         since: list[int | None] = [None] * len(clauses)
         room = [
             lot
@@ -91,14 +54,14 @@ class Rules:
             bought.append(ctx.now)
             ctx.env.process(self.deliveries.deliver(lot, ctx.now + int(rule.buy.lead)))
 
-    def _holds(self, clauses: list[Clause], since: list[int | None]) -> bool:
+    def _holds(self, clauses: tuple[Condition, ...], since: list[int | None]) -> bool:
         """Whether any clause holds now, and has held at every review for as long as it asks."""
         held = False
         for i, clause in enumerate(clauses):
-            value = self.gauges[clause.gauge]()
-            if (value > clause.level) == clause.above and value != clause.level:
+            value = self.gauges[clause.measure]()
+            if (value > clause.threshold) == clause.above and value != clause.threshold:
                 since[i] = self.ctx.now if since[i] is None else since[i]
-                held = held or self.ctx.now - int(since[i] or 0) >= clause.hold
+                held = held or self.ctx.now - int(since[i] or 0) >= clause.lasting
             else:
                 since[i] = None
         return held

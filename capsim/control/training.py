@@ -29,6 +29,7 @@ class RunState:
 
     Attributes:
         jobs: kernel jobs of the finished and present phases, in order.
+        flops: model FLOP that each job stands for, in the order of `jobs`.
         places: (place, chips) of the present phase.
     """
 
@@ -39,6 +40,7 @@ class RunState:
     start: int = -1
     finish: int = -1
     jobs: list[int] = field(default_factory=list)
+    flops: list[float] = field(default_factory=list)
     places: list[tuple[int, int]] = field(default_factory=list)
     pending: set[int] = field(default_factory=set)
 
@@ -158,6 +160,7 @@ class TrainingRuns:
             row["size_min"], row["size_max"], row["size_ref"], row["cls"] = least, chips, chips, cls
             job = ctx.cluster.submit(row[0])
             state.jobs.append(job)
+            state.flops.append(flops * chips * rates[part] / total)
             state.pending.add(job)
             self.by_job[job] = spec.name
             system = ctx.prepared.study.systems[ctx.places()[place].system]

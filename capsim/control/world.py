@@ -123,8 +123,10 @@ class Draws:
         return max((float(r.match_probability) for r in rights if provider in r.over), default=0.0)
 
     def rate_error(self, system: str, kind: str, log_error: float) -> float:
-        """A factor on the workload model's rate for one system, lognormal with the model's own error band."""
-        return math.exp(log_error * normal(*self.key, "rate", system, kind))
+        """A factor on the workload model's rate for one system, lognormal; the study's band replaces the model's own."""
+        given = self.study.uncertainty.rates
+        band = log_error if given is None else float(given)
+        return math.exp(band * normal(*self.key, "rate", system, kind))
 
     def market(self, name: str) -> NDArray[np.float64]:
         """A market's monthly price over its start, shape (months,)."""

@@ -93,11 +93,7 @@ def _start(built: Run) -> Run:
     built.autoscaler.start()
     built.training.start()
     built.research.start()
-    gauges = {
-        "backlog": built.research.backlog,
-        "utilisation": built.autoscaler.utilisation,
-        "price": lambda: next(iter(ctx.prices.values()), 1.0),
-    }
+    gauges = {"backlog": built.research.backlog, "utilisation": built.autoscaler.utilisation}
     Rules(ctx, built.deliveries, gauges).start()
     return built
 

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from capsim.compile.calendar import DAYS_YEAR, MS_DAY, MS_HOUR
 from capsim.compile.rates import ServiceRate
+from capsim.control.allocation import serve_deferred
 from capsim.control.context import Context
 from capsim.engine.build import Run
 
@@ -71,28 +72,16 @@ def count_tokens(run: Run) -> TokenAccounts:
 def deferred(requested: NDArray[np.float64], capacity: NDArray[np.float64], deadline: int) -> NDArray[np.float64]:
     """Work served first come first served within `deadline` hours of its request; what is older is dropped.
 
-    Computed from cumulative sums: at the end of hour h all work requested by h - deadline is either served or lost.
+    Args:
+        requested: work that arrives in each hour, shape (hours,).
+        capacity: work that can be done in each hour, same shape.
+        deadline: hours.
 
     Returns:
         Work served in each hour, same shape.
     """
     served = np.zeros_like(requested)
-    queue = np.zeros(deadline + 1)  # oldest last
-    for hour in range(len(requested)):
-        queue[1:] = queue[:-1]
-        queue[0] = requested[hour]
-        left = capacity[hour]
-        if left <= 0:
-            continue
-        if left >= queue.sum():
-            served[hour] = queue.sum()
-            queue[:] = 0.0
-            continue
-        for age in range(deadline, -1, -1):
-            take = min(queue[age], left)
-            queue[age] -= take
-            left -= take
-        served[hour] = capacity[hour] - left
+    serve_deferred(np.ascontiguousarray(requested), np.ascontiguousarray(capacity), np.zeros(deadline + 1), served)
     return served
 
 

@@ -1,0 +1,18 @@
+"""From a loaded study to a strategy that can be simulated."""
+
+from __future__ import annotations
+
+from capsim.compile.prepare import Prepared
+from capsim.compile.prepare import prepare as compile_strategy
+from capsim.spec.loader import Loaded
+
+BASE_CASE = "base"
+
+
+def prepare(loaded: Loaded, strategy: str) -> Prepared:
+    """Compile one strategy of a loaded study with its case applied; once a strategy and case, picklable.
+
+    Raises:
+        StudyError: the strategy cannot be simulated as written.
+    """
+    return compile_strategy(loaded.study, strategy, case=loaded.case or BASE_CASE, token=loaded.digest)

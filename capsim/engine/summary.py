@@ -1,0 +1,310 @@
+"""The figures of a run (docs/metrics.md) from its records."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from capsim.compile.calendar import MS_DAY, MS_HOUR
+from capsim.compile.prepare import INFERENCE
+from capsim.engine.build import Run
+from capsim.engine.cash import Ledger, book, lot_value, owed_after
+from capsim.engine.recorder import Recorder
+from capsim.engine.tables import tables
+from capsim.engine.tokens import MTOK, TokenAccounts, count_tokens, discount_hours
+from capsim.engine.work import (
+    Ladder,
+    NamedRun,
+    ResearchWork,
+    ladder,
+    named_runs,
+    research_work,
+    training_pflop_days,
+)
+from capsim.results.schema import CASH_LINES, RunResult
+from capsim.tables import WAITING
+
+MILLION_CHIPS = 1e6
+
+
+@dataclass(frozen=True)
+class Figures:
+    """Everything computed from a run before it is laid out as metrics and tables.
+
+    Attributes:
+        used: share of the delivered chips in use, by place name and month.
+        lost_tokens: discounted USD by service.
+        lost_research: discounted USD.
+        slip: discounted USD by named run.
+        pflop_days: useful work of named runs by month.
+    """
+
+    ledger: Ledger
+    ladder: Ladder
+    tokens: TokenAccounts
+    research: ResearchWork
+    runs: list[NamedRun]
+    used: dict[str, NDArray[np.float64]]
+    lost_tokens: NDArray[np.float64]
+    lost_research: float
+    slip: NDArray[np.float64]
+    pflop_days: NDArray[np.float64]
+
+
+def summarise(run: Run, recorder: Recorder, number: int, events: int) -> RunResult:
+    """Compute all figures of a run."""
+    figures = _figures(run, recorder)
+    metrics = _money(run, figures) | _work(run, recorder, figures) | _capacity(run, recorder, figures)
+    counters = run.ctx.cluster.counters()
+    metrics |= {
+        "jobs": float(counters["submitted"]),
+        "jobs_started": float(counters["starts"]),
+        "failures": float(counters["failures"]),
+        "repairs": float(counters["repairs"]),
+        "preemptions": float(counters["preemptions"]),
+        "simpy_events": float(events),
+    }
+    prepared = run.ctx.prepared
+    cash = {line: figures.ledger.npv(line=line) for line in CASH_LINES}
+    return RunResult(
+        strategy=prepared.strategy,
+        case=prepared.case,
+        run=number,
+        metrics=metrics,
+        ladder=figures.ladder.totals(),
+        cash_npv=cash,
+        tables=tables(run, recorder, figures),
+    )
+
+
+def _figures(run: Run, recorder: Recorder) -> Figures:
+    ctx = run.ctx
+    allocated = np.diff(recorder.kinds.sum(axis=2), axis=0).astype(np.float64)
+    active = recorder.monthly("active")
+    share = np.divide(allocated, active, out=np.zeros_like(allocated), where=active > 0)
+    used = {place.name: share[:, p] for p, place in enumerate(ctx.places())}
+    ledger = book(ctx, used)
+    tokens = count_tokens(run)
+    for offer, rent in tokens.rent.items():
+        ledger.add(offer, "on_demand", _by_month(rent, ledger.edges))
+    research = research_work(run, recorder)
+    runs = named_runs(run)
+    weights = discount_hours(ctx, tokens.requested.shape[1])
+    value = np.array([float(s.value_lost) for s in ctx.prepared.study.demand.inference])
+    lost = (tokens.unserved @ weights) / MTOK * value if len(value) else np.zeros(0)
+    spec = ctx.prepared.study.demand.research
+    lost_research = 0.0
+    if spec is not None:
+        lost_research = float((research.offered - research.done) @ ledger.factors) * float(spec.value_lost)
+    slip = np.array([_slip_cost(run, r) for r in runs])
+    return Figures(
+        ledger, ladder(run, recorder), tokens, research, runs, used, lost, lost_research, slip, training_pflop_days(run)
+    )
+
+
+def _by_month(hourly: NDArray[np.float64], edges: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Sum an hourly series into months, shape (months,)."""
+    starts = (edges[:-1] // MS_HOUR).astype(np.int64)
+    return np.add.reduceat(hourly, np.minimum(starts, len(hourly) - 1))
+
+
+def _slip_cost(run: Run, named: NamedRun) -> float:
+    """Discounted USD of the days between a run's target and its finish (or the horizon's end)."""
+    ctx = run.ctx
+    begin = min(max(named.state.target, 0), ctx.end)
+    end = named.state.finish if named.state.finish >= 0 else ctx.end
+    days = np.arange(begin, max(end, begin), MS_DAY, dtype=np.float64)
+    if len(days) == 0:
+        return 0.0
+    length = np.minimum(end - days, MS_DAY) / MS_DAY
+    factor = (1.0 + ctx.prepared.calendar.discount_rate) ** (-(days / MS_DAY) / 365.25)
+    return float((length * factor).sum()) * float(named.state.spec.slip_cost)
+
+
+def _money(run: Run, f: Figures) -> dict[str, float]:
+    ctx = run.ctx
+    cash = f.ledger.npv()
+    lost_tokens, slip = float(f.lost_tokens.sum()), float(f.slip.sum())
+    portfolio, offers = ctx.prepared.portfolio, ctx.prepared.study.offers
+    converted = {lot.offer for lot in portfolio.lots if ctx.lots[lot.key].status not in ("not converted", "unused")}
+    values: dict[str, float] = {}
+    for lot in portfolio.lots:
+        if lot.offer in portfolio.offers and ctx.lots[lot.key].status != "unused":
+            values[lot.offer] = values.get(lot.offer, 0.0) + lot_value(lot, ctx.lots[lot.key], ctx.end)
+    for shell in portfolio.shells:
+        months = (shell.term or 0) / (365.25 / 12 * MS_DAY)
+        values[shell.offer] = values.get(shell.offer, 0.0) + shell.kw * shell.price_kw_month * months
+        if ctx.shells[shell.key].status != "not converted":
+            converted.add(shell.offer)
+    headline = sum(float(offers[o].headline or v) for o, v in values.items())
+    binding = sum(v * float(1.0 if (b := offers[o].binding) is None else b) for o, v in values.items() if o in converted)
+    return {
+        "total_npv": cash + lost_tokens + f.lost_research + slip,
+        "cash_npv": cash,
+        "cash_nominal": f.ledger.nominal(),
+        "lost_tokens_npv": lost_tokens,
+        "lost_research_npv": f.lost_research,
+        "slip_npv": slip,
+        "equity": _equity(run),
+        "headline": headline,
+        "binding": binding,
+        "delivered": f.ledger.nominal() - f.ledger.nominal(line="salvage"),
+        "stranded": sum(owed_after(ctx, ctx.end).values()),
+    } | _concentration(run, f)
+
+
+def _equity(run: Run) -> float:
+    """Equity and warrants after haircut; what vests with delivery counts by the share of the chips delivered."""
+    ctx = run.ctx
+    total = 0.0
+    for name in ctx.prepared.portfolio.offers:
+        lots = [lot for lot in ctx.prepared.portfolio.lots if lot.offer == name]
+        chips = sum(lot.chips for lot in lots)
+        came = sum(lot.chips for lot in lots if ctx.lots[lot.key].delivered >= 0)
+        signed = any(ctx.lots[lot.key].status != "not converted" for lot in lots)
+        for part in ctx.prepared.study.offers[name].equity:
+            vested = {"with_delivery": came / chips if chips else 0.0, "on_signing": float(signed)}.get(
+                part.vests, float(signed) * float(part.probability if part.probability is not None else 1.0)
+            )
+            total += float(part.value) * (1.0 - float(part.haircut)) * vested
+    return total
+
+
+def _concentration(run: Run, f: Figures) -> dict[str, float]:
+    """Herfindahl-Hirschman index of committed payments by provider and by software stack."""
+    ctx = run.ctx
+    provider: dict[str, float] = {}
+    family: dict[str, float] = {}
+    stacks = {place.offer: place.family for place in ctx.places()}
+    for (offer, line), amounts in f.ledger.usd.items():
+        if offer in ctx.prepared.study.offers and line not in ("on_demand", "salvage", "credit"):
+            npv = max(float(amounts @ f.ledger.factors), 0.0)
+            who = ctx.prepared.study.offers[offer].provider
+            provider[who] = provider.get(who, 0.0) + npv
+            if offer in stacks:
+                family[stacks[offer]] = family.get(stacks[offer], 0.0) + npv
+    return {"hhi_provider": _hhi(provider), "hhi_family": _hhi(family)}
+
+
+def _hhi(parts: dict[str, float]) -> float:
+    total = sum(parts.values())
+    return 1e4 * sum((v / total) ** 2 for v in parts.values()) if total > 0 else 0.0
+
+
+def _work(run: Run, recorder: Recorder, f: Figures) -> dict[str, float]:
+    ctx = run.ctx
+    study = ctx.prepared.study
+    factors = f.ledger.factors
+    done = f.research.done * f.research.useful_share
+    reference_pflop_days = ctx.prepared.rates.reference * 3600.0 / (1e15 * 86_400.0)
+    pflop_days = float((f.pflop_days + done * reference_pflop_days) @ factors)
+    inference_share = _inference_share(recorder)
+    cash = f.ledger.npv()
+    requested, unserved = float(f.tokens.requested.sum()), float(f.tokens.unserved.sum())
+    within = f.tokens.within + f.tokens.rented
+    weights = discount_hours(ctx, f.tokens.requested.shape[1])
+    mtok = float((within @ weights).sum()) / MTOK
+    target = np.array([r.state.finish >= 0 and r.state.finish <= r.state.target for r in f.runs])
+    weight = np.array([float(r.chip_ms) for r in f.runs])
+    ettr = float((np.array([r.ettr for r in f.runs]) * weight).sum() / weight.sum()) if weight.sum() > 0 else 0.0
+    offered = float(f.research.offered.sum())
+    return {
+        "useful_pflop_days_npv": pflop_days,
+        "useful_gb200e_hours_npv": pflop_days / reference_pflop_days if reference_pflop_days else 0.0,
+        "usd_per_pflop_day": cash * (1.0 - inference_share) / pflop_days if pflop_days > 0 else float("nan"),
+        "usd_per_mtok": cash * inference_share / mtok if mtok > 0 else float("nan"),
+        "runs_on_time": float(target.sum()),
+        "runs_finished": float(sum(r.state.finish >= 0 for r in f.runs)),
+        "runs_total": float(len(study.demand.training_runs)),
+        "slo_attainment": float(within.sum()) / requested if requested > 0 else 1.0,
+        "tokens_unmet": unserved / requested if requested > 0 else 0.0,
+        "research_unmet": 1.0 - float(f.research.done.sum()) / offered if offered > 0 else 0.0,
+        "ettr": ettr,
+        "bought_twice_npv": float(f.tokens.twice @ weights),
+        "mfu": _mfu(run, recorder),
+    } | _waits(run)
+
+
+def _inference_share(recorder: Recorder) -> float:
+    """Share of the allocated chip-time that served tokens."""
+    kinds = recorder.kinds[-1].sum(axis=0).astype(np.float64)
+    return float(kinds[INFERENCE] / kinds.sum()) if kinds.sum() > 0 else 0.0
+
+
+def _mfu(run: Run, recorder: Recorder) -> float:
+    """MFU of productive research and training chip-time: rates of research by system, weighted by useful time."""
+    rates = run.ctx.prepared.rates.research
+    useful = recorder.work[-1, :, :INFERENCE, 0].sum(axis=1) + recorder.work[-1, :, :INFERENCE, 3].sum(axis=1)
+    total = share = 0.0
+    for p, place in enumerate(run.ctx.places()):
+        if place.system in rates:
+            total += float(useful[p])
+            share += float(useful[p]) * rates[place.system].mfu
+    return share / total if total > 0 else 0.0
+
+
+def _waits(run: Run) -> dict[str, float]:
+    """Queue waits of campaigns that started or still wait at the end, hours; bounded slowdown with 10 s."""
+    empty = {"wait_p50_h": 0.0, "wait_p99_h": 0.0, "slowdown_mean": 1.0}
+    if not run.campaigns:
+        return empty
+    jobs, runs = run.ctx.cluster.jobs[: run.campaigns], run.ctx.cluster.runs[: run.campaigns]
+    waiting = (runs["start"] < 0) & (runs["state"] == WAITING)
+    wait = np.where(runs["start"] >= 0, runs["start"] - jobs["submit"], run.ctx.end - jobs["submit"])
+    kept = (runs["start"] >= 0) | waiting
+    hours = wait[kept] / MS_HOUR
+    if not len(hours):
+        return empty
+    length = jobs["run"][kept] / np.maximum(runs["rate"][kept], 1e-9)
+    length = np.where(runs["start"][kept] >= 0, length, jobs["run"][kept])
+    slowdown = np.maximum((wait[kept] + length) / np.maximum(length, 10_000.0), 1.0)
+    p50, p99 = np.percentile(hours, [50, 99])
+    return {"wait_p50_h": float(p50), "wait_p99_h": float(p99), "slowdown_mean": float(slowdown.mean())}
+
+
+def _capacity(run: Run, recorder: Recorder, f: Figures) -> dict[str, float]:
+    ctx, scaler = run.ctx, run.autoscaler
+    work = np.array([place.gb200e for place in ctx.places()])
+    kw = np.array([place.kw_facility for place in ctx.places()])
+    healthy = scaler.healthy @ work
+    active = recorder.monthly("active")
+    spans = np.diff(np.array(recorder.edges))[:, None]
+    gigawatts = (active / spans) @ kw / 1e6
+    per_day = MS_DAY // scaler.period
+    daily = healthy[: len(healthy) // per_day * per_day].reshape(-1, per_day).mean(axis=1)
+    idle_npv, idle_share = _paid_idle(run, recorder, f)
+    return {
+        "days_to_1m": first_sustained(daily, MILLION_CHIPS, 30),
+        "paid_idle_npv": idle_npv,
+        "paid_idle_share": idle_share,
+        "peak_gw": float(gigawatts.max()),
+        "mean_gw": float((gigawatts * spans[:, 0]).sum() / spans.sum()),
+    }
+
+
+def first_sustained(daily: NDArray[np.float64], level: float, days: int) -> float:
+    """First day from which the level holds for `days` days running; nan if never."""
+    enough = np.concatenate([[0], np.cumsum(daily >= level)])
+    runs = np.flatnonzero(enough[days:] - enough[:-days] == days)
+    return float(runs[0]) if len(runs) else float("nan")
+
+
+def _paid_idle(run: Run, recorder: Recorder, f: Figures) -> tuple[float, float]:
+    """Discounted rent of committed chips that were free, and their share of the paid chip-time of held offers."""
+    ctx = run.ctx
+    held = set(ctx.prepared.portfolio.offers)
+    free, active = recorder.monthly("free"), recorder.monthly("active")
+    share = np.divide(free, active, out=np.zeros(free.shape), where=active > 0)
+    chips = np.array([place.offer in held for place in ctx.places()])
+    npv = 0.0
+    for offer in sorted(held):
+        own = np.array([place.offer == offer for place in ctx.places()])
+        rent = f.ledger.usd.get((offer, "commitment"))
+        total = active[:, own].sum(axis=1)
+        if rent is not None:
+            mean = np.divide((share * active)[:, own].sum(axis=1), total, out=np.zeros(len(total)), where=total > 0)
+            npv += float((rent * mean) @ f.ledger.factors)
+    paid = int(f.ladder.paid[chips].sum())
+    return npv, float((f.ladder.idle + f.ladder.fragmented)[chips].sum()) / paid if paid else 0.0

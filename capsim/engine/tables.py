@@ -1,0 +1,240 @@
+"""The long tables of a run: series, cash, named runs, services, who ran where, contracts, events."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import date
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from capsim.compile.calendar import MS_HOUR
+from capsim.compile.prepare import INFERENCE, RESEARCH, RL, TRAINING
+from capsim.engine.build import Run
+from capsim.engine.cash import lot_span, lot_value, overlap, owed_after
+from capsim.engine.recorder import Recorder
+from capsim.engine.tokens import MTOK
+from capsim.results.schema import TABLES
+
+if TYPE_CHECKING:
+    from capsim.engine.summary import Figures
+
+Table = dict[str, list[Any]]
+
+
+def tables(run: Run, recorder: Recorder, figures: Figures) -> dict[str, Table]:
+    """All tables of a run by name; columns as `capsim.results.schema.TABLES` says."""
+    rows: dict[str, Iterable[tuple[Any, ...]]] = {
+        "series": _series(run, recorder),
+        "cash": _cash(run, figures),
+        "training": _training(run, figures),
+        "services": _services(run, figures),
+        "assignment": _assignment(run, recorder, figures),
+        "research": _research(run),
+        "contracts": _contracts(run, recorder, figures),
+        "owed": _owed(run, figures),
+        "events": run.ctx.events,
+    }
+    return {name: _columns(name, found) for name, found in rows.items()}
+
+
+def _columns(name: str, rows: Iterable[tuple[Any, ...]]) -> Table:
+    columns: Table = {column: [] for column in TABLES[name]}
+    for row in rows:
+        for column, value in zip(columns.values(), row, strict=True):
+            column.append(value)
+    return columns
+
+
+def _series(run: Run, recorder: Recorder) -> Iterable[tuple[Any, ...]]:
+    """Mean chips by month, offer, system and measure; months without the place are left out."""
+    ctx = run.ctx
+    edges = np.array(recorder.edges, dtype=np.int64)
+    span = np.diff(edges)
+    labels = ctx.prepared.calendar.month_labels()
+    kinds = np.diff(recorder.kinds, axis=0) / span[:, None, None]
+    sites = {name: recorder.monthly(name) / span[:, None] for name in recorder.COLUMNS}
+    for p, place in enumerate(ctx.places()):
+        contracted, delivered = np.zeros(len(span)), np.zeros(len(span))
+        for i in place.lots:
+            lot = ctx.prepared.portfolio.lots[i]
+            state = ctx.lots[lot.key]
+            if not (lot.purchased_by_rule and state.status == "unused"):
+                begin = max(state.planned, 0)
+                contracted += lot.chips * overlap(edges, begin, max(lot.planned_end(ctx.end), begin)) / span
+            delivered += lot.chips * overlap(edges, *lot_span(lot, state, ctx.end)) / span
+        powered = sites["active"][:, p] - sites["out"][:, p]
+        healthy = powered - sites["broken"][:, p] - sites["barred"][:, p]
+        measures = {
+            "contracted": contracted,
+            "delivered": delivered,
+            "powered": powered,
+            "healthy": healthy,
+            "training": kinds[:, p, TRAINING] + kinds[:, p, RL],
+            "research": kinds[:, p, RESEARCH],
+            "inference": kinds[:, p, INFERENCE],
+            "spare": sites["spare"][:, p],
+            "idle": sites["free"][:, p],
+            "delivered_gb200e": delivered * place.gb200e,
+        }
+        for measure, values in measures.items():
+            for month in np.flatnonzero((contracted > 0) | (delivered > 0)):
+                yield labels[month], place.offer, place.system, measure, float(values[month])
+
+
+def _cash(run: Run, f: Figures) -> Iterable[tuple[Any, ...]]:
+    labels = run.ctx.prepared.calendar.month_labels()
+    for (offer, line), amounts in sorted(f.ledger.usd.items()):
+        for month in np.flatnonzero(amounts):
+            yield labels[month], offer, line, float(amounts[month]), float(amounts[month] * f.ledger.factors[month])
+
+
+def _training(run: Run, f: Figures) -> Iterable[tuple[Any, ...]]:
+    places = run.ctx.places()
+    for named in f.runs:
+        state = named.state
+        where = places[named.place] if named.place >= 0 else None
+        yield (
+            state.spec.name,
+            state.earliest,
+            state.target,
+            state.start,
+            state.finish,
+            named.slip_days,
+            named.ettr,
+            where.system if where else "",
+            where.offer if where else "",
+            named.chips,
+            named.blocks,
+            named.interruptions,
+            named.queued_h,
+            named.redone,
+        )
+
+
+def _services(run: Run, f: Figures) -> Iterable[tuple[Any, ...]]:
+    """One row a service; `usd` is its share of the cash by the chip-time it held."""
+    held = run.autoscaler.held[-1].astype(np.float64) * run.chips
+    total = float(run.autoscaler.held[-1].sum() and (held[:-1]).sum())
+    cash = f.ledger.npv()
+    for s, service in enumerate(run.ctx.prepared.study.demand.inference):
+        requested = float(f.tokens.requested[s].sum())
+        within = float((f.tokens.within[s] + f.tokens.rented[s]).sum())
+        served = within + float(f.tokens.beyond[s].sum())
+        share = float(held[s].sum()) / total if total > 0 else 0.0
+        yield service.name, requested, served, within, float(f.lost_tokens[s]), cash * share
+
+
+def _assignment(run: Run, recorder: Recorder, f: Figures) -> Iterable[tuple[Any, ...]]:
+    """Who ran where: chip-time and work by workload and system, with each system's share of the work wanted."""
+    ctx = run.ctx
+    found: dict[tuple[str, str, str, str], list[float]] = {}
+
+    def add(workload: str, kind: str, system: str, unit: str, chip_ms: float, work: float) -> None:
+        cell = found.setdefault((workload, kind, system, unit), [0.0, 0.0])
+        cell[0] += chip_ms
+        cell[1] += work
+
+    wanted: dict[str, float] = {}
+    for named in f.runs:
+        for job, flops in zip(named.state.jobs, named.state.flops, strict=True):
+            row, life = ctx.cluster.jobs[job], ctx.cluster.runs[job]
+            phase = "pretraining" if job == named.state.jobs[0] else "RL"
+            if life["start"] >= 0:
+                done = flops * (1.0 - float(life["work_left"]) / max(float(row["run"]), 1.0))
+                system = ctx.places()[int(life["pool"])].system
+                add(phase, "training", system, "FLOP", float(life["chip_time"]), done)
+    for spec in ctx.prepared.study.demand.training_runs:
+        wanted["pretraining"] = wanted.get("pretraining", 0.0) + float(spec.flops)
+        if spec.rl is not None:
+            wanted["RL"] = wanted.get("RL", 0.0) + float(spec.flops) * float(spec.rl.share)
+    wanted["research"] = float(f.research.offered.sum())
+    held = run.autoscaler.held[-1].astype(np.float64)
+    research = recorder.work[-1, :, RESEARCH, 0] + recorder.work[-1, :, RESEARCH, 3]
+    for p, place in enumerate(ctx.places()):
+        speed = ctx.research_speed.get(p, 0.0)
+        add("research", "research", place.system, "GB200e-h", float(recorder.kinds[-1, p, RESEARCH]),
+            float(research[p]) * speed / MS_HOUR)  # fmt: skip
+    for s, service in enumerate(ctx.prepared.study.demand.inference):
+        wanted[service.name] = float(f.tokens.requested[s].sum()) / MTOK
+        power = held[s] * run.tokens[s]
+        served = float(f.tokens.within[s].sum() + f.tokens.beyond[s].sum()) / MTOK
+        for p, place in enumerate(ctx.places()):
+            if power[p] > 0:
+                share = float(power[p] / power.sum())
+                add(service.name, "inference", place.system, "Mtok", float(held[s, p] * run.chips[s, p]), served * share)
+        rented = float(f.tokens.rented[s].sum()) / MTOK
+        if rented > 0:
+            add(service.name, "inference", "rented", "Mtok", 0.0, rented)
+    for (workload, kind, system, unit), (chip_ms, work) in found.items():
+        if chip_ms > 0 or work > 0:
+            yield workload, kind, system, chip_ms, work, work / wanted[workload] if wanted[workload] > 0 else 0.0, unit
+
+
+SIZE_CLASSES = ((1, 8), (9, 64), (65, 512), (513, 4096), (4097, 32768), (32769, 1 << 30))
+
+
+def _research(run: Run) -> Iterable[tuple[Any, ...]]:
+    """Waits of campaigns by size class, hours; a campaign that never started has waited until the end."""
+    if not run.campaigns:
+        return
+    jobs, runs = run.ctx.cluster.jobs[: run.campaigns], run.ctx.cluster.runs[: run.campaigns]
+    wait = np.where(runs["start"] >= 0, runs["start"] - jobs["submit"], run.ctx.end - jobs["submit"]) / MS_HOUR
+    length = jobs["run"] / MS_HOUR
+    for low, high in SIZE_CLASSES:
+        mask = (jobs["size_min"] >= low) & (jobs["size_min"] <= high) & (jobs["submit"] < run.ctx.end)
+        count = int(mask.sum())
+        if count == 0:
+            continue
+        p50, p95, p99 = np.percentile(wait[mask], [50, 95, 99])
+        started, finished = int((runs["start"][mask] >= 0).sum()), int((runs["state"][mask] == 3).sum())
+        slowdown = np.maximum((wait[mask] + length[mask]) / np.maximum(length[mask], 10 / 3600), 1.0)
+        name = f"{low}-{high}" if high < 1 << 30 else f">{low - 1}"
+        yield (name, count, started, finished, float(wait[mask].mean()), float(p50), float(p95), float(p99),
+               float(slowdown.mean()))  # fmt: skip
+
+
+def _contracts(run: Run, recorder: Recorder, f: Figures) -> Iterable[tuple[Any, ...]]:
+    """One row a held offer: value, what was paid, credits, idleness, exit at the end of 2028, mean lateness."""
+    ctx = run.ctx
+    calendar = ctx.prepared.calendar
+    year_end = min(max(calendar.ms(date(2029, 1, 1)), 0), ctx.end)
+    owed = owed_after(ctx, year_end)
+    free, active = recorder.sites["free"][-1], recorder.sites["active"][-1]
+    for offer in ctx.prepared.portfolio.offers:
+        lots = [lot for lot in ctx.prepared.portfolio.lots if lot.offer == offer]
+        lots = [lot for lot in lots if ctx.lots[lot.key].status != "unused"]
+        states = [ctx.lots[lot.key] for lot in lots]
+        value = sum(lot_value(lot, state, ctx.end) for lot, state in zip(lots, states, strict=True))
+        bound = sum(v for lot, state in zip(lots, states, strict=True)
+                    if (v := lot_value(lot, state, ctx.end)) and state.status != "not converted")  # fmt: skip
+        for shell in ctx.prepared.portfolio.shells:
+            if shell.offer == offer:
+                months = (shell.term or 0) / (365.25 / 12 * 24 * MS_HOUR)
+                value += shell.kw * shell.price_kw_month * months
+                bound += shell.kw * shell.price_kw_month * months * (ctx.shells[shell.key].status != "not converted")
+        own = np.array([place.offer == offer for place in ctx.places()])
+        idle = float(free[own].sum()) / float(active[own].sum()) if own.any() and active[own].sum() > 0 else 0.0
+        delays = [state.delay for state in states if state.status != "not converted"]
+        paid = f.ledger.nominal(offer) - f.ledger.nominal(offer, "salvage") - f.ledger.nominal(offer, "credit")
+        yield (
+            offer,
+            sum(lot.chips for lot in lots),
+            value,
+            bound,
+            paid,
+            -f.ledger.nominal(offer, "credit"),
+            idle,
+            owed.get(offer, 0.0),
+            float(np.mean(delays)) / (24 * MS_HOUR) if delays else 0.0,
+        )
+
+
+def _owed(run: Run, f: Figures) -> Iterable[tuple[Any, ...]]:
+    """Payments of each calendar year, and what would still be owed if all work stopped at its end."""
+    calendar = run.ctx.prepared.calendar
+    years = np.array([int(label[:4]) for label in calendar.month_labels()])
+    total = sum((amounts for _, amounts in sorted(f.ledger.usd.items())), np.zeros(len(years)))
+    for year in range(int(years[0]), int(years[-1]) + 1):
+        stop = min(calendar.ms(date(year + 1, 1, 1)), run.ctx.end)
+        yield year, float(total[years == year].sum()), sum(owed_after(run.ctx, stop).values())
