@@ -11,7 +11,7 @@ import sys
 
 import typer
 
-COMMANDS: tuple[str, ...] = ("trace",)
+COMMANDS: tuple[str, ...] = ("trace", "check", "init", "schema")
 
 app = typer.Typer(
     name="capsim",
@@ -32,5 +32,10 @@ def build() -> typer.Typer:
 
 def main() -> None:
     """Entry point of the console script: exit 0 result, 2 wrong input, 1 anything else."""
-    build()(prog_name="capsim")
+    try:
+        build()(prog_name="capsim")
+    except Exception as error:
+        from capsim.cli.failure import report
+
+        sys.exit(report(error))
     sys.exit(0)

@@ -9,19 +9,21 @@ from capsim.compile.findings import Report
 from capsim.spec.loader import Loaded
 from capsim.spec.offers import Offer
 from capsim.spec.quantities import shown
+from capsim.spec.references import used_names
 from capsim.spec.study import Study
 
 
 def closed_books(loaded: Loaded, report: Report) -> None:
     """Chips × price × hours = value and chips × kW = MW within 2 %, at the default or the whole offer."""
     study = loaded.study
+    used = used_names(study)["offers"]
     for name, offer in study.offers.items():
         if offer.unavailable is not None:
             continue
         stated = [books(offer, study.systems, size) for size in _sizes(offer)]
         known = [entry for entry in stated if entry is not None]
         if known:
-            _close_value(report, name, offer, known)
+            _close_value(report, name, offer, known, name in used)
             _close_power(report, name, offer, known)
         _close_facility(report, name, offer)
     for strategy, name, held in _holdings(study):
@@ -38,7 +40,7 @@ def _sizes(offer: Offer) -> list[float]:
     return sizes
 
 
-def _close_value(report: Report, name: str, offer: Offer, known: list[Books]) -> None:
+def _close_value(report: Report, name: str, offer: Offer, known: list[Books], used: bool) -> None:
     first = known[0]
     if first.value is None:
         return
@@ -50,7 +52,8 @@ def _close_value(report: Report, name: str, offer: Offer, known: list[Books]) ->
             what, "add `default:` the holding that the total is stated for", "offers", name, "price"
         )
         return
-    report.info(f"{name}: {first.arithmetic()}", "offers", name)
+    if used:
+        report.info(f"{name}: {first.arithmetic()}", "offers", name)
     if offer.headline is None:
         return
     headline = float(offer.headline)

@@ -6,12 +6,14 @@ from collections.abc import Mapping
 
 from capsim.compile.books import books, held_by_system, held_chips, money
 from capsim.compile.findings import Report
+from capsim.spec.explain import locate
 from capsim.spec.loader import Loaded
+from capsim.spec.paths import split_path
 from capsim.spec.provenance import STATED, provenance
 from capsim.spec.study import Holding, Study
 from capsim.spec.values import CONFIDENCES
 
-SHOWN_ASSUMED = 200
+CATALOG_SECTIONS = ("chips", "systems", "models", "porting")
 
 
 def provenance_counts(loaded: Loaded, report: Report) -> None:
@@ -21,10 +23,20 @@ def provenance_counts(loaded: Loaded, report: Report) -> None:
         f"{found.counts[name]} {name}" for name in (*CONFIDENCES, STATED) if found.counts[name]
     )
     report.info(f"numbers in use: {counts} (stated = plain, without a source)")
-    for path, value in found.assumed[:SHOWN_ASSUMED]:
-        report.info(f"assumed: {path} = {value}" + (f" ({value.source})" if value.source else ""))
-    if len(found.assumed) > SHOWN_ASSUMED:
-        report.info(f"and {len(found.assumed) - SHOWN_ASSUMED} more assumed numbers: --json has them all")
+    # What the study itself states comes before what the catalog brings along.
+    for path, value in sorted(found.assumed, key=lambda item: split_path(item[0])[0] in CATALOG_SECTIONS):
+        names = split_path(path)
+        written = _written(locate(loaded.tree, names).node, value)
+        source = f" ({value.source})" if value.source else ""
+        report.info(f"assumed: {path} = {written}{source}", *names)
+
+
+def _written(node: object, value: object) -> str:
+    """A value as the study writes it; as capsim holds it where a default stands for it."""
+    if isinstance(node, dict):
+        number = str(node.get("value") or node.get("mid") or value)
+        return f"{number}, {node['low']} to {node['high']}" if "low" in node and "high" in node else number
+    return node if isinstance(node, str) else str(value)
 
 
 def conversion(loaded: Loaded, report: Report) -> None:

@@ -45,11 +45,19 @@ def locate(tree: Mapping, path: typing.Sequence[str | int]) -> Place:
         elif isinstance(node, Mapping) and key in node:
             value_at, key_at, node = node.values_at[key], node.keys_at[key], node[key]
             names.append(key)
-        elif isinstance(node, Sequence) and isinstance(step, int) and step < len(node):
-            value_at = key_at = node.items_at[step]
-            node = node[step]
+        elif isinstance(node, Sequence) and (index := _index(node, step)) is not None:
+            value_at = key_at = node.items_at[index]
+            node = node[index]
             names.append(key)
     return Place(node, value_at, key_at, tuple(names))
+
+
+def _index(node: Sequence, step: str | int) -> int | None:
+    """The entry of a list that a number or a name means."""
+    if isinstance(step, int):
+        return step if step < len(node) else None
+    named = [index for index, item in enumerate(node) if isinstance(item, dict) and item.get("name") == step]
+    return named[0] if named else None
 
 
 def explain(

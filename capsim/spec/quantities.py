@@ -315,24 +315,25 @@ def did_you_mean(name: Any, known: Iterable[Any], *, at_most: int = 12) -> str:
 
 def json_schema(form: Form) -> dict[str, Any]:
     """JSON Schema of a quantity: a scalar, or a mapping with provenance or a range."""
-    scalar: dict[str, Any] = {"type": ["string", "number"]}
     return {
-        "description": f"{form.unit}, e.g. {form.sample}",
-        "anyOf": [
-            scalar,
-            {
-                "type": "object",
-                "additionalProperties": False,
-                "properties": {
-                    **{key: dict(scalar) for key in ("value", "low", "mid", "high")},
-                    "source": {"type": ["string", "number"]},
-                    "as_of": date_json_schema(),
-                    "confidence": {
-                        "enum": ["measured", "vendor", "secondary", "derived", "recalled", "assumed"]
-                    },
-                },
-            },
-        ],
+        "description": form.unit,
+        "examples": [form.sample],
+        "anyOf": [{"type": ["string", "number"]}, sourced_json_schema()],
+    }
+
+
+def sourced_json_schema() -> dict[str, Any]:
+    """JSON Schema of the mapping form of a quantity."""
+    numbers = {key: {"type": ["string", "number"]} for key in ("value", "low", "mid", "high")}
+    return {
+        "type": "object",
+        "additionalProperties": False,
+        "properties": {
+            **numbers,
+            "source": {"type": ["string", "number"]},
+            "as_of": date_json_schema(),
+            "confidence": {"enum": ["measured", "vendor", "secondary", "derived", "recalled", "assumed"]},
+        },
     }
 
 
