@@ -6,7 +6,7 @@ lists, which are always whole, and `capsim check` finds what is missing elsewher
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import Any
 
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaWarningKind
 
