@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from capsim.spec.findings import Finding
     from capsim.spec.loader import Draft, Loaded
 
+CASE_CHECKS = ("closed-books", "lots", "conversion", "exclusivity")
+"""Checks whose information is also shown where only a case brings it about."""
 ASSUMED_SHOWN = 12
 """Assumed numbers that are listed without ``--all``."""
 
@@ -70,23 +72,26 @@ def _check_cases(
             continue
         first = first or loaded
         for item in run_checks(loaded):
-            if item.level != "info" or loaded is first:
+            if item.level != "info" or loaded is first or item.check in CASE_CHECKS:
                 findings.setdefault((item.check, item.where), (name, item))
     return first, list(findings.values()), problems
 
 
 def _print(loaded: Loaded, draft: Draft, findings: list[tuple[str, Finding]], every: bool) -> None:
     study = loaded.study
+    first = loaded.case
     typer.echo(
         f"{loaded.file}: study {study.name}, {len(study.strategies)} strategies, "
         f"cases {', '.join(draft.cases)}, as of {study.as_of}, digest {loaded.digest[:12]}"
     )
     warnings = [(case, item) for case, item in findings if item.level == "warning"]
     for case, item in warnings:
-        typer.echo(f"warning [{item.check}] {item.where}" + (f" (case {case})" if case != "base" else ""))
+        typer.echo(f"warning [{item.check}] {item.where}" + (f" (case {case})" if case != first else ""))
     heading = ""
     assumed = 0
-    for _, item in findings:
+    # Stable, so that what a case adds stands below what the study itself has.
+    order = list(dict.fromkeys(item.check for _, item in findings))
+    for case, item in sorted(findings, key=lambda entry: order.index(entry[1].check)):
         if item.level != "info":
             continue
         assumed += item.text.startswith("assumed: ")
@@ -95,7 +100,7 @@ def _print(loaded: Loaded, draft: Draft, findings: list[tuple[str, Finding]], ev
         if item.check != heading:
             heading = item.check
             typer.echo(f"{heading}:")
-        typer.echo(f"  {item.text}")
+        typer.echo(f"  {item.text}" + (f" (case {case})" if case != first else ""))
     if assumed > ASSUMED_SHOWN and not every:
         typer.echo(f"  and {assumed - ASSUMED_SHOWN} more assumed numbers (--all lists them)")
     typer.echo(f"no errors, {len(warnings)} warning{'s' if len(warnings) != 1 else ''}")

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from capsim.spec.hardware import System
-from capsim.spec.offers import Offer
+from capsim.spec.offers import ContractPrice, Offer, Option
 from capsim.units import DAY_MS, HOUR_MS, MONTH_MS, YEAR_MS
 
 TOLERANCE = 0.02
@@ -105,13 +105,13 @@ def books(offer: Offer, systems: dict[str, System], chips: float) -> Books | Non
             hours = None
         else:
             hours += size * length / HOUR_MS
-        price = _per_hour(offer, system)
+        price = _unit(offer.price, "per_chip_hour", system)
         cost = (
             None
             if cost is None or length is None or price is None
             else cost + size * length / HOUR_MS * price
         )
-        bought += size * (_per_chip(offer, system) or 0.0)
+        bought += size * (_unit(offer.price, "per_chip", system) or 0.0)
     if offer.price.per_chip is not None:
         return Books(chips, hours, bought, bought / chips if chips else None, False, "chip", kw)
     if offer.price.total is not None:
@@ -137,18 +137,26 @@ def _shell_books(offer: Offer, count: float) -> Books | None:
     return Books(kw, months, value, price, False, "kW-month", kw)
 
 
-def _per_hour(offer: Offer, system: str) -> float | None:
-    price = offer.price.per_chip_hour if offer.price is not None else None
-    if isinstance(price, dict):
-        return float(price[system]) if system in price else None
-    return None if price is None else float(price)
+def option_cost(offer: Offer, option: Option) -> float | None:
+    """Premium and price of an exercised option over its term, USD; None without a term or price."""
+    length = length_ms(offer, option.deliver)
+    hourly = _unit(option.price, "per_chip_hour", option.chip)
+    bought = _unit(option.price, "per_chip", option.chip)
+    if option.price.total is not None:
+        return float(option.price.total) + float(option.premium)
+    if bought is not None:
+        return int(option.quantity) * bought + float(option.premium)
+    if hourly is None or length is None:
+        return None
+    return int(option.quantity) * hourly * length / HOUR_MS + float(option.premium)
 
 
-def _per_chip(offer: Offer, system: str) -> float | None:
-    price = offer.price.per_chip if offer.price is not None else None
-    if isinstance(price, dict):
-        return float(price[system]) if system in price else None
-    return None if price is None else float(price)
+def _unit(price: ContractPrice | None, field: str, system: str) -> float | None:
+    """The price of one system: one for all, or its entry."""
+    stated = getattr(price, field, None)
+    if isinstance(stated, dict):
+        return float(stated[system]) if system in stated else None
+    return None if stated is None else float(stated)
 
 
 def held_chips(offer: Offer, held: object) -> float:

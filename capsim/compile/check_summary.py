@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
-from capsim.compile.books import books, held_by_system, held_chips, money
+from capsim.compile.books import books, held_by_system, held_chips, money, option_cost
 from capsim.compile.findings import Report
 from capsim.spec.explain import locate
 from capsim.spec.loader import Loaded
@@ -63,18 +63,40 @@ def conversion(loaded: Loaded, report: Report) -> None:
 def cross_check(loaded: Loaded, report: Report) -> None:
     """What the study implies in chips, gigawatts and dollars, beside the published figures."""
     study = loaded.study
+    _demand(study, report)
     base = study.base_fleet
     if base:
         report.info(f"base fleet: {_size(study, base)}", "base_fleet")
     for strategy, plan in study.strategies.items():
-        if plan.hold:
-            report.info(f"{strategy}: {_size(study, plan.hold)} at face value", "strategies", strategy)
+        if plan.hold or plan.options:
+            text = _size(study, plan.hold, plan.options)
+            report.info(f"{strategy}: {text} at face value", "strategies", strategy)
     for index, row in enumerate(study.cross_check):
         report.info(f"published: {row.what}: {row.published} ({row.source})", "cross_check", index)
 
 
-def _size(study: Study, holdings: Mapping[str, Holding]) -> str:
-    """Chips, critical power and committed money of holdings."""
+def _demand(study: Study, report: Report) -> None:
+    """The size of the work, as the study states it."""
+    demand, scale = study.demand, float(study.demand.scale)
+    if demand.training_runs:
+        flops = sum(float(run.flops) for run in demand.training_runs)
+        count = len(demand.training_runs)
+        report.info(f"training: {count} runs, {flops:.3g} FLOP of pretraining", "demand", "training_runs")
+    if demand.research is not None and demand.research.capacity:
+        chips = [scale * float(value) for value in demand.research.capacity.values()]
+        text = f"{chips[0]:,.0f} to {chips[-1]:,.0f} mean chips of {study.reference}"
+        report.info(f"research: {text}", "demand", "research")
+    curves = [
+        [scale * float(v) for v in service.tokens.values()] for service in demand.inference if service.tokens
+    ]
+    if curves:
+        first, last = (sum(curve[end] for curve in curves) / 1e12 for end in (0, -1))
+        text = f"{first:,.3g}T tokens a day at the first dates, {last:,.4g}T at the last"
+        report.info(f"inference: {text}", "demand", "inference")
+
+
+def _size(study: Study, holdings: Mapping[str, Holding], options: Sequence[str] = ()) -> str:
+    """Chips, critical power and committed money of holdings and exercised options."""
     chips = kw = value = shells_kw = 0.0
     unpriced = 0
     for name, held in holdings.items():
@@ -90,6 +112,15 @@ def _size(study: Study, holdings: Mapping[str, Holding]) -> str:
         for system, number in held_by_system(offer, held).items():
             chips += number
             kw += number * float(study.systems[system].kw_per_chip)
+    for reference in options:
+        offer_name, _, option_name = reference.rpartition(".")
+        offer = study.offers[offer_name]
+        option = next(item for item in offer.options if item.name == option_name)
+        chips += int(option.quantity)
+        kw += int(option.quantity) * float(study.systems[option.chip].kw_per_chip)
+        cost = option_cost(offer, option)
+        value += cost or 0.0
+        unpriced += cost is None
     text = f"{chips:,.0f} chips, {kw / 1e6:.2f} GW of critical power, {money(value)} over the terms"
     if shells_kw:
         text += f", shells of {shells_kw / 1e6:.2f} GW"
