@@ -88,10 +88,10 @@ def schedule(jobs: Sequence[Job], chips: int, policy: str, mutant: str | None = 
     arriving = list(range(len(jobs)))
     if mutant == "unordered-ties":
         arriving.sort(key=lambda index: (jobs[index].submit, jobs[index].size))
-    while arriving or pool.running:
+    while arriving or pool.running or pool.reserved:
         ends = [run.end for run in pool.running]
         submissions = [jobs[index].submit for index in arriving[:1]]
-        now = min(ends + submissions)
+        now = min([*ends, *submissions, *pool.reserved.values()])
         early = terminate(pool, now)
         if mutant == "pass-before-submissions" and now in ends:
             one_pass(pool, now, early)
