@@ -1,0 +1,76 @@
+"""Run a case of the slow scheduler through the kernel."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from capsim.kernel.api import Cluster, Policy
+from capsim.kernel.layout import Classes, Layout, Services, make_failures, make_jobs
+from tests.oracles.case import Case
+
+
+def cluster_of(case: Case) -> Cluster:
+    """A cluster in the state of the case before its first instant."""
+    layout = Layout(case.layout.pools, case.layout.sites, case.layout.tranches)
+    if case.failures:
+        layout.failures = make_failures(
+            [(f.time, f.domain, f.chip, int(f.whole), f.repair) for f in case.failures]
+        )
+    classes = Classes(len(layout.pools))
+    for cls in case.classes:
+        classes.add(
+            speed=cls.speed,
+            kind=cls.kind,
+            priority=cls.priority,
+            assignment=cls.assignment,
+            preference=cls.preference,
+            cost=cls.cost,
+            interval=cls.interval,
+            stall=cls.stall,
+            restart=cls.restart,
+            locality=cls.locality,
+            max_sites=cls.max_sites,
+            preemptible=cls.preemptible,
+            grace=cls.grace,
+        )
+    services = Services(len(layout.pools))
+    for service in case.services:
+        services.add(service.chips, kind=service.kind, priority=service.priority, preempts=service.preempts)
+    policy = Policy(case.order, case.backfill, case.preemption, case.placement, case.overrun)
+    return Cluster(layout, job_rows(case), classes, services, policy=policy)
+
+
+def job_rows(case: Case) -> np.ndarray[Any, Any]:
+    """The case's jobs as the kernel takes them."""
+
+    def column(name: str) -> np.ndarray[Any, Any]:
+        return np.array([getattr(job, name) for job in case.jobs], dtype=np.int64)
+
+    return make_jobs(
+        column("submit"),
+        column("run"),
+        column("size_min"),
+        column("requested"),
+        cls=column("cls"),
+        tenant=column("tenant"),
+        size_max=column("size_max"),
+        size_ref=column("size_ref"),
+    )
+
+
+def drive(case: Case, stops: tuple[int, ...] = ()) -> Cluster:
+    """Run a case to its horizon, calling its commands at their instants; ``stops`` split the time further."""
+    cluster = cluster_of(case)
+    commands = sorted(case.commands, key=lambda command: command.time)
+    for instant in sorted({*stops, *(command.time for command in commands)}):
+        if instant >= case.horizon:
+            break
+        cluster.advance(instant)
+        for command in commands:
+            if command.time == instant:
+                getattr(cluster, command.name)(*command.arguments, **command.options)
+        assert cluster.check() == []
+    cluster.advance(case.horizon)
+    return cluster
