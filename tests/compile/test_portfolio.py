@@ -1,0 +1,82 @@
+"""Holdings become lots: sizes, dates, prices, overlaps, room for rules."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from capsim.compile.calendar import MS_DAY, Calendar
+from capsim.compile.portfolio import Portfolio, build_portfolio
+from capsim.spec.loader import load_study
+from tests.studies import small_study
+
+
+def portfolio(tmp_path: Path, text: str, strategy: str = "s") -> Portfolio:
+    study = small_study(tmp_path, text)
+    calendar = Calendar(study.horizon.start, study.horizon.end, 0.0)
+    return build_portfolio(study, study.strategies[strategy], calendar)
+
+
+TWO = """
+offers:
+  o: {provider: p, kind: cloud, status: signed, chips: {gb200_nvl72: 60%, gb300_nvl72: 40%},
+      quantity: {min: 720, max: 14400, lot: 720}, term: 5y, price: {per_chip_hour: {gb200_nvl72: $2/h, gb300_nvl72: $3/h}},
+      tranches: [{at: 2026-01-01, share: 25%, delivery: existing}, {at: 2026-07-01, share: 75%}]}
+"""
+
+
+def test_a_holding_is_split_by_tranche_and_system_in_whole_racks(tmp_path: Path) -> None:
+    found = portfolio(tmp_path, TWO + "strategies: {s: {hold: {o: 7200}}}")
+    assert [(lot.index, lot.system, lot.chips, lot.planned // MS_DAY, lot.new_build) for lot in found.lots] == [
+        (0, "gb200_nvl72", 1080, 0, False),
+        (0, "gb300_nvl72", 720, 0, False),
+        (1, "gb200_nvl72", 3240, 181, True),
+        (1, "gb300_nvl72", 2160, 181, True),
+    ]
+    assert [lot.price_hour for lot in found.lots] == [2.0, 3.0, 2.0, 3.0]
+
+
+def test_a_holding_is_rounded_up_to_the_lot_and_says_so(tmp_path: Path) -> None:
+    found = portfolio(tmp_path, TWO + "strategies: {s: {hold: {o: 7201}}}")
+    assert sum(lot.chips for lot in found.lots) == 7920
+    assert any("7,201" in note and "7,920" in note for note in found.notes)
+
+
+def test_min_max_and_a_slice(tmp_path: Path) -> None:
+    text = TWO + "strategies: {s: {hold: {o: max}}, t: {hold: {o: max}, share: 50%}}"
+    assert sum(lot.chips for lot in portfolio(tmp_path, text).lots) == 14_400
+    assert sum(lot.chips for lot in portfolio(tmp_path, text, "t").lots) == 7_200
+
+
+def test_overlaps_are_counted_once(tmp_path: Path) -> None:
+    text = """
+offers:
+  o: {provider: p, kind: cloud, status: signed, chips: {gb200_nvl72: 100%}, quantity: {min: 72, max: 7200, lot: 72},
+      tranches: [{at: 2026-01-01, share: 100%}], term: 5y, price: {per_chip_hour: $2/h}}
+  q: {provider: p, kind: cloud, status: signed, chips: {gb200_nvl72: 100%}, quantity: {min: 72, max: 7200, lot: 72},
+      tranches: [{at: 2026-01-01, share: 100%}], term: 5y, price: {per_chip_hour: $2/h}, overlaps: [{offer: o, share: 60%}]}
+strategies: {s: {hold: {o: max, q: max}}, t: {hold: {q: max}}}
+"""
+    assert [lot.chips for lot in portfolio(tmp_path, text).lots] == [7200, 2880]
+    assert [lot.chips for lot in portfolio(tmp_path, text, "t").lots] == [7200]
+
+
+def test_the_built_in_contract_of_38_billion_is_2_92_a_chip_hour(root: Path) -> None:
+    study = load_study(root / "configs" / "frontier-lab.yaml").study
+    calendar = Calendar(study.horizon.start, study.horizon.end, 0.08)
+    lots = build_portfolio(study, study.strategies["azure-plus-aws"], calendar).lots
+    aws = [lot for lot in lots if lot.offer == "openai-aws-2025" and lot.index < 1000]
+    assert sum(lot.chips for lot in aws) == pytest.approx(230_040, abs=288)
+    assert {round(lot.price_hour, 2) for lot in aws} == {2.92}
+
+
+def test_rules_get_room_for_every_purchase_they_could_make(tmp_path: Path) -> None:
+    text = TWO.replace("tranches: [{at: 2026-01-01, share: 25%, delivery: existing}, {at: 2026-07-01, share: 75%}]", "market: m") + """
+markets: {m: {start: $2/h, state: a, volatility: 10%, regimes: {a: {drift: 0%/y, leave: 0%/q}}}}
+strategies: {s: {rules: [{when: "backlog > 2w", review: 4w, buy: {offer: o, quantity: 720, lead: 1q, limit_per_quarter: 1440}}]}}
+"""
+    found = portfolio(tmp_path, text)
+    # two years are 8 quarters at two purchases each, and one to round up; reviews every four weeks would allow 26
+    assert len(found.lots) == 16
+    assert all(lot.purchased_by_rule for lot in found.lots)

@@ -1,0 +1,97 @@
+"""Demand of a world: levels, shapes, fates, estimates; keyed, so common to all strategies."""
+
+from __future__ import annotations
+
+from datetime import date
+
+import numpy as np
+import pytest
+
+from capsim.compile.calendar import Calendar
+from capsim.control.world import draw_demand
+from capsim.spec.loader import load_study
+from capsim.spec.study import Study
+from capsim.workload.demand import MS_HOUR, lognormal_sigma, log_linear
+
+
+@pytest.fixture(scope="module")
+def lab(root) -> Study:  # type: ignore[no-untyped-def]
+    return load_study(root / "configs" / "frontier-lab.yaml").study
+
+
+@pytest.fixture(scope="module")
+def calendar(lab: Study) -> Calendar:
+    return Calendar(lab.horizon.start, lab.horizon.end, float(lab.money.discount_rate))
+
+
+def test_log_linear_is_geometric_between_dates() -> None:
+    points = {date(2026, 1, 1): 100.0, date(2026, 1, 3): 400.0}
+    at = np.array([-1, 0, 24, 48, 100]) * MS_HOUR
+    assert log_linear(points, date(2026, 1, 1), at) == pytest.approx([100, 100, 200, 400, 400])
+
+
+def test_lognormal_sigma_from_p99(lab: Study) -> None:
+    # p99 / median = exp(2.3263 sigma): 24 h over 1 h gives 1.3661
+    from capsim.spec.demand import Lognormal
+
+    spec = Lognormal.model_validate({"median": "1 h", "p99": "24 h"})
+    assert lognormal_sigma(spec) == pytest.approx(1.3661, abs=1e-4)
+
+
+def test_offered_research_follows_the_capacity_of_the_study(lab: Study, calendar: Calendar) -> None:
+    research = lab.demand.research
+    assert research is not None
+    quiet = lab.model_copy(update={"uncertainty": lab.uncertainty.model_copy(update={"demand": None})})
+    offered = np.zeros(5)
+    worlds = 3
+    years = np.array([calendar.ms(date(y, 1, 1)) for y in range(2026, 2031)] + [calendar.end_ms])
+    for run in range(worlds):
+        c = draw_demand(quiet, calendar, run).campaigns
+        assert c is not None
+        work = c["chips"].astype(float) * c["run"] / MS_HOUR
+        offered += np.histogram(c["submit"], bins=years, weights=work)[0] / worlds
+    hours = np.diff(years) / MS_HOUR
+    middle = years[:-1] + np.diff(years) // 2
+    wanted = log_linear(research.capacity, calendar.start, middle) * (1 - float(research.sub_node))
+    assert offered / hours == pytest.approx(wanted, rel=0.15)
+
+
+def test_fates_take_their_share_of_campaigns_and_chip_time(lab: Study, calendar: Calendar) -> None:
+    research = lab.demand.research
+    c = draw_demand(lab, calendar, 1).campaigns
+    assert research is not None and c is not None
+    work = c["chips"].astype(float) * c["run"]
+    failed, cancelled = c["fate"] == 1, c["fate"] == 2
+    assert failed.mean() == pytest.approx(float(research.fates.failed), abs=0.01)
+    assert cancelled.mean() == pytest.approx(float(research.fates.cancelled), abs=0.01)
+    # run times are cut at 30 days, which takes most from the long cancelled ones
+    assert work[failed].sum() / work.sum() == pytest.approx(float(research.fates.failed_chip_time), abs=0.08)
+    assert work[cancelled].sum() / work.sum() > 0.35
+
+
+def test_estimates_are_upper_bounds_and_submissions_sorted(lab: Study, calendar: Calendar) -> None:
+    c = draw_demand(lab, calendar, 0).campaigns
+    assert c is not None
+    assert len(c["submit"]) == 300_000
+    assert (c["requested"] >= c["run"]).all()
+    assert (np.diff(c["submit"]) >= 0).all()
+    assert (c["chips"] % 8 == 0).all() and c["chips"].min() >= 8
+    assert c["tenant"].max() == 23
+
+
+def test_a_service_has_its_daily_peak_and_its_weekend(lab: Study, calendar: Calendar) -> None:
+    quiet = lab.model_copy(update={"uncertainty": lab.uncertainty.model_copy(update={"demand": None})})
+    chat = draw_demand(quiet, calendar, 0).tokens[0]
+    days = chat[: len(chat) // 24 * 24].reshape(-1, 24)
+    ratio = np.median(days.max(axis=1) / days.mean(axis=1))
+    assert ratio == pytest.approx(float(lab.demand.inference[0].shape.peak), rel=0.01)
+    weekday = (calendar.start.weekday() + np.arange(len(days))) % 7
+    first = days[:365].mean(axis=1)
+    weekend, work = first[weekday[:365] >= 5].mean(), first[weekday[:365] < 5].mean()
+    assert weekend / work == pytest.approx(0.88, abs=0.02)
+
+
+def test_the_same_run_is_the_same_world_and_another_is_not(lab: Study, calendar: Calendar) -> None:
+    a, b, other = (draw_demand(lab, calendar, run) for run in (4, 4, 5))
+    assert np.array_equal(a.tokens, b.tokens) and a.run_shift == b.run_shift
+    assert not np.array_equal(a.tokens, other.tokens)
