@@ -18,7 +18,6 @@ from capsim.errors import InputError
 from capsim.jit import kernel
 from capsim.kernel.profile import (
     NEVER,
-    RELEASES,
     Profile,
     advance,
     change,
@@ -159,7 +158,7 @@ def _promise(queue: Queue, profile: Profile, slot: int, start: int) -> None:
     """Give a slot a reservation: in the profile, in the heap."""
     change(profile, start, start + queue.length[slot], -queue.size[slot])
     queue.start[slot] = start
-    queue.seen[slot] = profile.state[RELEASES]
+    queue.seen[slot] = profile.releases[0]
     place = queue.state[HEAPED]
     queue.heap[place] = slot
     queue.state[HEAPED] += 1
@@ -217,7 +216,7 @@ def _compress(queue: Queue, profile: Profile, now: int, tally: Ints) -> None:
                 change(profile, max(held, start + length), held + length, size)
                 queue.start[slot] = start
                 _sift_up(queue, queue.place[slot])
-            queue.seen[slot] = profile.state[RELEASES]
+            queue.seen[slot] = profile.releases[0]
         _summarise(queue, group)
 
 
