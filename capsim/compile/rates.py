@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from capsim.spec.demand import Service
 from capsim.spec.study import Study
+from capsim.workload.calibration import Calibration, shipped
 from capsim.workload.inference import DoesNotFit, Serving, serve
 from capsim.workload.training import training_rate
 
@@ -76,30 +77,31 @@ class Rates:
 
 def build_rates(study: Study, systems: list[str]) -> Rates:
     """Ask the workload models for every pair of workload and system that the study allows."""
+    calibration = shipped().extended(study.calibration)
     research_spec = study.demand.research
     reference_model = research_spec.model if research_spec else study.demand.training_runs[0].model
-    reference = _training(study, reference_model, study.reference, REFERENCE_PRECISION, RATE_CHIPS).flops
+    reference = _training(study, calibration, reference_model, study.reference, REFERENCE_PRECISION, RATE_CHIPS).flops
     training, refusals = {}, {}
     for run in study.demand.training_runs:
         for system in systems:
             if system in run.systems:
-                training[run.name, system] = _training(study, run.model, system, run.precision, int(run.chips.min))
+                training[run.name, system] = _training(study, calibration, run.model, system, run.precision, int(run.chips.min))
     research = {}
     if research_spec is not None:
         for system in systems:
             if system in research_spec.systems:
-                research[system] = _training(study, research_spec.model, system, research_spec.precision, RATE_CHIPS)
+                research[system] = _training(study, calibration, research_spec.model, system, research_spec.precision, RATE_CHIPS)
     gb200e = {}
     for system in systems:
         if not study.chips[study.systems[system].chip].inference_only:
-            rate = _training(study, reference_model, system, REFERENCE_PRECISION, RATE_CHIPS)
+            rate = _training(study, calibration, reference_model, system, REFERENCE_PRECISION, RATE_CHIPS)
             gb200e[system] = rate.flops / reference
     services = {}
     for service in study.demand.inference:
         for system in systems:
             if system not in service.systems:
                 continue
-            found = _serving(study, service, system)
+            found = _serving(study, calibration, service, system)
             if isinstance(found, DoesNotFit):
                 refusals[service.name, system] = found.reason
             else:
@@ -117,16 +119,22 @@ def best_precision(study: Study, system: str, precision: str) -> str:
     return "bf16" if "bf16" in peaks else next(iter(peaks))
 
 
-def _training(study: Study, model: str, system: str, precision: str, chips: int) -> Rate:
+def _training(study: Study, calibration: Calibration, model: str, system: str, precision: str, chips: int) -> Rate:
     spec = study.systems[system]
     chip = study.chips[spec.chip]
     found = training_rate(
-        study.models[model], spec.chip, chip, spec, best_precision(study, system, precision), chips
+        study.models[model],
+        spec.chip,
+        chip,
+        spec,
+        best_precision(study, system, precision),
+        chips,
+        calibration=calibration,
     )
     return Rate(found.flops_per_chip, found.mfu, found.log_error, found.source)
 
 
-def _serving(study: Study, service: Service, system: str) -> Serving | DoesNotFit:
+def _serving(study: Study, calibration: Calibration, service: Service, system: str) -> Serving | DoesNotFit:
     spec = study.systems[system]
     slo = service.slo
     return serve(
@@ -140,6 +148,7 @@ def _serving(study: Study, service: Service, system: str) -> Serving | DoesNotFi
         cache_hit=float(service.cache_hit),
         ttft_ms=float(slo.ttft.p95) if slo.ttft else None,
         tpot_ms=float(slo.tpot.p95) if slo.tpot else None,
+        calibration=calibration,
     )
 
 

@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Discriminator, Field, Tag
 
 from capsim.spec.base import Section
+from capsim.spec.calibration import CalibrationSection
 from capsim.spec.demand import Demand
 from capsim.spec.hardware import Chip, ModelCard, Porting, Price, System
 from capsim.spec.offers import Offer, Status
@@ -207,6 +208,9 @@ class Study(Section):
     systems: dict[str, System] = Field(default_factory=dict)
     models: dict[str, ModelCard] = Field(default_factory=dict)
     prices: list[Price] = Field(default_factory=list)
+    calibration: CalibrationSection | None = Field(
+        default=None, description="own measurements that the workload models take into account"
+    )
     porting: dict[str, Porting] = Field(default_factory=dict)
     ported: list[str] = Field(default_factory=lambda: ["cuda"], description="stacks that run from the start")
     markets: dict[str, Market] = Field(default_factory=dict)
