@@ -102,7 +102,7 @@ def _holdings(study: Study) -> Iterator[tuple[str, str, object]]:
 def _implied_price(report: Report, study: Study, strategy: str, name: str, held: object) -> None:
     """A total is spread over what is held: say the price that this gives, where it is not the default."""
     offer = study.offers[name]
-    if offer.price is None or offer.price.total is None:
+    if offer.price is None or offer.price.total is None or isinstance(held, list):
         return
     chips = held_chips(offer, held)
     if chips > 0 and (offer.default is None or chips != float(offer.default)):
@@ -152,6 +152,9 @@ def _may_hold(report: Report, study: Study, name: str, held: object, *here: str 
     ):
         report.error(f"`{name}` does not say which systems it has", "add `chips:` with shares", *here)
     if offer.price is not None:
+        if offer.price.total is not None and isinstance(held, list):
+            what = f"the total of `{name}` cannot be spread over dated orders"
+            report.error(what, "write price.per_chip_hour, or hold a number of chips", *here)
         for field in ("per_chip_hour", "per_chip"):
             price = getattr(offer.price, field)
             for system in held_by_system(offer, held) if isinstance(price, dict) and held is not None else ():
