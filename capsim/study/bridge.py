@@ -22,6 +22,9 @@ from capsim.study.context import Context, days_in
 
 HOURS_DAY = 24
 
+Amount = Callable[[float], str]
+"""Writes an amount of USD."""
+
 #: lines made of discounted cash lines, in the order of the report; rent is split into price and volume.
 CASH_GROUPS: dict[str, tuple[str, ...]] = {
     "min spend": ("min_spend",),
@@ -98,11 +101,12 @@ class Bridge:
             key=lambda line: (line.usd < 0, -abs(line.usd)),
         )
 
-    def sentence(self, show: Callable[[float], str], step: float, least: float = 0.0) -> str:
+    def sentence(self, show: Amount, step: float, least: float = 0.0, title: Amount | None = None) -> str:
         """`X beats Y by N: reason n, ...`: savings rounded to `step` USD so that they sum to N, largest
         first.
 
-        `show` writes USD; lines below `least` of N, and what `other` holds, are gathered as `rest`.
+        `show` writes USD, `title` N where it is written otherwise; lines below `least` of N, and what `other`
+        holds, are gathered as `rest`.
         """
         savings = self.savings()
         shown = rounded_to_sum([line.usd for line in savings], step)
@@ -115,7 +119,7 @@ class Bridge:
                 parts.append(f"{WORDS[line.name][usd < 0]} {show(usd)}")
         if round(rest / step):
             parts.append(f"rest {show(rest)}")
-        return f"{self.better} beats {self.worse} by {show(total)}: " + ", ".join(parts)
+        return f"{self.better} beats {self.worse} by {(title or show)(total)}: " + ", ".join(parts)
 
 
 def bridge(results: Results, context: Context, start: str, goal: str, case: str) -> Bridge:

@@ -34,6 +34,7 @@ class Context:
     """Facts of a resolved study: dates, prices of lost work, provenance of its inputs.
 
     Attributes:
+        asked: what the user wrote to name the study, for commands to copy.
         provenance: number of inputs by confidence.
         assumed: assumed inputs with a linear effect, in the study's order.
         token_prices: USD a million tokens not served, by service.
@@ -45,6 +46,7 @@ class Context:
     """
 
     name: str
+    asked: str
     digest: str
     seed: int
     start: date

@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
 from typing import Any
 
-from capsim.errors import CapsimError
+from capsim.errors import CapsimError, InputError
 from capsim.results.columns import canonical
 from capsim.results.digest import run_digest
 from capsim.results.schema import RunResult
@@ -89,7 +89,8 @@ def _simulate_one(prepared: Prepared, simulate: Simulate, task: Task, strategy: 
     try:
         result = canonical(simulate(prepared[strategy, task.case], task.run))
     except CapsimError as error:
-        raise type(error)(f"run {task.run} of {strategy}, case {task.case}: {error}") from error
+        kind = InputError if isinstance(error, InputError) else CapsimError
+        raise kind(f"run {task.run} of {strategy}, case {task.case}: {error}") from error
     return Finished(result, run_digest(result))
 
 
@@ -183,7 +184,7 @@ def _work(connection: Connection, parents_end: Connection, prepared: Prepared, s
                     connection.send(_simulate_one(prepared, simulate, task, strategy))
                 connection.send(None)
             except CapsimError as error:
-                connection.send(type(error)(str(error)))
+                connection.send(error)
             except (EOFError, BrokenPipeError, ConnectionResetError):
                 raise
             except Exception:
