@@ -12,10 +12,12 @@ import datetime
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
+from typing import TypeVar
 
-from capsim.catalog.library import DATA
+from capsim.catalog.library import DATA, Catalog, names
+from capsim.errors import InputError
 from capsim.spec.hardware import Price
-from capsim.spec.quantities import read_date
+from capsim.spec.quantities import did_you_mean, read_date
 
 HISTORY_SOURCE = {
     "aws": "github:aws/karpenter-provider-aws pkg/providers/pricing",
@@ -93,6 +95,25 @@ def price_history() -> tuple[ListPrice, ...]:
             )
             for row in csv.DictReader(file)
         )
+
+
+Dated = TypeVar("Dated", Price, ListPrice)
+
+
+def matching(rows: Sequence[Dated], catalog: Catalog, name: str | None) -> list[Dated]:
+    """The rows of a chip (by name or alias) or of a provider; all rows where the name is None.
+
+    Raises InputError with the closest name where nothing matches.
+    """
+    if name is None:
+        return list(rows)
+    chip = catalog.resolve("chips", name)
+    found = [row for row in rows if row.chip == chip or row.provider == name.casefold()]
+    if not found:
+        known = {row.provider for row in rows} | {row.chip for row in rows}
+        known |= {other for key in known & catalog.chips.keys() for other in names(key, catalog.chips[key])}
+        raise InputError(f"there is no price of the chip or provider `{name}`; {did_you_mean(name, known)}")
+    return found
 
 
 def summarise(rows: Sequence[Price]) -> list[Summary]:
