@@ -7,7 +7,7 @@ from collections.abc import Callable
 from tests.oracles.case import Command, Failure
 from tests.oracles.fleet import Holder, Piece, strike
 from tests.oracles.placement import Part
-from tests.oracles.services import lose_replica, shrink
+from tests.oracles.services import lose, lose_all, shrink
 from tests.oracles.world import CANCELLED, RUNNING, Life, Repair, World
 
 
@@ -27,7 +27,7 @@ def fail(world: World, failure: Failure) -> bool:
     world.repairs.append(Repair(back, number, failure.domain, broken))
     for (what, index, number), chips in lost.items():
         if what == "service":
-            lose_replica(world, index, number)
+            lose(world, index, number)
         else:
             interrupt(world, index, failure.domain, chips)
     world.leave_if_empty(failure.domain)
@@ -44,6 +44,9 @@ def interrupt(world: World, j: int, domain: int, chips: int) -> None:
         life.restarts += 1
         life.restart_ms = world.class_of(j).restart
         world.plan(j)
+        estimate, expected = world.estimate_of_segment(j), life.estimated_end
+        if life.notice is None and estimate - expected > (expected - world.now) // 16:
+            life.estimated_end = estimate
     else:
         life.requeues += 1
         world.requeue(j)
@@ -112,7 +115,7 @@ def stop_holder(world: World, holder: Holder) -> None:
     """A gang waits again, a replica is lost."""
     what, index, number = holder
     if what == "service":
-        lose_replica(world, index, number)
+        lose_all(world, index, number)
         return
     if world.lives[index].state == RUNNING:
         world.settle(index, saved=False)

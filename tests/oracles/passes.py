@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from tests.oracles.placement import FreeMap, Part, Request, Rule, place
+from tests.oracles.progress import progress_time
 from tests.oracles.world import World
 
 Option = tuple[int, list[Part]]
@@ -44,10 +45,18 @@ def choose(world: World, j: int, options: list[Option]) -> Option | None:
         return None
     cls, c = world.class_of(j), world.jobs[j].cls
     if cls.assignment == "earliest start":
-        return min(options, key=lambda option: world.estimate(j, *option))
+        return min(options, key=lambda option: plain_time(world, j, option[0]))
     if cls.assignment == "cheapest":
         return min(options, key=lambda option: world.cost[c, option[0]] / world.speed[c, option[0]])
     return options[0]
+
+
+def plain_time(world: World, j: int, pool: int) -> int:
+    """Estimated run time in a pool at the size that is free there, as if in one block, no checkpoints."""
+    parts = fit(world, j, pool, world.fleet.free_map(pool))
+    assert parts is not None
+    rate = world.rate(j, pool, sum(part.chips for part in parts), 1, 1.0)
+    return progress_time(world.lives[j].request_left, rate)
 
 
 def start_on_free(world: World, j: int) -> bool:

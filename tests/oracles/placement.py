@@ -88,36 +88,23 @@ def place_in_site(
 
 
 def place_over_sites(pool: PoolShape, free: FreeMap, request: Request, rule: Rule) -> list[Part] | None:
-    """The rule for a gang that no single site holds: most wholly free domains first, few sites."""
-    count, remainder = divmod(request.chips, pool.segment)
-    order = sorted(
-        range(len(pool.sites)), key=lambda s: (-len(wholly_free(pool, site_domains(pool.sites[s]), free)), s)
-    )
+    """The rule for a gang that no single site holds: whole domains only, most wholly free sites first.
+
+    The last domain is held whole and used in part.
+    """
+    count = -(-request.chips // pool.segment)
+    unused = count * pool.segment - request.chips
+    whole = [len(wholly_free(pool, site_domains(blocks), free)) for blocks in pool.sites]
+    order = sorted((s for s, number in enumerate(whole) if number), key=lambda s: (-whole[s], s))
     taken: list[int] = []
-    chosen: list[int] = []
-    last: Block | None = None
     for site in order[: request.max_sites]:
-        whole = wholly_free(pool, site_domains(pool.sites[site]), free)
-        missing = count - len(taken)
-        if missing == 0 or not whole:
-            break
-        chosen.append(site)
-        if len(whole) >= missing:
-            some, last = whole_domains(pool, pool.sites[site], free, missing, rule)
-            assert some is not None
-            taken += some
-        else:
-            taken += whole
-    if len(taken) < count or last is None:
-        return None
-    parts = whole_parts(pool, taken)
-    if remainder == 0:
-        return parts
-    places = [last.domains, *(site_domains(pool.sites[s]) for s in [chosen[-1], *chosen[:-1]])]
-    for domains in places:
-        domain = remainder_domain(domains, free, remainder, taken)
-        if domain is not None:
-            return [*parts, Part(domain, remainder)]
+        some, _ = whole_domains(pool, pool.sites[site], free, min(whole[site], count - len(taken)), rule)
+        assert some is not None
+        taken += some
+        if len(taken) == count:
+            parts = whole_parts(pool, taken)
+            last = parts.pop()
+            return [*parts, Part(last.domain, last.chips - unused, last.spare + unused, whole=True)]
     return None
 
 

@@ -41,7 +41,7 @@ def candidates(world: World, priority: int, pool: int) -> list[int]:
 
 
 def preempt_for(world: World, head: int) -> bool:
-    """Stop, or warn, the fewest jobs by the rule; whether some were stopped at once."""
+    """Stop, or warn, the fewest jobs by the rule; whether the head starts by it, at its least size."""
     for pool in pools_of(world, head):
         able = candidates(world, world.class_of(head).priority, pool)
         victims: list[int] = []
@@ -53,20 +53,21 @@ def preempt_for(world: World, head: int) -> bool:
             fewer = [other for other in victims if other != j]
             if fit(world, head, pool, with_victims(world, pool, fewer), least=True) is not None:
                 victims = fewer
-        return stop_or_warn(world, victims)
+        stop_or_warn(world, victims)
+        parts = fit(world, head, pool, world.fleet.free_map(pool), least=True)
+        if parts is not None:
+            world.start(head, pool, parts)
+        return parts is not None
     return False
 
 
-def stop_or_warn(world: World, victims: list[int]) -> bool:
-    """Grace 0: they stop now. Else they stop after the grace; whether any stopped now."""
-    stopped = False
+def stop_or_warn(world: World, victims: list[int]) -> None:
+    """Grace 0: they stop now. Else they stop after the grace."""
     for j in victims:
         cls = world.class_of(j)
+        world.lives[j].preemptions += 1
         if cls.grace == 0:
             world.settle(j, saved=cls.stall == 0)
-            world.lives[j].preemptions += 1
             world.requeue(j)
-            stopped = True
         else:
             world.lives[j].notice = (world.now + cls.grace, cls.grace >= cls.stall)
-    return stopped

@@ -51,9 +51,9 @@ def locality_factor(locality: float, blocks: int, oversubscription: float) -> fl
     return float(locality ** (math.log2(blocks) * oversubscription))
 
 
-def young_interval(stall: int, mean_time_to_failure: float) -> int:
-    """Young's checkpoint interval sqrt(2 · stall · M), at least 1 ms."""
-    return max(1, int(math.sqrt(2.0 * stall * mean_time_to_failure)))
+def young_interval(stall: int, failure_rate: float) -> int:
+    """Young's checkpoint interval sqrt(2 · stall / rate of failures), at least 1 ms."""
+    return max(1, int(math.sqrt(2.0 * stall / failure_rate)))
 
 
 def stop(elapsed: int, restart: int, pace: Pace) -> Stop:

@@ -2,7 +2,7 @@
 
 Pure Python over plain lists. At each decision it asserts that capacity is not exceeded, that each job is
 in exactly one state, and that a head never starts later than it was promised in cases where nothing but
-jobs changes. ``mutant`` switches on one wrong rule, to show that the tests see it.
+jobs changes and none may overtake. ``mutant`` switches on one wrong rule, to show that the tests see it.
 """
 
 from __future__ import annotations
@@ -32,7 +32,8 @@ class Scheduler:
         self.integrals: list[dict[str, int]] = [{} for _ in case.layout.sites]
         changing = any(called.time > 0 and called.name != "activate" for called in case.commands)
         spanning = any(cls.max_sites > 1 for cls in case.classes)
-        self.steady = not (changing or case.failures or case.services or case.preemption or spanning)
+        overtaken = case.order != "fcfs" or case.preemption or spanning
+        self.steady = not (changing or case.failures or case.services or overtaken)
 
     def run(self) -> list[Life]:
         """Do every instant before the horizon; the lives of all jobs."""
@@ -52,7 +53,7 @@ class Scheduler:
         """The next instant at which anything may happen."""
         world = self.world
         lives = [world.lives[j] for j in world.running()]
-        instants = [life.planned_end for life in lives]
+        instants = [min(life.planned_end, life.estimated_end) for life in lives]
         instants += [life.notice[0] for life in lives if life.notice is not None]
         instants += [world.jobs[j].submit for j in world.arriving]
         instants += [called.time for called in world.commands]
@@ -85,11 +86,12 @@ class Scheduler:
         world, now = self.world, self.world.now
         for j in world.running(lambda life: life.planned_end == now):
             world.finish(j, AT_LIMIT if world.lives[j].limited else DONE)
+        for j in world.running(lambda life: life.estimated_end == now):
+            world.renew_estimate(j)
         for j in world.running(lambda life: life.notice is not None and life.notice[0] == now):
             notice = world.lives[j].notice
             assert notice is not None
             world.settle(j, saved=notice[1])
-            world.lives[j].preemptions += 1
             world.requeue(j)
         while world.failures and world.failures[0].time == now:
             changes.fail(world, world.failures.pop(0))
@@ -100,10 +102,7 @@ class Scheduler:
         services.grow_all(world)
         head = passes.first_blocked(world)
         while head is not None and world.case.preemption and preemption.preempt_for(world, head):
-            before = head
             head = passes.first_blocked(world)
-            if head == before:
-                break
         self.keep_promise(head)
         if head is not None and world.case.backfill == "easy":
             held = passes.reservation(world, head)

@@ -1,15 +1,24 @@
-"""Replicas of inference services (docs/scheduling.md, "Services")."""
+"""Replicas of inference services (docs/scheduling.md, "Services").
+
+A batch is what one placement gave: the replicas of a service that share one domain, or one replica that
+spans several. Each batch is one holder of chips.
+"""
 
 from __future__ import annotations
 
 from tests.oracles.fleet import Holder
-from tests.oracles.placement import Part, Request, Rule, place, wholly_free
-from tests.oracles.world import Replica, World
+from tests.oracles.placement import Part, PoolShape, Request, Rule, place, wholly_free
+from tests.oracles.world import Batch, World
 
 
-def held(world: World, service: int, pool: int) -> list[Replica]:
-    """Replicas of a service in a pool, in the order in which they were placed."""
-    return [r for r in world.replicas if (r.service, r.pool) == (service, pool)]
+def held(world: World, service: int, pool: int) -> int:
+    """Replicas that a service has in a pool."""
+    return sum(batch.replicas for batch in batches(world, service, pool))
+
+
+def batches(world: World, service: int, pool: int) -> list[Batch]:
+    """A service's batches in a pool, in the order in which they were placed."""
+    return [batch for batch in world.batches if (batch.service, batch.pool) == (service, pool)]
 
 
 def grow_all(world: World) -> None:
@@ -18,57 +27,76 @@ def grow_all(world: World) -> None:
     for service in order:
         for pool in range(len(world.case.layout.pools)):
             if world.case.services[service].chips.get(pool, 0) > 0:
-                grow(world, service, pool)
+                while grow_once(world, service, pool):
+                    pass
 
 
-def grow(world: World, service: int, pool: int) -> None:
-    """Whole domains of replicas while that many are missing, then one replica at a time."""
+def grow_once(world: World, service: int, pool: int) -> bool:
+    """Place one batch: a whole domain of replicas while so many are missing, else one replica."""
     chips = world.case.services[service].chips[pool]
     shape = world.fleet.shapes[pool]
-    while True:
-        missing = world.wanted.get((service, pool), 0) - len(held(world, service, pool))
-        if missing <= 0:
-            return
-        free = world.fleet.free_map(pool)
-        per_domain = shape.domain_chips // chips
-        if chips <= shape.domain_chips and missing >= per_domain:
-            whole = [d for blocks in shape.sites for b in blocks for d in wholly_free(shape, b.domains, free)]
-            if whole:
-                for _ in range(per_domain):
-                    add_replica(world, service, pool, [Part(whole[0], chips)])
-                continue
-        plain = type(shape)(shape.domain_chips, shape.domain_chips, shape.sites)
-        parts = place(plain, free, Request(chips), Rule("best-fit", {}))
-        if parts is None:
-            return
-        add_replica(world, service, pool, parts)
+    missing = world.wanted.get((service, pool), 0) - held(world, service, pool)
+    if missing <= 0:
+        return False
+    free = world.fleet.free_map(pool)
+    per_domain = shape.domain_chips // chips
+    if 1 <= per_domain <= missing:
+        whole = [d for blocks in shape.sites for b in blocks for d in wholly_free(shape, b.domains, free)]
+        if whole:
+            add(world, service, pool, per_domain, [Part(whole[0], per_domain * chips)])
+            return True
+    unsegmented = PoolShape(shape.domain_chips, shape.domain_chips, shape.sites)
+    rule = Rule("best-fit" if chips <= shape.domain_chips else world.case.placement, {})
+    parts = place(unsegmented, free, Request(chips), rule)
+    if parts is not None:
+        add(world, service, pool, 1, parts)
+    return parts is not None
 
 
-def add_replica(world: World, service: int, pool: int, parts: list[Part]) -> None:
-    """Place one replica."""
-    world.placed += 1
-    holder: Holder = ("service", service, world.placed)
-    world.replicas.append(Replica(service, pool, world.placed))
+def add(world: World, service: int, pool: int, replicas: int, parts: list[Part]) -> None:
+    """Place one batch."""
+    world.batches_placed += 1
+    holder: Holder = ("service", service, world.batches_placed)
+    world.batches.append(Batch(service, pool, world.batches_placed, replicas))
     for part in parts:
         world.hold(holder, part)
 
 
 def shrink(world: World, service: int, pool: int) -> None:
     """Give back the replicas placed last until no more are held than wanted."""
-    mine = held(world, service, pool)
-    for replica in reversed(mine[world.wanted[service, pool] :]):
-        remove(world, replica)
+    surplus = held(world, service, pool) - world.wanted[service, pool]
+    for batch in reversed(batches(world, service, pool)):
+        leaving = min(surplus, batch.replicas)
+        if leaving > 0:
+            keep(world, batch, batch.replicas - leaving)
+            surplus -= leaving
 
 
-def lose_replica(world: World, service: int, number: int) -> None:
-    """A failure ends a replica; its other chips are free."""
-    world.counts["replicas_lost"] += 1
-    for replica in [r for r in world.replicas if (r.service, r.number) == (service, number)]:
-        remove(world, replica)
+def keep(world: World, batch: Batch, replicas: int) -> None:
+    """A batch goes on with fewer replicas; chips that they do not need are free."""
+    chips = world.case.services[batch.service].chips[batch.pool]
+    batch.replicas = replicas
+    pieces = world.fleet.pieces_of(("service", batch.service, batch.number))
+    if replicas == 0:
+        world.batches.remove(batch)
+        for piece in pieces:
+            world.drop(piece)
+    elif pieces[0].chips != replicas * chips:
+        pieces[0].chips = replicas * chips
 
 
-def remove(world: World, replica: Replica) -> None:
-    """Free all chips of a replica."""
-    world.replicas.remove(replica)
-    for piece in world.fleet.pieces_of(("service", replica.service, replica.number)):
-        world.drop(piece)
+def lose(world: World, service: int, number: int) -> None:
+    """A failure took chips of a batch: replicas that are not whole any more are lost."""
+    (batch,) = [b for b in world.batches if (b.service, b.number) == (service, number)]
+    chips = world.case.services[service].chips[batch.pool]
+    left = sum(piece.chips for piece in world.fleet.pieces_of(("service", service, number)))
+    replicas = left // chips
+    world.counts["replicas_lost"] += batch.replicas - replicas
+    keep(world, batch, replicas)
+
+
+def lose_all(world: World, service: int, number: int) -> None:
+    """A batch is stopped by force."""
+    for batch in [b for b in world.batches if (b.service, b.number) == (service, number)]:
+        world.counts["replicas_lost"] += batch.replicas
+        keep(world, batch, 0)

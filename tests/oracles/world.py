@@ -53,12 +53,13 @@ class Repair:
 
 
 @dataclass
-class Replica:
-    """One replica of a service; its number grows in the order of placement."""
+class Batch:
+    """Replicas of a service that were placed together; ``number`` grows in the order of placement."""
 
     service: int
     pool: int
     number: int
+    replicas: int
 
 
 class World:
@@ -78,9 +79,9 @@ class World:
         self.failures: list[Failure] = sorted(case.failures, key=lambda failure: failure.time)
         self.repairs: list[Repair] = []
         self.retirements: list[tuple[int, int]] = []
-        self.replicas: list[Replica] = []
+        self.batches: list[Batch] = []
         self.wanted: dict[tuple[int, int], int] = {}
-        self.placed = 0
+        self.batches_placed = 0
         self.speed: dict[tuple[int, int], float] = {}
         self.cost: dict[tuple[int, int], float] = {}
         for c, cls in enumerate(case.classes):
@@ -125,15 +126,21 @@ class World:
 
     def pace(self, j: int, pool: int, parts: list[Part]) -> Pace:
         """How fast the job works on these parts, and its checkpoints."""
-        job, cls = self.jobs[j], self.class_of(j)
+        cls = self.class_of(j)
         chips = sum(part.chips for part in parts)
         blocks = {self.fleet.domains[part.domain].block for part in parts}
         worst = max(self.fleet.blocks[b].oversubscription for b in blocks)
-        loc = locality_factor(cls.locality, len(blocks), worst)
-        rate = self.speed[job.cls, pool] * loc * chips / job.size_ref
+        rate = self.rate(j, pool, chips, len(blocks), worst)
         if cls.stall == 0 and cls.interval == 0:
             return Pace(rate, 0, 0, keeps=True)
         return Pace(rate, cls.interval or self.young(cls, pool, chips), cls.stall, keeps=False)
+
+    def rate(self, j: int, pool: int, chips: int, blocks: int, oversubscription: float) -> float:
+        """Work done per ms with so many chips over so many blocks."""
+        job = self.jobs[j]
+        share = 1.0 if chips == job.size_ref else chips / job.size_ref
+        loc = locality_factor(self.class_of(j).locality, blocks, oversubscription)
+        return self.speed[job.cls, pool] * share * loc
 
     def young(self, cls: JobClass, pool: int, chips: int) -> int:
         """The interval by Young's rule from the pool's mean failure rate; 0 where nothing fails."""
@@ -141,7 +148,7 @@ class World:
         active = [self.fleet.domains[d] for d in self.fleet.pool_domains(pool)]
         rates = [tranches[d.tranche].failures.rate for d in active if d.active]
         mean = sum(rates) / len(rates) if rates else 0.0
-        return young_interval(cls.stall, 1 / (chips * mean)) if mean > 0 else 0
+        return young_interval(cls.stall, mean * chips) if mean > 0 else 0
 
     def restart_of(self, j: int) -> int:
         """Milliseconds of restart before a job that was once stopped works again."""
@@ -172,6 +179,7 @@ class World:
             self.fleet.domains[piece.domain].last_tenant = self.jobs[j].tenant
         life.restart_ms, life.notice = self.restart_of(j), None
         self.plan(j)
+        life.estimated_end = self.estimate_of_segment(j)
 
     def hold(self, holder: Holder, part: Part) -> Piece:
         """Give a holder chips of a domain."""
@@ -183,14 +191,26 @@ class World:
         return piece
 
     def plan(self, j: int) -> None:
-        """Set when a segment that begins now will end, and when the scheduler thinks so."""
+        """Set when a segment that begins now will end."""
         life = self.lives[j]
         assert life.pace is not None
-        run = life.restart_ms + wall_time(life.work_left, life.pace)
-        estimate = life.restart_ms + wall_time(life.request_left, life.pace)
-        life.begun, life.estimated_end = self.now, self.now + estimate
-        life.limited = life.work_left > life.request_left
-        life.planned_end = self.now + min(run, estimate)
+        life.begun = self.now
+        life.limited = life.work_left > life.request_left and self.case.overrun == "end"
+        work = life.request_left if life.limited else life.work_left
+        life.planned_end = self.now + life.restart_ms + wall_time(work, life.pace)
+
+    def estimate_of_segment(self, j: int) -> int:
+        """Estimated end of the segment that runs."""
+        life = self.lives[j]
+        assert life.pace is not None
+        return life.begun + life.restart_ms + wall_time(life.request_left, life.pace)
+
+    def renew_estimate(self, j: int) -> None:
+        """A job that reached its estimate runs on: its requested time doubles until the estimate is ahead."""
+        life = self.lives[j]
+        while self.estimate_of_segment(j) <= self.now:
+            life.request_left *= 2
+        life.estimated_end = self.estimate_of_segment(j)
 
     def finish(self, j: int, state: int) -> None:
         """A running job ends for good."""
@@ -225,8 +245,8 @@ class World:
             found = saved_stop(elapsed, life.restart_ms, life.pace, self.class_of(j).stall)
         else:
             found = stop(elapsed, life.restart_ms, life.pace)
-        life.work_left -= found.kept_work
-        life.request_left -= found.kept_work
+        life.work_left = max(1, life.work_left - found.kept_work)
+        life.request_left = max(1, life.request_left - found.kept_work)
         life.lost += found.redone * life.chips
         life.interrupted = True
         return found
