@@ -65,9 +65,11 @@ RUN = np.dtype(
         ("preemptions", "i4"),
         ("first_piece", "i4"),
         ("rank", "i4"),  # position in the queue's order
-        ("last_in", "i4"),  # domains whose last estimated end is this job's, in its site
         ("version", "i4"),  # of its termination event
+        ("shortest", "i8"),  # while queued: least possible estimate, ms
         ("preempt_at", "i8"),  # instant at which it must stop; NEVER
+        ("drained", "i4"),  # 1: it must stop for maintenance, with a checkpoint
+        ("slot", "i4"),  # while running: place in the list of running jobs
         ("backfilled", "i4"),  # 1: its first start went ahead of a blocked job
         ("limit", "i4"),  # 1: ends at its requested time
     ],
@@ -84,6 +86,10 @@ CLASS = np.dtype(
         ("max_sites", "i4"),  # sites that one gang may span
         ("preemptible", "i4"),
         ("n_pools", "i4"),  # pools it can run in (filled by the kernel)
+        ("parked", "i4"),  # first job of the class that no capacity of today could hold; -1
+        ("park_min", "i4"),  # least size of these
+        ("bound_free", "i8"),  # in a pass: no larger job of the class can be placed on the free chips
+        ("bound_extra", "i8"),  # the same without touching the reservation
         ("interval", "i8"),  # checkpoint interval, ms of work; 0: Young/Daly from stall and failure rate
         ("stall", "i8"),  # ms that one checkpoint stops the gang
         ("restart", "i8"),  # ms from a failure until work goes on
@@ -130,7 +136,8 @@ POOL = np.dtype(
         ("segment", "i4"),  # chips that a gang larger than a domain uses of each; domain_chips if unset
         ("first_site", "i4"),  # into site_order
         ("n_sites", "i4"),
-        ("epoch", "i4"),  # changes when chips became free or usable here
+        ("bound", "i8"),  # in a pass: no larger gang can be placed in one site here
+        ("bound_all", "i8"),  # ... over several sites
         ("rate", "f8"),  # mean failures per chip-ms of the active tranches
         ("active", "i8"),  # chips delivered and not retired
     ],
@@ -148,8 +155,12 @@ SITE = np.dtype(
         ("down", "i4"),
         ("draining", "i4"),
         ("usable", "i4"),  # up and not draining
-        ("whole", "i4"),  # usable wholly free domains
-        ("whole_t", "i4"),  # usable domains wholly free by mark_t
+        ("domain_chips", "i4"),
+        ("segment", "i4"),  # chips used of each domain by a gang larger than a domain
+        ("whole", "i4"),  # wholly free domains
+        ("held", "i4"),  # of these: taken by the reservation
+        ("whole_t", "i4"),  # domains wholly free by mark_t
+        ("able", "i4"),  # domains that will be wholly free when all running jobs end
         ("max_block", "i4"),  # domains of its largest block
         ("words", "i4"),  # 64-bit words of a bitmap over its domains
         ("summary", "i4"),  # words of the bitmap's summary
@@ -167,9 +178,9 @@ SITE = np.dtype(
         ("ends_at", "i8"),  # first slot of its order of end blocks
         ("ends_cap", "i8"),
         ("n_ends", "i4"),  # end blocks in use
-        ("n_reserved", "i4"),  # domains set in the reserved bitmap
-        ("n_running", "i4"),  # end entries
-        ("shadow_dirty", "i4"),
+        ("reserved", "i4"),  # domains set in the reserved bitmap
+        ("chosen", "i4"),  # stamp: chosen for the gang being placed
+        ("leaving_free", "i8"),  # free chips of leaving domains
         ("active", "i8"),  # chips by state; active is the sum of the following and of the allocated
         ("out", "i8"),  # of a site that is down
         ("barred", "i8"),  # free but not usable: drained, or leaving
@@ -196,7 +207,7 @@ BLOCK = np.dtype(
         ("whole", "i4"),  # usable wholly free domains now
         ("whole_t", "i4"),  # by the site's mark_t
         ("held", "i4"),  # wholly free now and taken by the reservation
-        ("seen", "i4"),  # stamp for counting the blocks of a gang
+        ("stamp", "i4"),  # for counting the blocks of a gang
         ("oversubscription", "f8"),
     ],
     align=True,
@@ -215,10 +226,9 @@ DOMAIN = np.dtype(
         ("tenant", "i4"),  # tenant of the job placed last
         ("active", "i1"),
         ("leaving", "i1"),
-        ("usable", "i1"),
-        ("spare1", "i1"),
-        ("stamp", "i4"),
-        ("scratch", "i4"),
+        ("serving", "i2"),  # pieces of services here
+        ("stamp", "i4"),  # scratch is valid if this is the clock's stamp
+        ("scratch", "i4"),  # free chips at a later instant
     ],
     align=True,
 )
@@ -270,6 +280,8 @@ PIECE = np.dtype(
         ("next_here", "i4"),  # in the same domain
         ("prev_here", "i4"),
         ("group", "i4"),  # replica number of a service whose replicas span domains
+        ("lost", "i4"),  # used chips that the failure being handled broke
+        ("segment", "i4"),  # 1: the whole domain is held, some chips as spares
     ]
 )
 """Chips that one holder has in one domain."""
@@ -324,48 +336,49 @@ COUNTERS = np.dtype(
 CLOCK = np.dtype(
     [
         ("now", "i8"),
-        ("phase", "i4"),  # 0: between instants; 2: phase 1 of `now` is done
-        ("next_job", "i4"),  # first job not yet submitted, in submission order
+        ("phase", "i4"),  # 0: between instants; 1: terminations of `now` go on; 2: they are done
+        ("happened", "i4"),  # something at `now` calls for a pass
+        ("next_job", "i4"),  # first listed job not yet submitted
+        ("n_listed", "i4"),  # jobs given at construction
         ("n_jobs", "i4"),  # rows in use
-        ("n_listed", "i4"),  # jobs given at construction: a sorted list
         ("cap_jobs", "i4"),
         ("n_heap", "i4"),
-        ("queued", "i4"),
-        ("head", "i4"),  # lowest rank that may be queued
+        ("queued", "i4"),  # waiting jobs, parked ones included
+        ("parked", "i4"),
         ("leaves", "i4"),  # leaves of the queue's tree
         ("free_piece", "i4"),
         ("n_pieces", "i4"),  # pieces ever used
         ("live_pieces", "i4"),
         ("free_end", "i4"),
-        ("n_end_blocks", "i4"),
+        ("n_end_blocks", "i4"),  # end blocks ever used
         ("stamp", "i4"),
         ("next_failure", "i4"),  # cursor in the list of given failures
         ("easy", "i4"),
-        ("use_priority", "i4"),
         ("preemption", "i4"),
         ("placement", "i4"),
         ("run_on", "i4"),  # 1: jobs run past their requested time
         ("dirty", "i4"),  # the next pass must look at the whole queue
-        ("grow", "i4"),  # services may grow
+        ("rebuild", "i4"),  # the reservation must be computed anew
+        ("grown", "i4"),  # capacity grew: parked jobs may fit
+        ("growing", "i4"),  # some service lacks replicas and chips were freed
         ("resv_rank", "i4"),  # rank of the job that holds the reservation; -1
         ("resv_pool", "i4"),
-        ("resv_site", "i4"),
-        ("resv_domain", "i4"),  # domain where the reservation takes a part; -1
-        ("resv_part", "i4"),  # chips it takes there
+        ("resv_site", "i4"),  # -1: several sites
+        ("resv_domain", "i4"),  # domain of which the reservation takes a part; -1
         ("resv_extra", "i4"),  # extra chips of that domain
         ("resv_built", "i4"),  # the domains of the reservation are known
-        ("resv_sites", "i4"),
-        ("pass_from", "i4"),  # first job submitted since the last pass
-        ("scheduled", "i4"),
+        ("resv_used", "i4"),  # a job started on extra chips since it was built
         ("shadow", "i8"),
         ("promise", "i8"),  # first promise made to the head
         ("promise_rank", "i4"),
-        ("last_rank", "i4"),
+        ("first_new", "i4"),  # least rank queued since the last pass
         ("finished", "i4"),  # watched job that terminated
         ("error", "i4"),
-        ("preempt_block", "i8"),
-        ("limit", "i8"),
+        ("repairs", "i8"),  # repairs scheduled so far
+        ("running", "i4"),
+        ("plan_blocks", "i4"),  # blocks touched by the gang being placed
+        ("plan_over", "f8"),  # their largest oversubscription
     ],
     align=True,
 )
-"""The one row of scalars. See ``capsim.kernel.state`` for who changes what."""
+"""The one row of scalars."""

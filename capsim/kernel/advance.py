@@ -1,0 +1,184 @@
+"""The kernel's entry points: time advances, and the operations that the engine may call between instants."""
+
+from __future__ import annotations
+
+from numba import int64, void
+
+from capsim.jit import kernel
+from capsim.kernel import capacity, failures, serving
+from capsim.kernel.heap import heap_drop
+from capsim.kernel.preemption import reach_stop
+from capsim.kernel.running import enqueue, reach_end, stop_job
+from capsim.kernel.progress import FAILED
+from capsim.kernel.reservation import drop_reservation
+from capsim.kernel.running import dequeue
+from capsim.kernel.schedule import schedule_pass
+from capsim.kernel.state import FAIL, FINISH, KEY_SHIFT, LISTED, REPAIR, RETIRE, STATE_TYPE, STOP
+from capsim.tables import CANCELLED, NEVER, RUNNING, WAITING
+
+REACHED, FINISHED, NO_ROOM = 0, 1, 3
+"""What ``advance`` returns; NO_ROOM: the heap or the pieces must grow, call again afterwards."""
+
+_MASK = (1 << KEY_SHIFT) - 1
+
+
+@kernel()
+def has_room(s):
+    """Whether every event of one instant finds room in the heap and in the pieces."""
+    c = s.clock[0]
+    to_start = min(int64(c.cap_jobs), int64(s.active.shape[0] - 16)) - c.running
+    if s.heap.shape[0] < c.n_heap + to_start + 256:
+        return False
+    return s.pieces.shape[0] >= c.live_pieces + s.doms.shape[0] + to_start + 1024
+
+
+@kernel()
+def next_listed(s):
+    """Time of the next of the given failures, or NEVER."""
+    i = s.clock[0].next_failure
+    return s.failures[i].time if i < s.failures.shape[0] else NEVER
+
+
+@kernel()
+def handle_events(s, time, last_kind):
+    """Handle the heap events of this instant up to a kind, and given failures in their turn.
+
+    Returns False if it has to stop: a watched job finished, or there is no room.
+    """
+    c = s.clock[0]
+    while True:
+        event = s.heap[0]
+        kind = event.key >> KEY_SHIFT
+        due = c.n_heap > 0 and event.time == time
+        if next_listed(s) == time and (not due or kind > LISTED) and last_kind >= LISTED:
+            failure = s.failures[c.next_failure]
+            c.next_failure += 1
+            failures.strike(s, int64(failure.domain), int64(failure.chip), failure.whole != 0, failure.repair)
+            continue
+        if not due or kind > last_kind:
+            return True
+        if not has_room(s):
+            return False
+        index, data = event.key & _MASK, event.data
+        heap_drop(s)
+        s.count[0].events += 1
+        if kind == FINISH:
+            run = s.runs[index]
+            if run.state == RUNNING and run.version == data:
+                reach_end(s, index, time)
+                if c.finished >= 0:
+                    return False
+        elif kind == STOP:
+            run = s.runs[index]
+            if run.state == RUNNING and run.version == data and run.preempt_at == time:
+                reach_stop(s, index)
+        elif kind == FAIL:
+            failures.strike_tranche(s, index)
+        elif kind == RETIRE:
+            capacity.force_out(s, index, data)
+        elif kind == REPAIR:
+            failures.repair(s, data >> failures.DOMAIN_SHIFT, data & ((1 << failures.DOMAIN_SHIFT) - 1))
+
+
+@kernel()
+def submit_due(s, time):
+    """Queue the listed jobs submitted at this instant."""
+    c = s.clock[0]
+    while c.next_job < c.n_listed and s.jobs[c.next_job].submit == time:
+        j = int64(c.next_job)
+        c.next_job += 1
+        s.count[0].submitted += 1
+        enqueue(s, j)
+
+
+@kernel(int64(STATE_TYPE, int64))
+def advance(s, until):
+    """Run all instants before ``until`` and the events of ``until``; see ``Cluster.advance``."""
+    c = s.clock[0]
+    while True:
+        if not has_room(s):
+            return NO_ROOM
+        if c.phase == 2:
+            if c.now >= until:
+                return REACHED
+            submit_due(s, c.now)
+            if c.happened:
+                c.happened = 0
+                schedule_pass(s)
+            c.phase = 0
+        if c.phase == 0:
+            time = until
+            if c.n_heap > 0:
+                time = min(time, s.heap[0].time)
+            if c.next_job < c.n_listed:
+                time = min(time, s.jobs[c.next_job].submit)
+            c.now = min(time, next_listed(s))
+            c.phase = 1
+        if not handle_events(s, c.now, int64(REPAIR)):
+            if c.finished >= 0:
+                return FINISHED
+            return NO_ROOM
+        c.phase = 2
+
+
+@kernel(void(STATE_TYPE, int64, int64))
+def op_activate(s, tranche, n):
+    capacity.activate(s, tranche, n)
+
+
+@kernel(void(STATE_TYPE, int64, int64, int64, int64))
+def op_retire(s, tranche, n, kill, at):
+    capacity.retire(s, tranche, n, kill != 0, at)
+
+
+@kernel(void(STATE_TYPE, int64, int64, int64))
+def op_site(s, site, what, grace):
+    """0 drain, 1 undrain, 2 down, 3 up."""
+    if what == 0:
+        capacity.drain(s, site, grace)
+    elif what == 1:
+        capacity.undrain(s, site)
+    elif what == 2:
+        capacity.site_down(s, site)
+    else:
+        capacity.site_up(s, site)
+
+
+@kernel(void(STATE_TYPE, int64))
+def op_submit(s, j):
+    s.count[0].submitted += 1
+    enqueue(s, j)
+
+
+@kernel(void(STATE_TYPE, int64))
+def op_cancel(s, j):
+    run = s.runs[j]
+    if run.state == WAITING:
+        dequeue(s, j)
+    elif run.state == RUNNING:
+        stop_job(s, j, FAILED)
+        run.end = s.clock[0].now
+    else:
+        return
+    run.state = CANCELLED
+    s.count[0].cancelled += 1
+    drop_reservation(s)
+    s.clock[0].dirty = 1
+    s.clock[0].happened = 1
+
+
+@kernel(void(STATE_TYPE, int64, int64))
+def op_resize(s, row, wanted):
+    sv = s.services[row]
+    sv.wanted = wanted
+    if sv.held > wanted:
+        serving.shrink_service(s, row, int64(sv.held - wanted))
+    elif sv.held < wanted:
+        s.clock[0].growing = 1
+        s.clock[0].happened = 1
+
+
+@kernel(void(STATE_TYPE))
+def op_reconsider(s):
+    """Speeds or costs changed: look at everything anew."""
+    serving.capacity_grew(s)

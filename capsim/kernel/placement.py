@@ -1,0 +1,399 @@
+"""Where a gang goes: the placement rule on the free chips, or on what the reservation leaves of them.
+
+``restricted`` asks for the map min(free, extra) of EASY under topology: domains that the reservation takes wholly are
+absent from it, and the one that it takes in part offers ``resv_extra`` chips at most.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from capsim.jit import kernel
+from capsim.kernel.bits import bit_next, bit_next_without, bit_test
+from capsim.kernel.domains import piece_new, set_free
+
+BEST_FIT, FIRST_FIT, SPREAD, PACK_TENANT, OWN = 0, 1, 2, 3, 4
+
+
+@kernel()
+def part_offer(s, site):
+    """Chips that the partly reserved domain offers on the restricted map; 0 if it is not of this site."""
+    c = s.clock[0]
+    d = np.int64(c.resv_domain)
+    if d < 0 or s.doms[d].site != site:
+        return np.int64(0)
+    return max(np.int64(0), min(np.int64(s.doms[d].free), np.int64(c.resv_extra)))
+
+
+@kernel()
+def first_at_level(s, site, level, restricted):
+    """Lowest domain with ``level`` free chips, or -1."""
+    st = s.sites[site]
+    row = st.rows_at + (level - 1) * st.row_stride
+    if restricted:
+        i = bit_next_without(s.bits, row, np.int64(st.words), np.int64(0), st.reserved_at)
+    else:
+        i = bit_next(s.bits, row, np.int64(st.words), np.int64(0))
+    return i + st.first_domain if i >= 0 else np.int64(-1)
+
+
+@kernel()
+def best_fit(s, site, n, top, restricted):
+    """Domain with the least free chips in n..top, lowest index; -1 if none."""
+    st = s.sites[site]
+    restricted = restricted and st.reserved > 0
+    level = bit_next(s.bits, st.levels_at, np.int64(st.level_words), n)
+    found, at = np.int64(-1), np.int64(-1)
+    while 0 <= level <= top:
+        found, at = first_at_level(s, site, level, restricted), level
+        if found >= 0:
+            break
+        level = bit_next(s.bits, st.levels_at, np.int64(st.level_words), level + 1)
+    if restricted:
+        offer = part_offer(s, site)
+        d = np.int64(s.clock[0].resv_domain)
+        if n <= offer <= top and (found < 0 or offer < at or (offer == at and d < found)):
+            return d
+    return found
+
+
+@kernel()
+def level_score(s, n, level, full):
+    """What ``find_domain`` minimises for the placement policy, ties by index."""
+    mode = s.clock[0].placement
+    if mode == FIRST_FIT:
+        return np.int64(0)
+    if mode == SPREAD:
+        return np.int64(-level)
+    if mode == OWN:
+        return s.score(n, level, full)
+    return np.int64(level)
+
+
+@kernel()
+def find_tenant(s, site, n, restricted, tenant):
+    """Best fit among the domains whose last job is of this tenant; -1."""
+    st = s.sites[site]
+    level = bit_next(s.bits, st.levels_at, np.int64(st.level_words), n)
+    special = np.int64(s.clock[0].resv_domain) if restricted else np.int64(-1)
+    offer = part_offer(s, site) if restricted else np.int64(0)
+    while level >= 0:
+        row = st.rows_at + (level - 1) * st.row_stride
+        if offer == level and s.doms[special].tenant == tenant:
+            return special
+        i = bit_next(s.bits, row, np.int64(st.words), np.int64(0))
+        while i >= 0:
+            taken = restricted and bit_test(s.bits, st.reserved_at, i)
+            if not taken and s.doms[i + st.first_domain].tenant == tenant:
+                return i + st.first_domain
+            i = bit_next(s.bits, row, np.int64(st.words), i + 1)
+        level = bit_next(s.bits, st.levels_at, np.int64(st.level_words), level + 1)
+    if offer >= n and s.doms[special].tenant == tenant:
+        return special
+    return np.int64(-1)
+
+
+@kernel()
+def find_domain(s, site, n, restricted, tenant):
+    """The domain that the placement policy gives a job of n <= D chips; -1 if it does not fit."""
+    st = s.sites[site]
+    full = np.int64(st.domain_chips)
+    mode = s.clock[0].placement
+    if mode == BEST_FIT:
+        return best_fit(s, site, n, full, restricted)
+    restricted = restricted and st.reserved > 0
+    if mode == PACK_TENANT:
+        found = find_tenant(s, site, n, restricted, tenant)
+        return found if found >= 0 else best_fit(s, site, n, full, restricted)
+    best, found = np.int64(0), np.int64(-1)
+    level = bit_next(s.bits, st.levels_at, np.int64(st.level_words), n)
+    while level >= 0:
+        score = level_score(s, n, level, full)
+        d = first_at_level(s, site, level, restricted)
+        if d >= 0 and (found < 0 or score < best or (score == best and d < found)):
+            best, found = score, d
+        level = bit_next(s.bits, st.levels_at, np.int64(st.level_words), level + 1)
+    if restricted:
+        offer = part_offer(s, site)
+        if offer >= n:
+            score = level_score(s, n, offer, full)
+            d = np.int64(s.clock[0].resv_domain)
+            if found < 0 or score < best or (score == best and d < found):
+                found = d
+    return found
+
+
+@kernel()
+def whole_domains(s, site, restricted):
+    """Wholly free domains of the site on the map."""
+    st = s.sites[site]
+    return np.int64(st.whole - st.held) if restricted else np.int64(st.whole)
+
+
+@kernel()
+def fits(s, site, n, restricted):
+    """Whether the rule places n chips in this site."""
+    st = s.sites[site]
+    if not st.usable:
+        return False
+    full = np.int64(st.domain_chips)
+    if n <= full:
+        return best_fit(s, site, n, full, restricted) >= 0
+    k = n // st.segment
+    rest = n - k * st.segment
+    whole = whole_domains(s, site, restricted)
+    if whole < k:
+        return False
+    if rest == 0 or whole > k:
+        return True
+    return best_fit(s, site, rest, full - 1, restricted) >= 0
+
+
+@kernel()
+def block_score(s, k, whole, size):
+    mode = s.clock[0].placement
+    if mode == FIRST_FIT:
+        return np.int64(0)
+    if mode == SPREAD:
+        return np.int64(-whole)
+    if mode == OWN:
+        return s.score(k, whole, size)
+    return np.int64(whole)
+
+
+@kernel()
+def find_block(s, site, k, restricted):
+    """The block that gives k wholly free domains by the placement policy; -1 if no block has them."""
+    st = s.sites[site]
+    mode = s.clock[0].placement
+    first, last = np.int64(st.first_block), np.int64(st.first_block + st.n_blocks)
+    if not restricted and (mode == BEST_FIT or mode == PACK_TENANT):
+        for w in range(k, st.max_block + 1):
+            if s.counts[st.hist_at + w] > 0:
+                for b in range(first, last):
+                    if s.blocks[b].whole == w:
+                        return np.int64(b)
+        return np.int64(-1)
+    best, found = np.int64(0), np.int64(-1)
+    for b in range(first, last):
+        whole = np.int64(s.blocks[b].whole)
+        if restricted:
+            whole -= s.blocks[b].held
+        if whole >= k:
+            score = block_score(s, k, whole, np.int64(s.blocks[b].n_domains))
+            if found < 0 or score < best:
+                best, found = score, np.int64(b)
+    return found
+
+
+@kernel()
+def touch_block(s, b):
+    """Count a block of the gang being placed."""
+    c = s.clock[0]
+    block = s.blocks[b]
+    if block.stamp != c.stamp:
+        block.stamp = c.stamp
+        c.plan_blocks += 1
+        c.plan_over = max(c.plan_over, block.oversubscription)
+
+
+@kernel()
+def take_whole(s, site, first, holder, b, m, restricted, spare_last):
+    """Take the m lowest wholly free domains of a block; returns the holder's new first piece.
+
+    ``spare_last`` chips of the last one are held as further spares.
+    """
+    st = s.sites[site]
+    full = np.int64(st.domain_chips)
+    used = np.int64(st.segment)
+    row = st.rows_at + (full - 1) * st.row_stride
+    touch_block(s, b)
+    i = s.blocks[b].first_domain - np.int64(st.first_domain)
+    while m > 0:
+        if restricted:
+            i = bit_next_without(s.bits, row, np.int64(st.words), i, st.reserved_at)
+        else:
+            i = bit_next(s.bits, row, np.int64(st.words), i)
+        d = i + st.first_domain
+        m -= 1
+        cut = spare_last if m == 0 else np.int64(0)
+        first = piece_new(s, first, holder, d, used - cut, full - used + cut)
+        set_free(s, site, d, np.int64(0))
+        i += 1
+    return first
+
+
+@kernel()
+def take_part(s, site, first, holder, d, n, restricted):
+    """Take n chips of a domain; returns the holder's new first piece."""
+    touch_block(s, np.int64(s.doms[d].block))
+    if restricted and d == s.clock[0].resv_domain:
+        s.clock[0].resv_extra -= n
+    set_free(s, site, d, s.doms[d].free - n)
+    return piece_new(s, first, holder, d, n, np.int64(0))
+
+
+@kernel()
+def rest_domain(s, site, b, r, restricted):
+    """Where the remainder goes: best fit in block b, else in the site; -1 if nowhere."""
+    st = s.sites[site]
+    special = s.clock[0].resv_domain
+    lo = np.int64(s.blocks[b].first_domain)
+    best, found = np.int64(0), np.int64(-1)
+    for d in range(lo, lo + s.blocks[b].n_domains):
+        dom = s.doms[d]
+        if dom.leaving or not dom.active:
+            continue
+        free = np.int64(dom.free)
+        if restricted and st.reserved > 0 and free >= r:
+            if d == special:
+                free = part_offer(s, site)
+            elif bit_test(s.bits, st.reserved_at, d - st.first_domain):
+                continue
+        if free >= r and (found < 0 or free < best):
+            best, found = free, np.int64(d)
+    if found < 0:
+        found = best_fit(s, site, r, np.int64(st.domain_chips), restricted)
+    return found
+
+
+@kernel()
+def whole_threshold(s, at, top, k, site, restricted):
+    """Number of whole domains per block such that blocks above it do not give k, and those at it do."""
+    left, w = k, np.int64(top)
+    while w > 0:
+        have = np.int64(0)
+        if restricted:
+            st = s.sites[site]
+            for b in range(st.first_block, st.first_block + st.n_blocks):
+                if s.blocks[b].whole - s.blocks[b].held == w:
+                    have += 1
+        else:
+            have = np.int64(s.counts[at + w])
+        if have * w >= left:
+            break
+        left -= have * w
+        w -= 1
+    return w, left
+
+
+@kernel()
+def take_spread(s, site, first, holder, k, restricted, spare_last):
+    """Take k whole domains over the fewest blocks, most wholly free first; returns (first piece, last block)."""
+    st = s.sites[site]
+    level, left = whole_threshold(s, st.hist_at, np.int64(st.max_block), k, site, restricted)
+    last = np.int64(-1)
+    for b in range(st.first_block, st.first_block + st.n_blocks):
+        whole = np.int64(s.blocks[b].whole)
+        if restricted:
+            whole -= s.blocks[b].held
+        if whole > level:
+            first = take_whole(s, site, first, holder, np.int64(b), whole, restricted, np.int64(0))
+        elif whole == level and left > 0:
+            m = min(left, whole)
+            left -= m
+            last = np.int64(b)
+            first = take_whole(s, site, first, holder, last, m, restricted, spare_last if left == 0 else np.int64(0))
+    return first, last
+
+
+@kernel()
+def take_site(s, site, first, holder, n, restricted, tenant):
+    """Take n chips in a site where they fit; returns the holder's new first piece."""
+    st = s.sites[site]
+    restricted = restricted and st.reserved > 0
+    if n <= st.domain_chips:
+        return take_part(s, site, first, holder, find_domain(s, site, n, restricted, tenant), n, restricted)
+    k = n // st.segment
+    rest = n - k * st.segment
+    b = find_block(s, site, k, restricted)
+    if b >= 0:
+        first = take_whole(s, site, first, holder, b, k, restricted, np.int64(0))
+    else:
+        first, b = take_spread(s, site, first, holder, k, restricted, np.int64(0))
+    if rest > 0:
+        first = take_part(s, site, first, holder, rest_domain(s, site, b, rest, restricted), rest, restricted)
+    return first
+
+
+@kernel()
+def next_span_site(s, pool, restricted, by_mark):
+    """The site of a pool with most whole domains that is not chosen yet, or -1; marks it as chosen."""
+    p = s.pools[pool]
+    best, found = np.int64(0), np.int64(-1)
+    for i in range(p.first_site, p.first_site + p.n_sites):
+        site = np.int64(s.site_order[i])
+        st = s.sites[site]
+        if not st.usable or st.chosen == s.clock[0].stamp:
+            continue
+        whole = np.int64(st.whole_t) if by_mark else whole_domains(s, site, restricted)
+        if whole > best:
+            best, found = whole, site
+    if found >= 0:
+        s.sites[found].chosen = s.clock[0].stamp
+    return found
+
+
+@kernel()
+def span_fits(s, pool, n, max_sites, restricted):
+    """Whether at most max_sites sites together give ceil(n / segment) whole domains."""
+    left = -(-n // s.pools[pool].segment)
+    s.clock[0].stamp += 1
+    for _ in range(max_sites):
+        site = next_span_site(s, pool, restricted, False)
+        if site < 0:
+            return False
+        left -= whole_domains(s, site, restricted)
+        if left <= 0:
+            return True
+    return False
+
+
+@kernel()
+def take_span(s, pool, first, holder, n, max_sites, restricted):
+    """Take a gang over several sites: whole domains only, the last one used in part."""
+    seg = np.int64(s.pools[pool].segment)
+    left = -(-n // seg)
+    spare = left * seg - n
+    s.clock[0].stamp += 1
+    for _ in range(max_sites):
+        site = next_span_site(s, pool, restricted, False)
+        k = min(left, whole_domains(s, site, restricted))
+        left -= k
+        here = restricted and s.sites[site].reserved > 0
+        cut = spare if left == 0 else np.int64(0)
+        b = find_block(s, site, k, here)
+        if b >= 0:
+            first = take_whole(s, site, first, holder, b, k, here, cut)
+        else:
+            first, b = take_spread(s, site, first, holder, k, here, cut)
+        if left == 0:
+            break
+    return first
+
+
+@kernel()
+def find_site(s, pool, n, max_sites, restricted):
+    """The first site of the pool where n chips fit; -2: over several sites; -1: nowhere."""
+    p = s.pools[pool]
+    for i in range(p.first_site, p.first_site + p.n_sites):
+        site = np.int64(s.site_order[i])
+        if fits(s, site, n, restricted):
+            return site
+    if max_sites > 1 and n > p.domain_chips and span_fits(s, pool, n, max_sites, restricted):
+        return np.int64(-2)
+    return np.int64(-1)
+
+
+@kernel()
+def largest_fit(s, pool, lo, hi, max_sites, restricted):
+    """The largest n in lo..hi that the pool can place; 0 if not even lo."""
+    if find_site(s, pool, lo, max_sites, restricted) == -1:
+        return np.int64(0)
+    while lo < hi:
+        mid = (lo + hi + 1) >> 1
+        if find_site(s, pool, mid, max_sites, restricted) == -1:
+            hi = mid - 1
+        else:
+            lo = mid
+    return lo

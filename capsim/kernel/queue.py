@@ -1,0 +1,67 @@
+"""The waiting queue: a segment tree over the queue's order that holds the least size and least duration.
+
+``queue_next`` descends to the next job that may start under the bounds of a pass without looking at
+the others. Ranks (positions in the order) are fixed at submission, so a requeued job keeps its place.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from capsim.jit import kernel
+from capsim.kernel.state import EMPTY
+
+BIG = EMPTY - 1
+
+
+@kernel()
+def queue_insert(s, rank, size, duration):
+    """Queue the job of this rank: its least size and its least possible estimate, ms."""
+    tree = s.tree
+    i = rank + s.clock[0].leaves
+    tree[i].size = size
+    tree[i].duration = duration
+    i >>= 1
+    while i > 0 and (tree[i].size > size or tree[i].duration > duration):
+        tree[i].size = min(tree[i].size, size)
+        tree[i].duration = min(tree[i].duration, duration)
+        i >>= 1
+
+
+@kernel()
+def queue_remove(s, rank):
+    tree = s.tree
+    i = rank + s.clock[0].leaves
+    tree[i].size = EMPTY
+    tree[i].duration = EMPTY
+    i >>= 1
+    while i > 0:
+        size = min(tree[2 * i].size, tree[2 * i + 1].size)
+        duration = min(tree[2 * i].duration, tree[2 * i + 1].duration)
+        if tree[i].size == size and tree[i].duration == duration:
+            break
+        tree[i].size = size
+        tree[i].duration = duration
+        i >>= 1
+
+
+@kernel()
+def queue_next(s, rank, size, size_short, short):
+    """The first queued rank >= ``rank`` with size <= ``size``, or with size <= ``size_short`` and
+    duration <= ``short``; -1 if there is none."""
+    tree = s.tree
+    leaves = np.int64(s.clock[0].leaves)
+    i = rank + leaves
+    if i >= 2 * leaves:
+        return np.int64(-1)
+    while True:
+        if tree[i].size <= size or (tree[i].size <= size_short and tree[i].duration <= short):
+            if i >= leaves:
+                return i - leaves
+            i = 2 * i
+            continue
+        while i & 1:
+            i >>= 1
+        if i == 0:
+            return np.int64(-1)
+        i += 1

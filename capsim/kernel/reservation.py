@@ -1,0 +1,240 @@
+"""The head's reservation: the domains R that the placement rule gives it at the shadow, and what is extra."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from capsim.jit import kernel
+from capsim.kernel.bits import bit_next, bit_set, bit_test
+from capsim.kernel.ends import ends_first, ends_next, ends_slot
+from capsim.kernel.domains import mark_move
+from capsim.kernel.placement import BEST_FIT, PACK_TENANT, block_score, level_score
+from capsim.kernel.shadow import free_at, pool_shadow, span_choose
+from capsim.tables import NEVER
+
+
+@kernel()
+def clear_reservation(s):
+    """Forget the reserved domains."""
+    c = s.clock[0]
+    c.resv_built = 0
+    c.resv_domain = -1
+    for site in range(s.sites.shape[0]):
+        st = s.sites[site]
+        if st.reserved == 0:
+            continue
+        for w in range(st.reserved_at, st.reserved_at + st.row_stride):
+            s.bits[w] = np.uint64(0)
+        if st.held > 0:
+            for b in range(st.first_block, st.first_block + st.n_blocks):
+                s.blocks[b].held = 0
+        st.held = 0
+        st.reserved = 0
+
+
+@kernel()
+def drop_reservation(s):
+    """No job holds a reservation any more."""
+    if s.clock[0].resv_built:
+        clear_reservation(s)
+    s.clock[0].resv_rank = -1
+    s.clock[0].resv_pool = -1
+
+
+@kernel()
+def reserve(s, site, d):
+    """Take a domain off the restricted map."""
+    st = s.sites[site]
+    bit_set(s.bits, st.reserved_at, np.int64(st.words), d - st.first_domain)
+    st.reserved += 1
+    if s.doms[d].free == st.domain_chips:
+        st.held += 1
+        s.blocks[s.doms[d].block].held += 1
+
+
+@kernel()
+def reserve_part(s, site, d, n):
+    """Take n chips of a domain off the restricted map."""
+    c = s.clock[0]
+    reserve(s, site, d)
+    c.resv_domain = d
+    c.resv_extra = free_at(s, d, c.shadow) - n
+
+
+@kernel()
+def reserve_small(s, site, n, tenant):
+    """R of a head of n <= D chips: one of the domains that the ends at the shadow make large enough."""
+    c = s.clock[0]
+    full = np.int64(s.sites[site].domain_chips)
+    found, best, mine = np.int64(-1), np.int64(0), False
+    cursor = ends_first(s, site, c.shadow - 1)
+    while cursor >= 0:
+        slot = ends_slot(s, site, cursor)
+        if s.ends[slot].time > c.shadow:
+            break
+        p = np.int64(s.runs[s.ends[slot].job].first_piece)
+        while p >= 0:
+            d = np.int64(s.pieces[p].domain)
+            p = np.int64(s.pieces[p].next)
+            if s.doms[d].site != site or s.doms[d].leaving:
+                continue
+            free = free_at(s, d, c.shadow)
+            if free < n:
+                continue
+            score = level_score(s, n, free, full)
+            same = c.placement == PACK_TENANT and s.doms[d].tenant == tenant
+            better = score < best or (score == best and d < found)
+            if found < 0 or (same and not mine) or (same == mine and better):
+                found, best, mine = d, score, same
+        cursor = ends_next(s, site, cursor)
+    reserve_part(s, site, found, n)
+
+
+@kernel()
+def reserve_block(s, site, b, m):
+    """Reserve the m lowest domains of a block that are wholly free by the shadow."""
+    st = s.sites[site]
+    i = s.blocks[b].first_domain - np.int64(st.first_domain)
+    for _ in range(m):
+        i = bit_next(s.bits, st.mark_at, np.int64(st.words), i)
+        reserve(s, site, i + st.first_domain)
+        i += 1
+
+
+@kernel()
+def marked_block(s, site, k):
+    """The block with >= k domains wholly free by the shadow that the placement policy prefers; -1."""
+    st = s.sites[site]
+    mode = s.clock[0].placement
+    first, last = np.int64(st.first_block), np.int64(st.first_block + st.n_blocks)
+    if mode == BEST_FIT or mode == PACK_TENANT:
+        for w in range(k, st.max_block + 1):
+            if s.counts[st.hist_t_at + w] > 0:
+                for b in range(first, last):
+                    if s.blocks[b].whole_t == w:
+                        return np.int64(b)
+        return np.int64(-1)
+    best, found = np.int64(0), np.int64(-1)
+    for b in range(first, last):
+        whole = np.int64(s.blocks[b].whole_t)
+        if whole >= k:
+            score = block_score(s, k, whole, np.int64(s.blocks[b].n_domains))
+            if found < 0 or score < best:
+                best, found = score, np.int64(b)
+    return found
+
+
+@kernel()
+def reserve_whole(s, site, k):
+    """Reserve k domains wholly free by the shadow, by the block rule; returns the last block."""
+    st = s.sites[site]
+    b = marked_block(s, site, k)
+    if b >= 0:
+        reserve_block(s, site, b, k)
+        return b
+    left, level = k, np.int64(st.max_block)
+    while level > 0 and s.counts[st.hist_t_at + level] * level < left:
+        left -= s.counts[st.hist_t_at + level] * level
+        level -= 1
+    last = np.int64(-1)
+    for b in range(st.first_block, st.first_block + st.n_blocks):
+        whole = np.int64(s.blocks[b].whole_t)
+        if whole > level:
+            reserve_block(s, site, np.int64(b), whole)
+        elif whole == level and left > 0:
+            m = min(left, whole)
+            left -= m
+            last = np.int64(b)
+            reserve_block(s, site, last, m)
+    return last
+
+
+@kernel()
+def best_rest(s, site, lo, hi, r):
+    """Of the domains lo..hi-1, not reserved, the one with least chips >= r at the shadow; -1."""
+    st = s.sites[site]
+    time = s.clock[0].shadow
+    best, found = np.int64(0), np.int64(-1)
+    for d in range(lo, hi):
+        dom = s.doms[d]
+        if dom.leaving or not dom.active:
+            continue
+        here = np.int64(dom.first_piece)
+        if dom.last_end > time and dom.free == 0 and here >= 0 and s.pieces[here].next_here < 0:
+            continue
+        if bit_test(s.bits, st.reserved_at, d - st.first_domain):
+            continue
+        free = free_at(s, np.int64(d), time)
+        if free >= r and (found < 0 or free < best):
+            best, found = free, np.int64(d)
+            if best == r:
+                break
+    return found
+
+
+@kernel()
+def reserve_rest(s, site, b, r):
+    """Reserve the remainder: best fit in block b, else in the site."""
+    lo = np.int64(s.blocks[b].first_domain)
+    d = best_rest(s, site, lo, lo + s.blocks[b].n_domains, r)
+    if d < 0:
+        lo = np.int64(s.sites[site].first_domain)
+        d = best_rest(s, site, lo, lo + s.sites[site].n_domains, r)
+    reserve_part(s, site, d, r)
+
+
+@kernel()
+def build_reservation(s):
+    """Compute R and extra of the present reservation."""
+    c = s.clock[0]
+    clear_reservation(s)
+    j = np.int64(s.by_rank[c.resv_rank])
+    n = np.int64(s.jobs[j].size_min)
+    pool, site = np.int64(c.resv_pool), np.int64(c.resv_site)
+    if site >= 0:
+        if n <= s.pools[pool].domain_chips:
+            reserve_small(s, site, n, np.int64(s.jobs[j].tenant))
+        else:
+            mark_move(s, site, c.shadow)
+            k = n // s.sites[site].segment
+            b = reserve_whole(s, site, k)
+            if n > k * s.sites[site].segment:
+                reserve_rest(s, site, b, n - k * s.sites[site].segment)
+    else:
+        left = -(-n // s.pools[pool].segment)
+        c.stamp += 1
+        while left > 0:
+            site, whole = span_choose(s, pool, c.shadow)
+            mark_move(s, site, c.shadow)
+            k = min(left, whole)
+            left -= k
+            reserve_whole(s, site, k)
+    c.resv_built = 1
+
+
+@kernel()
+def find_reservation(s, j):
+    """Give job j the reservation: pool, site and shadow; returns the shadow, NEVER if it could not start."""
+    c = s.clock[0]
+    job = s.jobs[j]
+    cls = s.classes[job.cls]
+    base = np.int64(job.cls) * s.pools.shape[0]
+    drop_reservation(s)
+    best = NEVER
+    for i in range(cls.n_pools):
+        pool = np.int64(s.places[base + i].order)
+        if s.places[base + pool].speed <= 0.0:
+            continue
+        time, site = pool_shadow(s, pool, np.int64(job.size_min), np.int64(cls.max_sites), best)
+        if site != -1:
+            best = time
+            c.resv_pool = pool
+            c.resv_site = site
+    c.shadow = best
+    if best < NEVER:
+        c.resv_rank = s.runs[j].rank
+        s.count[0].shadows += 1
+        if c.promise_rank != c.resv_rank:
+            c.promise_rank = c.resv_rank
+            c.promise = best
+    return best

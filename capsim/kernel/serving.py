@@ -1,0 +1,273 @@
+"""Inference services: replicas that grow and shrink by whole domains, and are lost with failed chips."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from capsim.jit import kernel
+from capsim.kernel.bits import bit_next
+from capsim.kernel.domains import (
+    free_account,
+    kind_account,
+    piece_free,
+    piece_leave_domain,
+    piece_new,
+    piece_unlink,
+    refresh_last,
+    set_free,
+    set_last,
+)
+from capsim.kernel.placement import best_fit, fits, take_site
+from capsim.kernel.preemption import preempt_chips
+from capsim.kernel.running import leave_domain
+from capsim.tables import NEVER
+
+
+@kernel()
+def held_account(s, row, delta):
+    sv = s.services[row]
+    sv.held += delta
+    sv.held_acc -= delta * s.clock[0].now
+
+
+@kernel()
+def enter_domain(s, site, row, d, chips):
+    """Give a service chips of a domain."""
+    sv = s.services[row]
+    holder = s.clock[0].cap_jobs + row
+    set_free(s, site, d, np.int64(s.doms[d].free - chips))
+    sv.first_piece = piece_new(s, np.int64(sv.first_piece), holder, d, chips, np.int64(0))
+    serve_domain(s, site, d)
+
+
+@kernel()
+def serve_domain(s, site, d):
+    """A piece of a service came into a domain: no estimated end frees it any more."""
+    s.doms[d].serving += 1
+    if s.clock[0].easy and s.doms[d].last_end != NEVER:
+        set_last(s, site, d, NEVER, np.int64(-1))
+
+
+@kernel()
+def grow_whole(s, site, row, per, want):
+    """Fill wholly free domains of a site with replicas; returns how many."""
+    st = s.sites[site]
+    full = np.int64(st.domain_chips)
+    chips = per * s.services[row].chips
+    line = st.rows_at + (full - 1) * st.row_stride
+    got, first, i = np.int64(0), np.int64(-1), np.int64(0)
+    while want - got >= per:
+        i = bit_next(s.bits, line, np.int64(st.words), i)
+        if i < 0:
+            break
+        first = i + st.first_domain
+        enter_domain(s, site, row, first, chips)
+        got += per
+        i += 1
+    if got > 0:
+        kind_account(s, site, np.int64(s.services[row].kind), got // per * chips)
+        free_account(s, site, first, -(got // per) * chips)
+    return got
+
+
+@kernel()
+def grow_single(s, site, row, want):
+    """Place replicas one at a time, best fit; returns how many."""
+    sv = s.services[row]
+    chips = np.int64(sv.chips)
+    full = np.int64(s.sites[site].domain_chips)
+    got = np.int64(0)
+    while got < want:
+        d = best_fit(s, site, chips, full, False)
+        if d < 0:
+            break
+        enter_domain(s, site, row, d, chips)
+        kind_account(s, site, np.int64(sv.kind), chips)
+        free_account(s, site, d, -chips)
+        got += 1
+    return got
+
+
+@kernel()
+def grow_spanning(s, site, row, want):
+    """Place replicas larger than a domain, each like a gang; returns how many."""
+    sv = s.services[row]
+    chips = np.int64(sv.chips)
+    holder = s.clock[0].cap_jobs + row
+    segment = s.sites[site].segment
+    s.sites[site].segment = s.sites[site].domain_chips
+    got = np.int64(0)
+    while got < want and fits(s, site, chips, False):
+        before = np.int64(sv.first_piece)
+        s.clock[0].stamp += 1
+        sv.first_piece = take_site(s, site, before, holder, chips, False, np.int64(-1))
+        sv.group += 1
+        p = np.int64(sv.first_piece)
+        d = np.int64(s.pieces[p].domain)
+        while p != before:
+            s.pieces[p].group = sv.group
+            serve_domain(s, site, np.int64(s.pieces[p].domain))
+            p = np.int64(s.pieces[p].next)
+        kind_account(s, site, np.int64(sv.kind), chips)
+        free_account(s, site, d, -chips)
+        got += 1
+    s.sites[site].segment = segment
+    return got
+
+
+@kernel()
+def grow_service(s, row, pool):
+    """Grow one service on one pool as far as the free chips allow; returns the replicas gained."""
+    sv = s.services[row]
+    p = s.pools[pool]
+    start = np.int64(sv.wanted - sv.held)
+    for phase in range(2):
+        for i in range(p.first_site, p.first_site + p.n_sites):
+            want = np.int64(sv.wanted - sv.held)
+            site = np.int64(s.site_order[i])
+            if want <= 0 or not s.sites[site].usable or s.sites[site].free < sv.chips:
+                continue
+            if sv.chips > p.domain_chips:
+                got = grow_spanning(s, site, row, want) if phase == 0 else np.int64(0)
+            elif phase == 0:
+                got = grow_whole(s, site, row, np.int64(p.domain_chips // sv.chips), want)
+            else:
+                got = grow_single(s, site, row, want)
+            if got > 0:
+                held_account(s, row, got)
+    return start - np.int64(sv.wanted - sv.held)
+
+
+@kernel()
+def grow_services(s):
+    """All services grow towards what they want, highest priority first."""
+    c = s.clock[0]
+    c.growing = 0
+    n_pools = s.pools.shape[0]
+    last = np.int64(2**40)
+    while True:
+        priority = np.int64(-(2**40))
+        for row in range(s.services.shape[0]):
+            if s.services[row].priority < last:
+                priority = max(priority, np.int64(s.services[row].priority))
+        if priority == -(2**40):
+            return
+        for row in range(s.services.shape[0]):
+            sv = s.services[row]
+            if sv.priority != priority or sv.chips <= 0 or sv.wanted <= sv.held:
+                continue
+            pool = np.int64(row % n_pools)
+            got = grow_service(s, np.int64(row), pool)
+            if sv.wanted > sv.held and sv.preempts and c.preemption:
+                preempt_chips(s, pool, priority, np.int64(sv.wanted - sv.held) * sv.chips)
+                got += grow_service(s, np.int64(row), pool)
+            if got > 0:
+                c.dirty = 1
+                c.rebuild = 1
+        last = priority
+
+
+@kernel()
+def leave_piece(s, row, p, chips):
+    """Take chips of a service's piece back, without the accounts; the piece goes if nothing is left."""
+    piece = s.pieces[p]
+    d = np.int64(piece.domain)
+    site = np.int64(s.doms[d].site)
+    piece.chips -= chips
+    set_free(s, site, d, np.int64(s.doms[d].free + chips))
+    if piece.chips > 0:
+        return
+    s.services[row].first_piece = piece_unlink(s, np.int64(s.services[row].first_piece), p)
+    piece_leave_domain(s, p)
+    piece_free(s, p)
+    s.doms[d].serving -= 1
+    if s.clock[0].easy:
+        refresh_last(s, site, d)
+    if s.doms[d].leaving:
+        leave_domain(s, site, d)
+
+
+@kernel()
+def give_replica_chips(s, row, p, chips):
+    """Return chips of a piece of a service with the accounts."""
+    d = np.int64(s.pieces[p].domain)
+    site = np.int64(s.doms[d].site)
+    kind_account(s, site, np.int64(s.services[row].kind), -chips)
+    free_account(s, site, d, chips)
+    leave_piece(s, row, p, chips)
+
+
+@kernel()
+def drop_group(s, row, p):
+    """Give back all pieces of the domain-spanning replica that piece p belongs to."""
+    group = s.pieces[p].group
+    while s.pieces[p].prev >= 0 and s.pieces[s.pieces[p].prev].group == group:
+        p = np.int64(s.pieces[p].prev)
+    while p >= 0 and s.pieces[p].group == group:
+        after = np.int64(s.pieces[p].next)
+        give_replica_chips(s, row, p, np.int64(s.pieces[p].chips))
+        p = after
+
+
+@kernel()
+def shrink_service(s, row, n):
+    """Give back n replicas, the last taken first."""
+    c = s.clock[0]
+    sv = s.services[row]
+    spanning = sv.chips > s.pools[row % s.pools.shape[0]].domain_chips
+    held_account(s, row, -n)
+    while n > 0:
+        p = np.int64(sv.first_piece)
+        if spanning:
+            drop_group(s, row, p)
+            n -= 1
+        else:
+            k = min(n, np.int64(s.pieces[p].chips // sv.chips))
+            give_replica_chips(s, row, p, k * sv.chips)
+            n -= k
+    capacity_grew(s)
+
+
+@kernel()
+def capacity_grew(s):
+    """Chips became usable otherwise than by the end of a job."""
+    c = s.clock[0]
+    c.grown = 1
+    c.growing = 1
+    c.dirty = 1
+    c.rebuild = 1
+    c.happened = 1
+
+
+@kernel()
+def capacity_shrank(s, site):
+    """Chips of a site stopped being usable: it matters to the queue only if the reservation counts on them."""
+    c = s.clock[0]
+    here = c.resv_site == site or (c.resv_site == -2 and c.resv_pool == s.sites[site].pool)
+    if c.resv_rank >= 0 and here:
+        c.dirty = 1
+        c.rebuild = 1
+    if c.dirty or c.growing:
+        c.happened = 1
+
+
+@kernel()
+def lose_replicas(s, row, p):
+    """A failure broke ``lost`` chips of piece p, booked already: its replicas are lost, their other chips free."""
+    sv = s.services[row]
+    piece = s.pieces[p]
+    lost_chips = np.int64(piece.lost)
+    piece.lost = 0
+    if sv.chips > s.pools[row % s.pools.shape[0]].domain_chips:
+        held_account(s, row, np.int64(-1))
+        s.count[0].replicas_lost += 1
+        drop_group(s, row, p)
+    else:
+        keep = np.int64(piece.chips // sv.chips)
+        lost = (np.int64(piece.chips) + lost_chips) // sv.chips - keep
+        held_account(s, row, -lost)
+        s.count[0].replicas_lost += lost
+        over = np.int64(piece.chips) - keep * sv.chips
+        if over > 0 or piece.chips == 0:
+            give_replica_chips(s, row, p, over)
+    capacity_grew(s)
