@@ -1,0 +1,109 @@
+"""The kernel against the slow scheduler, on hand-computed and on random small cases, feature by feature."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from capsim.kernel.api import Cluster
+from tests.kernel.driving import drive
+from tests.oracles import named
+from tests.oracles.case import Case
+from tests.oracles.cases import FEATURES, cases
+from tests.oracles.scheduler import Scheduler
+from tests.oracles.world import AT_LIMIT, DONE, Life
+
+COLUMNS = (
+    "state",
+    "start",
+    "pool",
+    "chips",
+    "blocks",
+    "waited",
+    "lost",
+    "restarts",
+    "requeues",
+    "preemptions",
+)
+"""What is compared of every job, besides its end."""
+
+GROUPS = [
+    (),
+    ("topology",),
+    ("topology", "sites", "placement"),
+    ("segments", "spanning", "sites"),
+    ("topology", "elastic", "locality", "limits"),
+    ("topology", "pools", "order"),
+    ("pools", "elastic", "locality"),
+    ("topology", "capacity", "drain", "outage"),
+    ("topology", "failures", "checkpoints"),
+    ("segments", "failures"),
+    ("topology", "services", "sites"),
+    ("topology", "preemption", "checkpoints"),
+    ("topology", "services", "failures", "capacity"),
+    FEATURES,
+]
+"""Features that are tried together."""
+
+
+def life_of(life: Life) -> dict[str, int]:
+    """A job's life by the slow scheduler, as the kernel reports it."""
+    found = {name: int(getattr(life, name)) for name in COLUMNS}
+    found["end"] = life.end if life.state in (DONE, AT_LIMIT) else -1
+    return found
+
+
+def run_of(row: Any) -> dict[str, int]:
+    """A job's life by the kernel."""
+    found = {name: int(row[name]) for name in COLUMNS}
+    found["end"] = int(row["end"]) if found["state"] in (DONE, AT_LIMIT) else -1
+    return found
+
+
+def agree(case: Case, cluster: Cluster) -> None:
+    """Every job's life, and every site's chip-time by state, are the slow scheduler's."""
+    scheduler = Scheduler(case)
+    lives = scheduler.run()
+    for j, life in enumerate(lives):
+        assert run_of(cluster.runs[j]) == life_of(life), f"job {j}"
+    times = cluster.chip_time()
+    for site, totals in enumerate(scheduler.integrals):
+        for name in ("active", "out", "barred", "broken", "free", "spare"):
+            assert int(times[name][site]) == totals.get(name, 0), f"site {site}: {name}"
+        kinds = [totals.get(f"kind{kind}", 0) for kind in range(8)]
+        assert np.asarray(times["allocated"][site]).tolist() == kinds, f"site {site}: allocated"
+    counters = cluster.counters()
+    for name in ("interruptions", "replicas_lost", "repairs", "failures", "backfilled"):
+        assert counters[name] == scheduler.world.counts[name], name
+    assert cluster.check() == []
+
+
+@pytest.mark.parametrize("case", named.TOPOLOGY, ids=lambda case: case.name)
+def test_schedule_with_racks_computed_by_hand(case: named.TopologyCase) -> None:
+    cluster = drive(case.case())
+    assert tuple(cluster.runs["start"][: len(case.starts)].tolist()) == case.starts
+
+
+@pytest.mark.parametrize("features", GROUPS, ids=lambda features: "+".join(features)[:60] or "one domain")
+def test_random_cases_agree(features: tuple[str, ...]) -> None:
+    @settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+    @given(case=cases(frozenset(features)))
+    def run(case: Case) -> None:
+        agree(case, drive(case))
+
+    run()
+
+
+@settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
+@given(data=st.data(), stops=st.lists(st.integers(0, 100), max_size=6))
+def test_splitting_time_changes_nothing(data: st.DataObject, stops: list[int]) -> None:
+    case = data.draw(cases(frozenset(FEATURES)))
+    whole, split = drive(case), drive(case, tuple(stops))
+    for name in COLUMNS:
+        assert np.array_equal(whole.runs[name], split.runs[name]), name
+    assert np.array_equal(whole.chip_time(), split.chip_time())
+    assert whole.counters() == split.counters()
