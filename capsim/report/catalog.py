@@ -247,7 +247,7 @@ def models_table(models: Mapping[str, ModelCard], width: int) -> Table:
 
 def offers_table(offers: Mapping[str, Offer], width: int) -> Table:
     """Offers: who, what, how many, at what price, for how long."""
-    wide = ("kind", "systems", ">term", "announced") if width >= WIDE else ()
+    wide = ("kind", "systems", ">term") if width >= WIDE else ()
     table = _table("offer", "status", ">chips", "price", *wide)
     for name, offer in offers.items():
         size = offer.default or (offer.quantity.max if offer.quantity else None) or offer.depth_per_quarter
@@ -257,8 +257,7 @@ def offers_table(offers: Mapping[str, Offer], width: int) -> Table:
             term = (
                 _duration(float(offer.term)) if offer.term else f"to {offer.ends.year}" if offer.ends else ""
             )
-            announced = offer.announced.strftime("%Y-%m") if offer.announced else ""
-            row += [offer.kind, ", ".join(offer.chips or offer.hosts), term, announced]
+            row += [offer.kind, ", ".join(offer.chips or offer.hosts), term]
         table.add_row(*row)
     return table
 
