@@ -11,7 +11,7 @@ import sys
 
 import typer
 
-COMMANDS: tuple[str, ...] = ("trace", "catalog", "check", "init", "schema")
+COMMANDS: tuple[str, ...] = ("compare", "run", "trace", "catalog", "check", "init", "schema")
 
 app = typer.Typer(
     name="capsim",

@@ -107,7 +107,7 @@ def provenance_line(context: Context) -> str:
 
 
 def demand_line(results: Results, context: Context, table: Table) -> str:
-    """Demand in reference chips at two year ends, and what it would cost at the base's price; empty if unknown."""
+    """Demand in reference chips at year ends and its cost at the base's price; empty if unknown."""
     case, base = table.case, table.against
     series = results.table("series", case, base, measure="demand_gb200e")
     if not len(series["month"]):

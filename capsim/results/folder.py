@@ -24,12 +24,16 @@ from typing import Any
 
 from capsim.errors import CapsimError, InputError
 from capsim.results.atomic import TEMPORARY, publish, publish_bytes, sha256_of
+from capsim.results.digest import combined_digest
 from capsim.results.lock import FolderLock
+from capsim.results.reading import Plan, Results
 from capsim.results.schema import TABLES, RunResult
 
 FORMAT = 1
 MANIFEST = "manifest.json"
 _HASH_DIGITS = 16
+#: entries of a manifest that must be equal for results to belong together, with the words for them.
+SAME = {"digest": "study", "seed": "seed", "code": "capsim sources"}
 
 
 @dataclass
@@ -115,11 +119,7 @@ class RunFolder:
 
     def intact(self) -> bool:
         """Whether every merged file is as the manifest says."""
-        files: dict[str, str] = self.manifest.get("files", {})
-        return bool(files) and all(
-            (self.path / name).is_file() and sha256_of(self.path / name) == digest
-            for name, digest in files.items()
-        )
+        return files_intact(self.path, self.manifest)
 
 
 def open_folder(path: Path, head: dict[str, Any], resume: bool) -> RunFolder:
@@ -175,6 +175,38 @@ def read_manifest(path: Path) -> dict[str, Any] | None:
     return found
 
 
+def files_intact(path: Path, manifest: dict[str, Any]) -> bool:
+    """Whether every merged file of a folder is as its manifest says."""
+    files: dict[str, str] = manifest.get("files") or {}
+    return bool(files) and all(
+        (path / name).is_file() and sha256_of(path / name) == digest for name, digest in files.items()
+    )
+
+
+def read_results(path: Path, head: dict[str, Any], plan: Plan) -> Results | None:
+    """Results of `plan` from a complete folder of the same comparison `head`; None without them.
+
+    Nothing is written; the folder may hold more strategies, cases and runs than `plan`.
+    """
+    from capsim.results.parquet import read_runs
+
+    try:
+        manifest = read_manifest(path)
+    except CapsimError:
+        return None
+    if manifest is None or manifest.get("status") != "complete":
+        return None
+    if any(manifest.get(key) != head.get(key) for key in SAME) or not files_intact(path, manifest):
+        return None
+    found = {row.key: row for row in read_runs(path / "runs.parquet")}
+    keys = [(s, case, run) for case, run in plan.worlds for s in plan.strategies]
+    if any(key not in found for key in keys):
+        return None
+    rows = {key: found[key] for key in keys}
+    digest = combined_digest(row.digest for row in rows.values())
+    return Results(plan, rows, path, digest, sum(row.metrics["seconds"] for row in rows.values()))
+
+
 def _make_room(path: Path, old: dict[str, Any], lock: FolderLock) -> FolderLock:
     if old.get("status") != "complete":
         done = sum(1 for _ in (path / "parts").glob("*.parquet"))
@@ -198,7 +230,7 @@ def _planned_worlds(manifest: dict[str, Any]) -> int:
 
 
 def _same_comparison(path: Path, old: dict[str, Any], head: dict[str, Any]) -> None:
-    for key, what in (("digest", "study"), ("seed", "seed"), ("code", "capsim sources")):
+    for key, what in SAME.items():
         if old.get(key) != head.get(key):
             raise InputError(
                 f"cannot resume {path}: its {what} is {old.get(key)}, now it is {head.get(key)}; "

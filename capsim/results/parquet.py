@@ -172,18 +172,17 @@ def _flatten(raw: bytes, table: str, strategies: Sequence[str]) -> pa.Table:
     return pa.Table.from_arrays(keys + values, names=[*KEYS, *TABLES[table]])
 
 
-def read_table(path: Path, columns: Sequence[str] | None = None, **equal: Any) -> dict[str, Any]:
-    """Columns of a merged table, only rows where every key of `equal` has the value given (or is in a list).
+def read_runs(path: Path) -> list[RunRow]:
+    """Every row of `runs.parquet`."""
+    return [_row_from(values) for values in pq.read_table(path, page_checksum_verification=True).to_pylist()]
 
-    Text comes as numpy object arrays, numbers as float64 or int64 arrays.
+
+def read_table(path: Path, runs: int, **equal: Any) -> dict[str, Any]:
+    """Columns of a merged table: the first `runs` runs, where every key of `equal` has its value.
+
+    A list stands for any of its values. Text comes as object arrays, numbers as float64 or int64 arrays.
     """
-    filters = [
-        (k, "in", list(v)) if isinstance(v, (list, tuple, set)) else (k, "==", v) for k, v in equal.items()
-    ]
-    table = pq.read_table(
-        path,
-        columns=list(columns) if columns is not None else None,
-        filters=filters or None,
-        page_checksum_verification=True,
-    )
+    filters: list[tuple[str, str, Any]] = [("run", "<", runs)]
+    filters += [(k, "in", list(v)) if isinstance(v, list) else (k, "==", v) for k, v in equal.items()]
+    table = pq.read_table(path, filters=filters, page_checksum_verification=True)
     return {name: table.column(name).to_numpy() for name in table.column_names}

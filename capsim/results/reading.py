@@ -70,4 +70,5 @@ class Results:
         from capsim.results.parquet import read_table
 
         wanted = [strategies] if isinstance(strategies, str) else list(strategies)
-        return read_table(self.path / f"{name}.parquet", strategy=wanted, case=case, **equal)
+        path = self.path / f"{name}.parquet"
+        return read_table(path, self.plan.runs, strategy=wanted, case=case, **equal)

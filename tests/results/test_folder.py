@@ -21,8 +21,9 @@ from capsim.results import atomic
 from capsim.results.atomic import publish_bytes, sha256_of
 from capsim.results.columns import canonical, canonical_column
 from capsim.results.digest import run_digest
-from capsim.results.folder import open_folder
+from capsim.results.folder import open_folder, read_results
 from capsim.results.parquet import encode_part, read_part, read_part_rows, read_table
+from capsim.results.reading import Plan
 from capsim.results.schema import TABLES
 
 
@@ -88,7 +89,7 @@ def test_incomplete_results_are_a_named_defect() -> None:
 
 def test_merged_tables_hold_what_the_runs_produced(tmp_path: Path) -> None:
     results = compare_in(tmp_path / "run", runs=3)
-    found = read_table(tmp_path / "run" / "cash.parquet", strategy="multi", run=2)
+    found = read_table(tmp_path / "run" / "cash.parquet", 3, strategy="multi", run=2)
     made_up = canonical(synthetic.simulate(synthetic.MENU[1], 2)).tables["cash"]
     assert found["usd"].tolist() == made_up["usd"].tolist()
     assert list(found["month"]) == made_up["month"]
@@ -153,6 +154,23 @@ def test_full_disk_keeps_finished_runs(tmp_path: Path, root: Path) -> None:
     assert len(list((path / "parts").glob("*.parquet"))) == 2
     assert not list(path.rglob("*.writing*"))
     assert compare_in(path, resume=True).digest == compare_in(tmp_path / "other").digest
+
+
+def test_part_of_a_complete_folder_is_read(tmp_path: Path) -> None:
+    whole = compare_in(tmp_path / "run", runs=4)
+    head = head_of(plan_of(4))
+    fewer = Plan(("multi",), ("base",), 2, "multi")
+    found = read_results(tmp_path / "run", head, fewer)
+    assert found is not None
+    assert (
+        found.metric("total_npv", "multi", "base").tolist()
+        == whole.metric("total_npv", "multi", "base").tolist()[:2]
+    )
+    assert set(found.table("cash", "base", "multi")["run"]) == {0, 1}
+    assert read_results(tmp_path / "run", head, Plan(("multi",), ("base",), 5, "multi")) is None
+    assert read_results(tmp_path / "run", head | {"seed": 8}, fewer) is None
+    (tmp_path / "run" / "cash.parquet").write_bytes(b"")
+    assert read_results(tmp_path / "run", head, fewer) is None
 
 
 def test_damaged_manifest_is_named(tmp_path: Path) -> None:

@@ -1,0 +1,74 @@
+"""``capsim compare``: every strategy in every case and run on common random numbers, ranked, with reasons."""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated
+
+import typer
+
+from capsim.cli.comparing import Out, Resume, Runs, Wide
+from capsim.cli.options import AsOf, Json, Quiet, Seed, Sets, StudyFile, Workers
+
+Cases = Annotated[str | None, typer.Option("--cases", metavar="A,B", help="Cases (default: the study's).")]
+Strategies = Annotated[
+    str | None, typer.Option("--strategies", metavar="A,B", help="Strategies (default: all).")
+]
+Against = Annotated[str | None, typer.Option("--against", metavar="S", help="The strategy to compare with.")]
+
+
+def register(app: typer.Typer) -> None:
+    """Add ``capsim compare`` to the application."""
+    app.command("compare")(compare)
+
+
+def compare(
+    study: StudyFile,
+    runs: Runs = None,
+    cases: Cases = None,
+    strategies: Strategies = None,
+    against: Against = None,
+    workers: Workers = None,
+    seed: Seed = None,
+    sets: Sets = None,
+    as_of: AsOf = None,
+    as_json: Json = False,
+    wide: Wide = False,
+    quiet: Quiet = False,
+    out: Out = None,
+    resume: Resume = False,
+) -> None:
+    """Compare sourcing strategies: which costs least in all, by how much, how surely, and why."""
+    from capsim.cli import comparing
+    from capsim.report.comparison import comparison_report
+    from capsim.report.terminal import width_of, write
+    from capsim.study.session import perform
+    from capsim.study.setup import Request
+
+    comparing.whole_workers(workers)
+    request = Request(
+        study,
+        tuple(sets or ()),
+        as_of,
+        comparing.names(cases),
+        comparing.names(strategies),
+        against,
+        runs,
+        seed,
+    )
+    setup = comparing.prepared(request, quiet)
+    performed = perform(
+        setup,
+        command=comparing.command_line(),
+        progress=comparing.progress_of(quiet),
+        out=out,
+        resume=resume,
+        workers=workers,
+    )
+    comparing.tell_damage(performed, quiet)
+    if as_json:
+        from capsim.report.jsonout import comparison_json
+
+        typer.echo(comparison_json(performed.results, setup.context))
+    else:
+        write(comparison_report(performed.results, setup.context, width_of(sys.stdout), wide), sys.stdout)

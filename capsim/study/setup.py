@@ -1,0 +1,227 @@
+"""From a study's file and options to a comparison that can be simulated: cases resolved, strategies
+compiled."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from capsim.compile.checks import run_checks
+from capsim.compile.prepare import Prepared
+from capsim.engine.prepare import BASE_CASE, prepare
+from capsim.errors import InputError, StudyError
+from capsim.results.reading import Plan
+from capsim.results.versions import code_digest, versions
+from capsim.spec.canonical import resolved_yaml
+from capsim.spec.loader import Draft, Loaded, read_study
+from capsim.spec.provenance import provenance
+from capsim.spec.quantities import did_you_mean
+from capsim.spec.study import Study
+from capsim.spec.values import Value
+from capsim.study.compare import plan_record
+from capsim.study.context import Assumed, Context
+
+MAX_RUNS = 1_000_000
+
+
+@dataclass(frozen=True)
+class Request:
+    """What the user asks for; None and empty stand for the study's own."""
+
+    study: str
+    sets: tuple[str, ...] = ()
+    as_of: str | None = None
+    cases: tuple[str, ...] = ()
+    strategies: tuple[str, ...] = ()
+    against: str | None = None
+    runs: int | None = None
+    seed: int | None = None
+
+
+@dataclass(frozen=True)
+class Setup:
+    """A comparison, ready to run. `specs` is the resolved study of each case as YAML."""
+
+    plan: Plan
+    prepared: Mapping[tuple[str, str], Prepared]
+    context: Context
+    specs: Mapping[str, str]
+    warnings: tuple[str, ...]
+
+    def head(self, command: str) -> dict[str, Any]:
+        """What the manifest of a run folder says of this comparison."""
+        return {
+            "study": self.context.name,
+            "digest": self.context.digest,
+            "seed": self.context.seed,
+            "code": code_digest(),
+            "versions": versions(),
+            "command": command,
+            "plan": plan_record(self.plan),
+        }
+
+    @property
+    def folder_name(self) -> str:
+        """Name of the run folder: six digits of the study's digest and the seed."""
+        return f"{self.context.digest[:6]}-{self.context.seed}"
+
+
+def set_up(request: Request) -> Setup:
+    """Load, check and compile everything that `request` compares.
+
+    Raises StudyError with every problem of the study in any of its cases, InputError for wrong names or
+    numbers.
+    """
+    plain = read_study(request.study, sets=request.sets, as_of=request.as_of)
+    seeded = plain
+    if request.seed is not None:
+        if request.seed < 0:
+            raise InputError(f"--seed {request.seed}: write a whole number from 0 on")
+        sets = (*request.sets, f"uncertainty.seed={request.seed}")
+        seeded = read_study(request.study, sets=sets, as_of=request.as_of)
+    base = plain.resolve(BASE_CASE)
+    plan = _plan(request, plain, base.study)
+    loaded = {case: _checked(seeded, case) for case in plan.cases}
+    prepared = {(s, case): prepare(loaded[case], s) for case in plan.cases for s in plan.strategies}
+    first = loaded[plan.cases[0]]
+    bases = [p.portfolio.base_offers for p in prepared.values()]
+    return Setup(
+        plan=plan,
+        prepared=prepared,
+        context=context_of(first.study, request.study, base.digest, frozenset().union(*bases)),
+        specs={case: resolved_yaml(found.study) for case, found in loaded.items()},
+        warnings=tuple(dict.fromkeys(text for p in prepared.values() for text in p.warnings)),
+    )
+
+
+def _plan(request: Request, draft: Draft, study: Study) -> Plan:
+    runs = request.runs if request.runs is not None else int(study.compare.runs)
+    if not 1 <= runs <= MAX_RUNS:
+        raise InputError(f"--runs {runs}: write a number from 1 to {MAX_RUNS:,}")
+    against = request.against or study.compare.against
+    strategies = _known("--strategies", request.strategies, tuple(study.strategies))
+    _known("--against", (against,), tuple(study.strategies))
+    if against not in strategies:
+        if request.against is None and len(strategies) == 1:
+            against = strategies[0]
+        else:
+            strategies = tuple(s for s in study.strategies if s in {*strategies, against})
+    cases = request.cases or tuple(str(case) for case in study.compare.cases)
+    return Plan(strategies, _known("--cases", cases, draft.cases), runs, against)
+
+
+def _known(option: str, wanted: Sequence[str], known: Sequence[str]) -> tuple[str, ...]:
+    """`wanted` without repetitions, everything where empty. Raises InputError for an unknown name."""
+    for name in wanted:
+        if name not in known:
+            raise InputError(f"{option}: there is no {name!r}; {did_you_mean(name, known)}")
+    return tuple(dict.fromkeys(wanted)) if wanted else tuple(known)
+
+
+def _checked(draft: Draft, case: str) -> Loaded:
+    loaded = draft.resolve(case)
+    wrong = [finding.where for finding in run_checks(loaded) if finding.level == "error"]
+    if wrong:
+        raise StudyError(wrong)
+    return loaded
+
+
+def context_of(study: Study, asked: str, digest: str, common_offers: frozenset[str]) -> Context:
+    """What a report needs to know of `study`."""
+    research = study.demand.research
+    return Context(
+        name=study.name,
+        asked=asked,
+        digest=digest,
+        seed=int(study.uncertainty.seed),
+        start=study.horizon.start,
+        end=study.horizon.end,
+        as_of=study.as_of,
+        discount_rate=float(study.money.discount_rate),
+        provenance=dict(provenance(study).counts),
+        assumed=tuple(_assumed(study)),
+        token_prices={s.name: float(s.value_lost) for s in study.demand.inference},
+        research_price=float(research.value_lost) if research is not None else None,
+        offer_prices={name: price for name in study.offers if (price := _one_price(study, name)) is not None},
+        common_offers=common_offers,
+        unavailable={name: str(o.unavailable) for name, o in study.offers.items() if o.unavailable},
+        published_spend=_published_spend(study),
+    )
+
+
+def _one_price(study: Study, offer: str) -> float | None:
+    price = study.offers[offer].price
+    if price is None or price.per_chip_hour is None or isinstance(price.per_chip_hour, dict):
+        return None
+    return float(price.per_chip_hour)
+
+
+def _assumed(study: Study) -> list[Assumed]:
+    """Assumed (or unsourced) inputs on which total cost depends linearly."""
+    found = []
+    slips = [run.slip_cost for run in study.demand.training_runs if _guess(run.slip_cost)]
+    if slips:
+        found.append(_input("a day's slip", "slip", None, slips[0], "$", "/d"))
+    for service in study.demand.inference:
+        if _guess(service.value_lost):
+            found.append(
+                _input(
+                    f"a lost {service.name} token", "tokens", service.name, service.value_lost, "$", "/Mtok"
+                )
+            )
+    research = study.demand.research
+    if research is not None and _guess(research.value_lost):
+        found.append(_input("lost research", "research", None, research.value_lost, "$", "/chip-h"))
+    for name, offer in study.offers.items():
+        price = offer.price
+        values = (
+            [] if price is None else [price.total, price.per_chip_hour, price.per_kw_month, price.per_chip]
+        )
+        given = [
+            v
+            for value in values
+            if value is not None
+            for v in (value.values() if isinstance(value, dict) else [value])
+        ]
+        if given and any(_guess(v) for v in given):
+            shown = (
+                f"${float(given[0]):.2f}/h"
+                if price is not None and _one_price(study, name) is not None
+                else ""
+            )
+            found.append(Assumed(f"price of {name}", "offer", name, float(given[0]), None, None, shown))
+    rate = study.money.discount_rate
+    found.append(
+        Assumed("discount rate", "discount", None, float(rate), None, None, f"{100 * float(rate):.0f} %/y")
+    )
+    return found
+
+
+def _guess(value: Any) -> bool:
+    return getattr(value, "confidence", None) in (None, "assumed")
+
+
+def _input(label: str, kind: Any, subject: str | None, value: Value, prefix: str, suffix: str) -> Assumed:
+    mid = float(value)
+
+    def show(number: float) -> str:
+        for unit, letter in ((1e9, "B"), (1e6, "M"), (1e3, "k")):
+            if abs(number) >= unit:
+                return f"{prefix}{number / unit:g}{letter}"
+        return f"{prefix}{number:g}"
+
+    low, high = value.low, value.high
+    span = f" ({show(low)}..{show(high)})" if low is not None and high is not None else ""
+    return Assumed(label, kind, subject, mid, low, high, f"{show(mid)}{suffix}{span}")
+
+
+def _published_spend(study: Study) -> tuple[float, str] | None:
+    """The published spend through the horizon, where the study's cross-check has one: USD and its words."""
+    for row in study.cross_check:
+        found = re.search(r"\$\s*([0-9.]+)\s*([TBM])", str(row.published))
+        if found and "spend through" in str(row.what):
+            unit = {"T": 1e12, "B": 1e9, "M": 1e6}[found.group(2)]
+            return float(found.group(1)) * unit, f"{row.what}"
+    return None
