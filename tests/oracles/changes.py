@@ -37,10 +37,12 @@ def fail(world: World, failure: Failure) -> bool:
 def interrupt(world: World, j: int, domain: int, chips: int) -> None:
     """A gang lost ``chips`` used chips of a domain: it goes on with others, or waits again."""
     life = world.lives[j]
-    life.pieces = [piece for piece in life.pieces if piece.held]
     world.counts["interruptions"] += 1
     world.settle(j, saved=False)
     if replace(world, j, domain, chips):
+        for piece in [piece for piece in life.pieces if not piece.held]:
+            life.pieces.remove(piece)
+            world.drop(piece)
         life.restarts += 1
         life.restart_ms = world.class_of(j).restart
         world.plan(j)
@@ -53,17 +55,20 @@ def interrupt(world: World, j: int, domain: int, chips: int) -> None:
 
 
 def replace(world: World, j: int, domain: int, chips: int) -> bool:
-    """Replace chips that a gang lost in a domain: its own spares, then free chips of the site."""
+    """Replace chips that a gang lost in a domain: its spares there, then free chips of the site."""
     life, holder = world.lives[j], ("job", j, 0)
     site = world.fleet.domains[domain].site
     free = {d: n for d, n in world.fleet.free_map(life.pool).items() if world.fleet.domains[d].site == site}
-    spares = sum(piece.spare for piece in life.pieces)
-    if spares + sum(free.values()) < chips:
+    (hit,) = [piece for piece in life.pieces if piece.domain == domain]
+    if hit.spare + sum(free.values()) < chips:
         return False
-    for piece in sorted(life.pieces, key=lambda piece: piece.domain != domain):
-        taken = min(chips, piece.spare)
-        piece.spare, piece.chips, chips = piece.spare - taken, piece.chips + taken, chips - taken
-    for where, taken in substitutes(world, domain, free, chips):
+    taken = min(chips, hit.spare)
+    hit.spare, hit.chips, chips = hit.spare - taken, hit.chips + taken, chips - taken
+    while chips:
+        where = substitute(world, domain, free, chips)
+        taken = min(chips, free[where])
+        free[where] -= taken
+        chips -= taken
         same = [piece for piece in life.pieces if piece.domain == where]
         if same:
             same[0].chips += taken
@@ -72,24 +77,16 @@ def replace(world: World, j: int, domain: int, chips: int) -> bool:
     return True
 
 
-def substitutes(world: World, domain: int, free: dict[int, int], chips: int) -> list[tuple[int, int]]:
-    """Domains that give the chips: one that has all (least free; same block first), else the fullest ones."""
-    if chips == 0:
-        return []
+def substitute(world: World, domain: int, free: dict[int, int], chips: int) -> int:
+    """The domain that gives the chips: best fit in the block, then in the site; else the one with most."""
     block = world.fleet.domains[domain].block
     near = [d for d in free if world.fleet.domains[d].block == block]
     for places in (near, list(free)):
         room = [d for d in places if free[d] >= chips]
         if room:
-            return [(min(room, key=lambda d: (free[d], d)), chips)]
-    found: list[tuple[int, int]] = []
-    order = sorted(free, key=lambda d: (d not in near, -free[d], d))
-    for d in order:
-        taken = min(chips, free[d])
-        if taken:
-            found.append((d, taken))
-        chips -= taken
-    return found
+            return min(room, key=lambda d: (free[d], d))
+    some = [d for d in near if free[d]] or [d for d in free if free[d]]
+    return min(some, key=lambda d: (-free[d], d))
 
 
 def mend(world: World, repair: Repair) -> None:
@@ -98,11 +95,8 @@ def mend(world: World, repair: Repair) -> None:
     domain.broken -= repair.chips
     assert domain.broken >= 0
     world.counts["repairs"] += 1
-    for piece in domain.pieces:
-        pool = world.fleet.pool_of(repair.domain)
-        segment = world.fleet.shapes[pool].segment
-        if piece.whole and segment < domain.size:
-            piece.spare += repair.chips
+    if len(domain.pieces) == 1 and domain.pieces[0].segment:
+        domain.pieces[0].spare += repair.chips
 
 
 def force_out(world: World, index: int) -> None:
@@ -162,13 +156,10 @@ def drain(world: World, site: int, *, grace: int | None = None) -> None:
     world.fleet.sites[site].draining = True
     if grace is None:
         return
+    until = world.now + grace
     for j in world.running(lambda life: holds_at(world, life, site)):
-        until = world.now + grace
-        if grace == 0:
-            world.settle(j, saved=True)
-            world.lives[j].preemptions += 1
-            world.requeue(j)
-        else:
+        notice = world.lives[j].notice
+        if notice is None or notice[0] > until:
             world.lives[j].notice = (until, True)
 
 

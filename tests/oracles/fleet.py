@@ -13,13 +13,16 @@ Holder = tuple[str, int, int]
 
 @dataclass
 class Piece:
-    """Chips that one holder has in one domain: ``chips`` at work, ``spare`` only held."""
+    """Chips that one holder has in one domain: ``chips`` at work, ``spare`` only held.
+
+    ``segment``: the whole domain is held, with spares; what is repaired there becomes spare again.
+    """
 
     holder: Holder
     domain: int
     chips: int
     spare: int = 0
-    whole: bool = False
+    segment: bool = False
 
     @property
     def held(self) -> int:
@@ -137,11 +140,11 @@ class Fleet:
 
 
 def strike(domain: Domain, chip: int, whole: bool, node_chips: int) -> dict[Holder, int] | None:
-    """Break chips of a domain; used chips lost by holder in the order hit, or None if it was skipped.
+    """Break chips of a domain; used chips lost by holder, latest placed first, or None if it was skipped.
 
     The chip position picks what is hit first: chips in repair, then holders, latest placed first
     (chips, then spares), then free chips. A node's further chips come from there, then from free chips,
-    then from other holders. The domain's broken count grows; pieces shrink.
+    then from other holders. The domain's broken count grows; pieces shrink, some to nothing.
     """
     if chip < domain.broken:
         return None
@@ -161,9 +164,8 @@ def strike(domain: Domain, chip: int, whole: bool, node_chips: int) -> dict[Hold
     sources: list[tuple[Piece | None, str]] = [(None, "free")]
     if first is not None:
         hit, part = first
-        sources = [(hit, "chips"), (hit, "spare"), (None, "free")] if part == "chips" else []
-        if part == "spare":
-            sources = [(hit, "spare"), (None, "free"), (hit, "chips")]
+        sources = [(hit, "chips")] if part == "chips" else []
+        sources += [(hit, "spare"), (None, "free")]
     sources += [(piece, part) for piece in walk for part in ("chips", "spare")]
     for source, part in sources:
         if source is None:
@@ -176,5 +178,4 @@ def strike(domain: Domain, chip: int, whole: bool, node_chips: int) -> dict[Hold
                 lost[source.holder] = lost.get(source.holder, 0) + taken
         left -= taken
     domain.broken += broken
-    domain.pieces = [piece for piece in domain.pieces if piece.held]
-    return lost
+    return {piece.holder: lost[piece.holder] for piece in walk if piece.holder in lost}

@@ -167,9 +167,9 @@ class World:
         life = self.lives[j]
         assert life.state == WAITING, "a job starts that does not wait"
         life.pace = self.pace(j, pool, parts)
+        self.counts["backfilled"] += ahead
         if life.start < 0:
             life.start = self.now
-            self.counts["backfilled"] += ahead
         life.waited += self.now - life.queued
         life.state, life.pool = RUNNING, pool
         life.chips = sum(part.chips for part in parts)
@@ -186,7 +186,7 @@ class World:
         assert self.fleet.usable(part.domain), "placed in a domain that takes no work"
         domain = self.fleet.domains[part.domain]
         assert domain.free >= part.chips + part.spare, "capacity exceeded"
-        piece = Piece(holder, part.domain, part.chips, part.spare, part.whole)
+        piece = Piece(holder, part.domain, part.chips, part.spare, part.spare > 0)
         domain.pieces.append(piece)
         return piece
 
