@@ -10,7 +10,7 @@ from typing import Literal
 from pydantic import Field, model_validator
 
 from capsim.spec.base import Section
-from capsim.spec.values import Confidence, Count, Date, DurationMs, Flag, Number, Share, Text, problem
+from capsim.spec.values import Confidence, Count, Date, DurationMs, Flag, Number, Share, Text, problem, Fraction
 
 Stack = Literal["cuda", "rocm", "neuron", "xla", "maia-sdk"]
 Precision = Literal["bf16", "fp8", "fp4", "int8"]
@@ -94,6 +94,12 @@ class ModelCard(Section):
     kv_bytes_per_token: Number = Field(
         description="KV-cache bytes of one token over all layers, 16-bit unless noted"
     )
+    weight_bytes: Number | None = Field(
+        default=None,
+        description="bytes of a released weight where fewer than two, e.g. 0.56 of 4-bit weights with scales",
+    )
+    window: Count | None = Field(default=None, description="tokens that a layer with windowed attention sees")
+    windowed: Fraction | None = Field(default=None, description="share of the layers with windowed attention")
     aliases: list[str] = Field(default_factory=list)
     note: Text | None = None
 

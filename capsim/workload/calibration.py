@@ -7,9 +7,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 
-from capsim.spec.calibration import CalibrationSection, TrainingMeasurement
+from capsim.spec.calibration import CalibrationSection, MeasuredModel
 from capsim.spec.hardware import Chip
 from capsim.workload.hardware_view import ceiling_log, generation, peak_16, speedup_bits
+from capsim.workload.calibration_points import serving_point
+from capsim.workload.inference_table import Measure, ServingPoint, ServingTable, shipped_serving_rows
 from capsim.workload.known import Known, known
 from capsim.workload.measurements import NotExpressed, Row, model_of
 from capsim.workload.shape import Shape
@@ -56,7 +58,11 @@ class Calibration:
     """Measured points for the models; fitted tables are kept by what they leave out."""
 
     training: tuple[TrainingPoint, ...]
+    serving: tuple[ServingPoint, ...]
     _tables: dict[tuple[str, str] | None, TrainingTable] = field(default_factory=dict, repr=False)
+    _serving: dict[tuple[Measure, tuple[str, str] | None], ServingTable] = field(
+        default_factory=dict, repr=False
+    )
 
     def training_table(self, without: tuple[str, str] | None = None) -> TrainingTable:
         """The fitted table; ``without`` a (group, model) leaves all points of that pair out."""
@@ -65,16 +71,25 @@ class Calibration:
             self._tables[without] = TrainingTable.fitted(points)
         return self._tables[without]
 
+    def serving_table(self, measure: Measure, without: tuple[str, str] | None = None) -> ServingTable:
+        """The fitted table of a measure; ``without`` a (group, model) leaves all points of that pair out."""
+        key = (measure, without)
+        if key not in self._serving:
+            points = [p for p in self.serving if p.measure == measure and (p.group, p.at.model) != without]
+            self._serving[key] = ServingTable.fitted(measure, points)
+        return self._serving[key]
+
     def extended(self, section: CalibrationSection | None, catalog: Known | None = None) -> Calibration:
         """This calibration with a study's own measurements added."""
         if section is None or not (section.training or section.inference):
             return self
         found = catalog or known()
         own = [training_point(entry_row(entry), found) for entry in section.training]
-        return Calibration((*self.training, *own))
+        served = [serving_point(entry_row(entry), found) for entry in section.inference]
+        return Calibration((*self.training, *own), (*self.serving, *served))
 
 
-def entry_row(entry: TrainingMeasurement) -> Row:
+def entry_row(entry: MeasuredModel) -> Row:
     """A measurement of a study as a row of a table."""
     given = entry.model_dump(exclude_none=True)
     return Row(0, {key: str(value) for key, value in given.items()})
@@ -114,7 +129,11 @@ def training_points(rows: Iterable[Mapping[str, str]], catalog: Known) -> tuple[
 @lru_cache(maxsize=1)
 def shipped() -> Calibration:
     """The calibration that comes with capsim."""
-    return Calibration(training_points(shipped_rows(), known()))
+    catalog = known()
+    serving = (
+        serving_point(Row(i, dict(cells)), catalog) for i, cells in enumerate(shipped_serving_rows(), start=2)
+    )
+    return Calibration(training_points(shipped_rows(), catalog), tuple(serving))
 
 
 def medians(values: Sequence[float]) -> float:

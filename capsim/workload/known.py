@@ -5,11 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
-from importlib import resources
-from typing import Any
 
-import yaml
-
+from capsim.catalog.library import load_catalog
 from capsim.spec.hardware import Chip, ModelCard, System
 
 
@@ -41,21 +38,14 @@ def fold(name: str) -> str:
     return "".join(c for c in name.lower() if c.isalnum())
 
 
-def _section(name: str) -> dict[str, Any]:
-    text = resources.files("capsim.catalog").joinpath(f"data/catalog/{name}.yaml").read_text(encoding="utf-8")
-    return dict(yaml.load(text, Loader=yaml.CSafeLoader)[name])
-
-
 @lru_cache(maxsize=1)
 def known() -> Known:
     """The catalog that comes with capsim, read once a process."""
-    chips = {name: Chip.model_validate(raw) for name, raw in _section("chips").items()}
-    systems = {name: System.model_validate(raw) for name, raw in _section("systems").items()}
-    models = {name: ModelCard.model_validate(raw) for name, raw in _section("models").items()}
+    catalog = load_catalog()
     return Known(
-        chips,
-        systems,
-        models,
-        {fold(alias): name for name, chip in chips.items() for alias in (*chip.aliases, name)},
-        {fold(alias): name for name, card in models.items() for alias in (*card.aliases, name)},
+        catalog.chips,
+        catalog.systems,
+        catalog.models,
+        {fold(alias): name for name, chip in catalog.chips.items() for alias in (*chip.aliases, name)},
+        {fold(alias): name for name, card in catalog.models.items() for alias in (*card.aliases, name)},
     )

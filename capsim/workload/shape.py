@@ -26,7 +26,19 @@ WEIGHT_BYTES = {"bf16": 2.0, "fp8": 1.0, "int8": 1.0, "int8w": 1.0, "fp4": 0.562
 
 @dataclass(frozen=True)
 class Shape:
-    """A model's sizes. Parameters are counts (not 10^9); widths are elements; ``kv_bytes`` 16-bit, a token."""
+    """A model's sizes.
+
+    Attributes:
+        kind: dense, moe or hybrid-moe.
+        active, total, expert_params: parameters used per token, all, and in routed experts (counts, not 10^9).
+        layers, hidden, attention_width: number, width of the stream, width of all heads together.
+        kv_bytes: KV-cache bytes of one token over all layers at 16 bit.
+        experts, experts_active: routed experts a layer, and those that a token uses.
+        kv_ways: over how many chips tensor parallelism can divide the KV cache (KV heads; 1 where latent).
+        window, windowed: tokens that windowed layers see, and their share.
+        released_bytes: bytes of a weight as released; precisions wider than that do not widen it.
+        guessed: names of what was filled by rules of thumb.
+    """
 
     kind: str
     active: float
@@ -38,6 +50,10 @@ class Shape:
     experts: float = 1.0
     experts_active: float = 1.0
     expert_params: float = 0.0
+    kv_ways: float = 8.0
+    window: float = math.inf
+    windowed: float = 0.0
+    released_bytes: float = 2.0
     guessed: tuple[str, ...] = ()
 
     @property
@@ -55,11 +71,19 @@ class Shape:
 
     def weight_bytes(self, precision: str) -> float:
         """Bytes of all weights when served at ``precision``."""
-        return WEIGHT_BYTES.get(precision, 2.0) * self.total
+        return self.bytes_each(precision) * self.total
+
+    def bytes_each(self, precision: str) -> float:
+        """Bytes of one weight when served at ``precision``."""
+        return min(WEIGHT_BYTES.get(precision, 2.0), self.released_bytes)
+
+    def seen(self, context: float) -> float:
+        """Tokens that a layer sees on average of a context, windows considered."""
+        return (1.0 - self.windowed) * context + self.windowed * min(context, self.window)
 
     def touched_bytes(self, precision: str, batch: float) -> float:
         """Expected bytes of weights that a decode step of ``batch`` tokens reads (every expert only once)."""
-        each = WEIGHT_BYTES.get(precision, 2.0)
+        each = self.bytes_each(precision)
         if self.expert_params <= 0 or self.experts <= 1:
             return each * self.total
         reached = 1.0 - (1.0 - self.experts_active / self.experts) ** max(batch, 0.0)
@@ -84,6 +108,10 @@ def shape_of(card: ModelCard) -> Shape:
         experts=experts,
         experts_active=active,
         expert_params=_expert_params(card, params, total, experts, active),
+        kv_ways=_kv_ways(card, hidden),
+        window=float(card.window or math.inf),
+        windowed=float(card.windowed or 0.0),
+        released_bytes=float(card.weight_bytes or 2.0),
     )
 
 
@@ -94,6 +122,13 @@ def _expert_params(card: ModelCard, active: float, total: float, experts: float,
     if card.params_b_experts is not None:
         return float(card.params_b_experts) * 1e9
     return min(total, (total - active) / (1.0 - used / experts))
+
+
+def _kv_ways(card: ModelCard, hidden: float) -> float:
+    """KV heads; 1 where the cache is far smaller than its heads, i.e. one latent vector (DeepSeek's MLA)."""
+    heads = float(card.kv_heads or card.heads)
+    full = 4.0 * card.layers * heads * float(card.head_dim or hidden / card.heads)
+    return 1.0 if card.kv_bytes_per_token < full / 8 and heads > 8 else heads
 
 
 def shape_from_counts(
