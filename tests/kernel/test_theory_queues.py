@@ -7,6 +7,8 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
+from capsim.kernel.api import Cluster, Policy
+from capsim.kernel.layout import Classes, Layout, make_jobs
 from capsim.kernel.replay import replay
 from tests.kernel.queues import (
     MEAN_SERVICE_MS,
@@ -66,3 +68,30 @@ def test_jobs_of_one_chip_are_served_in_order_whatever_the_backfilling(policy: s
     start = replay(submit, ones, run, run, 4, policy)
     assert np.array_equal(start, replay(submit, ones, run, run, 4, "fcfs"))
     assert np.all(np.diff(start) >= 0)
+
+
+@pytest.mark.parametrize(("policy", "size"), [("none", 1), ("easy", 3)])
+def test_littles_law_holds_for_the_queue(policy: str, size: int) -> None:
+    """Queue length seen at regular instants = arrival rate × mean wait; busy chips likewise = rate × work."""
+    servers, load, count = 12, 0.8, 30_000
+    submit, run = arrivals(11, count, servers // size, load, exponential)
+    layout = Layout()
+    tranche = layout.tranche(layout.site(layout.pool(servers)), 1)
+    classes = Classes(1)
+    classes.add()
+    cluster = Cluster(
+        layout, make_jobs(submit, run, np.full(count, size)), classes, policy=Policy(backfill=policy)
+    )
+    cluster.activate(tranche)
+    span = int(submit[-1])
+    queued = []
+    for instant in np.linspace(0, span, 4000).astype(np.int64)[1:]:
+        cluster.advance(int(instant))
+        counters = cluster.counters()
+        queued.append(counters["submitted"] - counters["first_starts"])
+    busy = int(np.asarray(cluster.chip_time()["allocated"]).sum()) / span
+    cluster.advance(10 * span)
+    waits = cluster.runs["start"][:count] - submit
+    rate = count / span
+    assert np.mean(queued) == pytest.approx(rate * waits.mean(), rel=0.05)
+    assert busy == pytest.approx(rate * float(run.mean()) * size, rel=0.01)

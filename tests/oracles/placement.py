@@ -19,7 +19,6 @@ class Part:
     domain: int
     chips: int
     spare: int = 0
-    whole: bool = False
 
 
 @dataclass(frozen=True)
@@ -104,7 +103,7 @@ def place_over_sites(pool: PoolShape, free: FreeMap, request: Request, rule: Rul
         if len(taken) == count:
             parts = whole_parts(pool, taken)
             last = parts.pop()
-            return [*parts, Part(last.domain, last.chips - unused, last.spare + unused, whole=True)]
+            return [*parts, Part(last.domain, last.chips - unused, last.spare + unused)]
     return None
 
 
@@ -158,7 +157,7 @@ def whole_domains(
 def whole_parts(pool: PoolShape, domains: Sequence[int]) -> list[Part]:
     """A gang's parts on whole domains: the segment's chips, the others held as spares."""
     spare = pool.domain_chips - pool.segment
-    return [Part(domain, pool.segment, spare, whole=True) for domain in domains]
+    return [Part(domain, pool.segment, spare) for domain in domains]
 
 
 def remainder_domain(domains: Sequence[int], free: FreeMap, chips: int, taken: Sequence[int]) -> int | None:
