@@ -14,6 +14,7 @@ from capsim.errors import Problem
 from capsim.spec.explain import locate
 from capsim.spec.findings import Finding
 from capsim.spec.nodes import Mapping
+from capsim.spec.offers import Offer
 from capsim.spec.paths import join_path
 from capsim.spec.provenance import Sourced, used_values
 from capsim.spec.study import Study
@@ -54,10 +55,16 @@ def apply_as_of(study: Study, tree: Mapping, file: str) -> Dated:
     if later_prices:
         where = Problem(file, 0, 0, f"{later_prices} prices dated after {date} are not used")
         findings.append(Finding(CHECK, "info", where))
-    offers = {name: offer for name, offer in study.offers.items() if name not in hidden}
+    offers = {name: _without(offer, hidden) for name, offer in study.offers.items() if name not in hidden}
     dated = study.model_copy(update={"offers": offers, "prices": known_prices})
     findings += _later_facts(dated, tree, file)
     return Dated(dated, hidden, findings)
+
+
+def _without(offer: Offer, hidden: dict[str, datetime.date]) -> Offer:
+    """The offer without overlaps with offers that are not on the table."""
+    known = [overlap for overlap in offer.overlaps if overlap.offer not in hidden]
+    return offer if len(known) == len(offer.overlaps) else offer.model_copy(update={"overlaps": known})
 
 
 def _later_facts(study: Study, tree: Mapping, file: str) -> list[Finding]:

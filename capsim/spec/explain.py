@@ -5,6 +5,7 @@ from __future__ import annotations
 import types
 import typing
 from collections.abc import Iterator
+from itertools import islice
 from typing import Annotated, Any, Final, Literal, Union, get_args, get_origin
 
 from pydantic import ValidationError
@@ -17,6 +18,8 @@ from capsim.spec.paths import join_path
 from capsim.spec.quantities import DATE_EXAMPLE, did_you_mean, shown
 from capsim.spec.values import Quantity, _DateKind, _FlagKind, _TextKind
 
+MOST_EXPLAINED: Final = 1_000
+"""Verdicts of the schema that are put into words."""
 MOST_PROBLEMS: Final = 200
 """Problems that are shown; a further one says how many were left out."""
 
@@ -65,7 +68,7 @@ def explain(
 ) -> list[Problem]:
     """Problems of a tree that the schema refuses, one for each thing that is wrong."""
     problems: dict[Problem, None] = {}
-    for item in error.errors(include_url=False, include_input=False):
+    for item in islice(error.errors(include_url=False, include_input=False), MOST_EXPLAINED):
         problems[_problem(item, tree, schema, new_keys)] = None
     return list(problems)
 
@@ -76,7 +79,9 @@ def limited(problems: list[Problem]) -> list[Problem]:
     if len(ordered) <= MOST_PROBLEMS:
         return ordered
     last = ordered[MOST_PROBLEMS - 1]
-    rest = Problem(last.file, last.line, last.column, f"and {len(ordered) - MOST_PROBLEMS + 1} more problems")
+    rest = Problem(
+        last.file, last.line, last.column, f"and at least {len(ordered) - MOST_PROBLEMS + 1} more problems"
+    )
     return [*ordered[: MOST_PROBLEMS - 1], rest]
 
 
@@ -189,6 +194,8 @@ def _alternatives(kind: Any) -> Iterator[Any]:
 
 def _at(schema: Any, loc: typing.Sequence[str | int]) -> Iterator[Any]:
     """The types that the schema has at a path; steps that lead nowhere are names of alternatives."""
+    if loc and loc[-1] == "[key]":
+        loc = (*loc[:-2], "[key]")
     kinds = list(_alternatives(schema))
     for step in loc:
         below = [found for kind in kinds for found in _below(kind, step)]

@@ -100,10 +100,10 @@ class Draft:
         if study is None or problems:
             raise StudyError(limited(problems))
         dated = apply_as_of(study, tree, self.file)
-        wrong = [
-            locate(tree, item.path).key_at.problem(item.what, item.hint)
-            for item in wrong_references(dated.study, dated.hidden)
-        ]
+        wrong = []
+        for item in wrong_references(dated.study, dated.hidden):
+            place = locate(tree, item.path)
+            wrong.append((place.key_at if item.at_key else place.value_at).problem(item.what, item.hint))
         if wrong:
             raise StudyError(limited(wrong))
         return Loaded(dated.study, tree, self.file, case, dated.hidden, tuple(dated.findings), self.sources)

@@ -32,7 +32,6 @@ class Form:
     prefix: str = ""
     suffix: str = ""
     whole: bool = False
-    bare: bool = False
 
     @property
     def example(self) -> str:
@@ -148,12 +147,9 @@ def _per_time(money: bool, number: float, unit: str, per_ms: int) -> float:
     head, slash, time = unit.rpartition("/")
     if not slash or time.strip() not in DURATIONS:
         raise ValueError(_why_not(unit) if unit else "lacks its unit of time")
-    return (
-        number
-        * per_ms
-        / DURATIONS[time.strip()]
-        * _suffixed(1.0, head.strip(), MONEY_SUFFIXES if money else SUFFIXES)
-    )
+    # The ratio first: a number that is stated per the wanted time stays exactly as written.
+    ratio = per_ms / DURATIONS[time.strip()]
+    return _suffixed(number, head.strip(), MONEY_SUFFIXES if money else SUFFIXES) * ratio
 
 
 def _money_per_day(money: bool, number: float, unit: str) -> float:
@@ -215,12 +211,12 @@ def _share_per(time: str, growth: bool) -> Callable[[bool, float, str], float]:
     return read
 
 
-NUMBER: Final = Form("a number", "0.5, 40, 1.2M or 5e26", _plain("a plain number"), bare=True)
-COUNT: Final = Form("a whole number", "72, 500k or 1.2M", _count, whole=True, bare=True)
+NUMBER: Final = Form("a number", "0.5, 40, 1.2M or 5e26", _plain("a plain number"))
+COUNT: Final = Form("a whole number", "72, 500k or 1.2M", _count, whole=True)
 HELD_CHIPS: Final = Form(
-    "min, max, a list of orders or a number of chips", "230k", _count, whole=True, bare=True
+    "min, max, a list of orders or a number of chips", "230k", _count, whole=True
 )
-FRACTION: Final = Form("a share", "35% or 0.35", _fraction, bare=True)
+FRACTION: Final = Form("a share", "35% or 0.35", _fraction)
 USD: Final = Form("money", "$1.5M or $38B", _money(""), prefix="$")
 USD_PER_HOUR: Final = Form("money per chip-hour", "$2.10/h", _money("/h", "/chip-h"), prefix="$", suffix="/h")
 USD_PER_DAY: Final = Form("money per day", "$20M/d", _money_per_day, prefix="$", suffix="/d")
@@ -240,8 +236,8 @@ USD_PER_CHIP_HOUR: Final = Form(
     suffix="/h",
 )
 KILOWATTS: Final = Form("power", "300 MW, 4.5 GW or 2.63 kW", _power, suffix=" kW")
-FLOP: Final = Form("a number of FLOP", "5e26", _flop, bare=True)
-TOKENS_PER_DAY: Final = Form("tokens per day", "400G/d or 9T", _tokens_per_day, bare=True)
+FLOP: Final = Form("a number of FLOP", "5e26", _flop)
+TOKENS_PER_DAY: Final = Form("tokens per day", "400G/d or 9T", _tokens_per_day)
 DURATION: Final = Form(
     "a length of time",
     "50 ms, 2 s, 40 min, 6 h, 5 d, 26w, 6mo, 1q or 7y",

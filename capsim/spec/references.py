@@ -16,11 +16,15 @@ Steps = tuple[str | int, ...]
 
 
 class Wrong(NamedTuple):
-    """A reference that leads nowhere: the place in the study, what is wrong, what to write."""
+    """A reference that leads nowhere: the place in the study, what is wrong, what to write.
+
+    ``at_key`` says whether the name is the key at the end of the path or the value there.
+    """
 
     path: Steps
     what: str
     hint: str
+    at_key: bool = False
 
 
 class _Names:
@@ -42,7 +46,7 @@ class _Names:
             hint = f"leave it out, or move the date: --as-of {announced}"
         else:
             what, hint = f"there is no {kind} {shown(name)}", did_you_mean(name, known)
-        self.wrong.append(Wrong(path, what, hint))
+        self.wrong.append(Wrong(path, what, hint, at_key=bool(path) and path[-1] == name))
         return False
 
     def distinct(self, kind: str, names: Iterable[str], *path: str | int) -> None:
@@ -102,8 +106,7 @@ def _offer(names: _Names, name: str, offer: Offer) -> None:
         factors = study.uncertainty.factors
         names.check("factor", offer.delivery.factor, factors, *here, "delivery", "factor")
     for index, overlap in enumerate(offer.overlaps):
-        if overlap.offer not in names.hidden:
-            names.check("offer", overlap.offer, study.offers, *here, "overlaps", index, "offer")
+        names.check("offer", overlap.offer, study.offers, *here, "overlaps", index, "offer")
 
 
 def _systems_of(offer: Offer) -> Iterator[tuple[Steps, Iterable[str]]]:

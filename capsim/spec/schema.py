@@ -99,6 +99,10 @@ def _relax(node: Any, keep_required: bool = False) -> None:
     if "oneOf" in node:
         node["anyOf"] = node.pop("oneOf")
     node.pop("discriminator", None)
+    # Keys of mappings may be dates, which YAML 1.1 readers do not leave as text.
+    for value in node.pop("patternProperties", {}).values():
+        node["additionalProperties"] = value
+    node.pop("propertyNames", None)
     if "default" in node and isinstance(node["default"], dict):
         node.pop("default")
     for key, value in node.items():

@@ -10,12 +10,13 @@ _VALUE = re.compile(r"(?<=: )[^,{}\[\]#\n]+")
 _WORD = re.compile(r"[A-Za-z_][A-Za-z0-9_]{2,}")
 
 ODD_VALUES = (
-    "", "~", "null", "[]", "{}", "[[[]]]", "{a: {b: {c: 1}}}", "-1", "0", "1e999", "-1e308", "nan", ".inf", "99999999999999999999",
-    "1e3", "010", "on", "yes", "12:30", "'", '"', "$", "$1", "$1/h", "5", "5 parsecs", "3 MW", "7y", "-7y", "1e15y", "150%", "-5%",
-    "2026-13-01", "2026-02-30", "9999-12-31", "0001-01-01", "2026-Q9", "*x", "&x 1", "!!python/object:os.system x", "@", "`", "%",
-    "\t", "é", "\u2028", "\U0001f600", "{value: 1}", "{low: 3, mid: 2, high: 1}", "{value: [1]}", "{value: {}, source: []}",
-    "{low: 1}", "{value: 1, as_of: never}", "{value: 1, confidence: sure}", "<<", "*", "0x10", "1_000", "1,000", "38B", "max", "min",
-    "[{chip: x}]", "true", "a" * 300,
+    "", "~", "null", "[]", "{}", "[[[]]]", "{a: {b: {c: 1}}}", "-1", "0", "1e999", "-1e308", "nan",
+    ".inf", "99999999999999999999", "1e3", "010", "on", "yes", "12:30", "'", '"', "$", "$1", "$1/h", "5",
+    "5 parsecs", "3 MW", "7y", "-7y", "1e15y", "150%", "-5%", "2026-13-01", "2026-02-30", "9999-12-31",
+    "0001-01-01", "2026-Q9", "*x", "&x 1", "!!python/object:os.system x", "@", "`", "%", "\t", "é",
+    "\u2028", "\U0001f600", "{value: 1}", "{low: 3, mid: 2, high: 1}", "{value: [1]}",
+    "{value: {}, source: []}", "{low: 1}", "{value: 1, as_of: never}", "{value: 1, confidence: sure}",
+    "<<", "*", "0x10", "1_000", "1,000", "38B", "max", "min", "[{chip: x}]", "true", "a" * 300,
 )  # fmt: skip
 
 
@@ -106,6 +107,6 @@ def _rename(text: str, chance: random.Random) -> bytes:
 
 
 MUTATIONS = (
-    _delete_line, _duplicate_line, _swap_lines, _indent_line, _random_bytes, _cut, _odd_value, _odd_value, _odd_value,
-    _other_value, _other_value, _typo, _rename,
+    _delete_line, _duplicate_line, _swap_lines, _indent_line, _random_bytes, _cut, _odd_value,
+    _odd_value, _odd_value, _other_value, _other_value, _typo, _rename,
 )  # fmt: skip

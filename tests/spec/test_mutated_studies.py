@@ -17,8 +17,8 @@ COPIES = 2_000
 
 
 def _sources(root: Path) -> list[str]:
-    """The shipped studies, and thrice the small one that has every feature."""
-    return [path.read_text() for path in sorted((root / "configs").glob("*.yaml"))] + [RICH.read_text()] * 3
+    """The shipped studies, and more often the small one that has every feature."""
+    return [path.read_text() for path in sorted((root / "configs").glob("*.yaml"))] + [RICH.read_text()] * 8
 
 
 def _use(path: Path) -> bool:
@@ -55,7 +55,14 @@ def test_mutated_studies_are_refused_with_places_or_used(tmp_path: Path, root: P
 
 @pytest.mark.parametrize("value", ODD_VALUES)
 def test_odd_values_in_options_are_refused_or_used(value: str) -> None:
-    for path in ("offers.'cloud.v1'.term", "demand.scale", "strategies.cloud.hold", "as_of", "systems.rack", "cases.late"):
+    for path in (
+        "offers.'cloud.v1'.term",
+        "demand.scale",
+        "strategies.cloud.hold",
+        "as_of",
+        "systems.rack",
+        "cases.late",
+    ):
         try:
             read_study(RICH, sets=[f"{path}={value}"]).resolve("late")
         except StudyError as error:
