@@ -24,6 +24,7 @@ from capsim.kernel.profile import (
     earliest_hole,
     fits_now,
     may_have_opened,
+    move,
     new_profile,
 )
 
@@ -212,8 +213,7 @@ def _compress(queue: Queue, profile: Profile, now: int, tally: Ints) -> None:
             start = earliest_hole(profile, size, length, held, queue.seen[slot])
             if start < held:
                 tally[MOVES] += 1
-                change(profile, start, min(held, start + length), -size)
-                change(profile, max(held, start + length), held + length, size)
+                move(profile, size, length, held, start)
                 queue.start[slot] = start
                 _sift_up(queue, queue.place[slot])
             queue.seen[slot] = profile.releases[0]

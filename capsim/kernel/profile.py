@@ -29,6 +29,9 @@ SMALL = Index(8)  # a block that shrinks below this joins a neighbour if both fi
 
 HEAD, TAIL, SPARES = range(3)  # the places of ``Profile.bounds``
 
+# A call passes every field of every array, so what is called most is inlined where it is called.
+inlined = kernel(inline="always")
+
 Ints = NDArray[np.int64]
 Indices = NDArray[np.uint64]
 
@@ -74,7 +77,7 @@ def new_profile(chips: int, now: int, jobs: int) -> Profile:
     return profile
 
 
-@kernel()
+@inlined
 def locate(profile: Profile, t: int) -> tuple[Index, Index]:
     """Position and index of the last breakpoint at or before ``t`` (``t`` is not before the present)."""
     low, high = profile.bounds[HEAD] + ONE, profile.bounds[TAIL]
@@ -185,7 +188,7 @@ def _level_before(profile: Profile, position: Index, index: Index) -> int:
     return profile.free[profile.offset[left] + profile.count[left] - ONE] + profile.base[left]
 
 
-@kernel()
+@inlined
 def _insert(profile: Profile, position: Index, index: Index, t: int, level: int) -> tuple[Index, Index]:
     """Insert a breakpoint before ``index`` (> 0) of a block; returns where it is, for a full block splits."""
     if profile.count[position] == BLOCK:
@@ -208,11 +211,12 @@ def _insert(profile: Profile, position: Index, index: Index, t: int, level: int)
     return position, index
 
 
-@kernel()
+@inlined
 def _erase(profile: Profile, position: Index, index: Index) -> None:
     """Remove a breakpoint at which the level does not change; an emptied block is given back.
 
-    The span of a block's first breakpoint joins the block before it, and so does its release.
+    The span of a block's first breakpoint joins the block before it, and so does its release. If another
+    breakpoint goes, the caller recomputes the levels of the block.
     """
     start = profile.offset[position]
     if index == ZERO:
@@ -225,11 +229,12 @@ def _erase(profile: Profile, position: Index, index: Index) -> None:
         profile.time[i] = profile.time[i + ONE]
         profile.free[i] = profile.free[i + ONE]
     profile.count[position] = count
-    profile.first[position] = profile.time[start]
-    _refresh(profile, position)
+    if index == ZERO:
+        profile.first[position] = profile.time[start]
+        _refresh(profile, position)
 
 
-@kernel()
+@inlined
 def _join_if_small(profile: Profile, position: Index) -> None:
     """Join a block that has shrunk with a neighbour, if both fit in 3/4 of a block."""
     count = profile.count[position]
@@ -240,7 +245,7 @@ def _join_if_small(profile: Profile, position: Index) -> None:
             _append_right(profile, position - ONE)
 
 
-@kernel()
+@inlined
 def _begin_change(profile: Profile, begin: int, chips: int) -> tuple[Index, Index]:
     """Set the breakpoint at which a change begins; returns the first breakpoint whose level it changes.
 
@@ -260,7 +265,7 @@ def _begin_change(profile: Profile, begin: int, chips: int) -> tuple[Index, Inde
     return position, index
 
 
-@kernel()
+@inlined
 def _end_change(profile: Profile, position: Index, index: Index, end: int, chips: int) -> Index:
     """Set the breakpoint at which a change ends, at or before ``index``; returns its position."""
     tail = profile.bounds[TAIL]
@@ -281,8 +286,8 @@ def _end_change(profile: Profile, position: Index, index: Index, end: int, chips
     return position
 
 
-@kernel()
-def change(profile: Profile, begin: int, end: int, chips: int) -> None:
+@inlined
+def _change(profile: Profile, begin: int, end: int, chips: int) -> None:
     """Add ``chips`` (negative: take) to the free chips in [begin, end); nothing if the span is empty.
 
     A release (``chips`` > 0) gets the next number and stamps the blocks that it touches with it.
@@ -321,6 +326,21 @@ def change(profile: Profile, begin: int, end: int, chips: int) -> None:
     _join_if_small(profile, position)
     if head < position:
         _join_if_small(profile, head)
+
+
+@kernel()
+def change(profile: Profile, begin: int, end: int, chips: int) -> None:
+    """Add ``chips`` (negative: take) to the free chips in [begin, end); nothing if the span is empty."""
+    _change(profile, begin, end, chips)
+
+
+@kernel()
+def move(profile: Profile, size: int, length: int, held: int, start: int) -> None:
+    """Move a reservation of ``size`` chips for ``length`` from ``held`` to an earlier ``start``."""
+    begin, end, chips = start, min(held, start + length), -size
+    for _ in range(2):
+        _change(profile, begin, end, chips)
+        begin, end, chips = max(held, start + length), held + length, size
 
 
 @kernel()
@@ -368,7 +388,7 @@ def _run_begin(profile: Profile, position: Index, size: int) -> int:
     return begin
 
 
-@kernel(inline="always")  # a call would pass every field of every array
+@inlined
 def earliest_hole(profile: Profile, size: int, length: int, latest: int, seen: int) -> int:
     """The earliest instant before ``latest`` with ``size`` chips free for ``length``, else ``latest``.
 
@@ -380,7 +400,7 @@ def earliest_hole(profile: Profile, size: int, length: int, latest: int, seen: i
     """
     position, tail = profile.bounds[HEAD], profile.bounds[TAIL]
     while True:
-        while position < tail and (profile.stamp[position] <= seen or profile.high[position] < size):
+        while position < tail and (profile.stamp[position] <= seen) | (profile.high[position] < size):
             position += ONE
         if position == tail or profile.first[position] >= latest:
             return latest
