@@ -50,7 +50,7 @@ def test_mutated_studies_are_refused_with_places_or_used(tmp_path: Path, root: P
         except Exception as error:
             raise AssertionError(f"mutant {seed} of source {seed % len(sources)}") from error
     # Some mutations change a comment or a number; most must be noticed.
-    assert COPIES * 0.1 < accepted < COPIES * 0.6
+    assert COPIES * 0.03 < accepted < COPIES * 0.5
 
 
 @pytest.mark.parametrize("value", ODD_VALUES)
