@@ -31,8 +31,7 @@ class Scheduler:
         self.world = World(case, mutant)
         self.integrals: list[dict[str, int]] = [{} for _ in case.layout.sites]
         changing = any(called.time > 0 and called.name != "activate" for called in case.commands)
-        spanning = any(cls.max_sites > 1 for cls in case.classes)
-        overtaken = case.order != "fcfs" or case.preemption or spanning
+        overtaken = case.order != "fcfs" or case.preemption
         self.steady = not (changing or case.failures or case.services or overtaken)
 
     def run(self) -> list[Life]:
