@@ -106,10 +106,18 @@ def _work(work: Work) -> dict[str, Any]:
 
 def _effects(results: Results, context: Context, strategy: str, case: str) -> list[dict[str, Any]]:
     return [
-        {"input": e.assumed.label, "kind": e.assumed.kind, "subject": e.assumed.subject,
-         "value": e.assumed.mid, "low": e.assumed.low, "high": e.assumed.high, "total_at_low": e.low, "total_at_high": e.high}
-        for e in weakest(results, context, strategy, case)
-    ]  # fmt: skip
+        {
+            "input": effect.assumed.label,
+            "kind": effect.assumed.kind,
+            "subject": effect.assumed.subject,
+            "value": effect.assumed.mid,
+            "low": effect.assumed.low,
+            "high": effect.assumed.high,
+            "total_at_low": effect.low,
+            "total_at_high": effect.high,
+        }
+        for effect in weakest(results, context, strategy, case)
+    ]
 
 
 def _records(results: Results, name: str, strategy: str, case: str) -> list[dict[str, Any]]:

@@ -10,7 +10,7 @@ from typing import Generic, Literal, NamedTuple, TypeVar
 RowType = TypeVar("RowType")
 Emphasis = Literal["", "bold", "dim"]
 LABEL = 15
-NARROWEST, WIDEST = 60, 200
+NARROWEST, WIDEST = 64, 200
 
 
 class Line(NamedTuple):

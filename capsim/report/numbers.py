@@ -18,7 +18,8 @@ def figure(value: float, significant: int = 3) -> str:
         return "never"
     if value == 0:
         return "0"
-    decimals = max(0, significant - 1 - math.floor(math.log10(abs(value))))
+    rounded = abs(float(f"{value:.{significant}g}"))  # 0.9999 has the digits of 1
+    decimals = max(0, significant - 1 - math.floor(math.log10(rounded)))
     return f"{value:,.{min(decimals, 3)}f}"
 
 

@@ -155,7 +155,7 @@ def ladder_table(table: Table, width: int, wide: bool) -> list[Line]:
     columns = [
         Column[Row]("of 100 chip-", "hours paid", lambda r: r.strategy, left=True),
         Column[Row]("", "late", lambda r: cell("late", r)),
-        Column[Row]("dark", "(power)", lambda r: cell("dark", r)),
+        Column[Row]("no", "power", lambda r: cell("dark", r)),
         Column[Row]("", "broken", lambda r: cell("broken", r)),
         Column[Row]("frag-", "mented", lambda r: cell("fragmented", r)),
         Column[Row]("", "idle", lambda r: cell("idle", r)),
