@@ -12,12 +12,13 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from capsim.errors import InputError
 from capsim.jit import kernel
 from capsim.kernel.profile import (
     NEVER,
+    Ints,
     Profile,
     advance,
     change,
@@ -27,14 +28,25 @@ from capsim.kernel.profile import (
     move,
     new_profile,
 )
+from capsim.kernel.reservations import (
+    BOUNDARY,
+    GONE,
+    GROUP,
+    HEAPED,
+    LIVE,
+    PROMISED,
+    SLOTS,
+    WAITS,
+    Queue,
+    append,
+    compact,
+    new_queue,
+    pop_reservation,
+    promise,
+    sift_up,
+    summarise,
+)
 
-Ints = NDArray[np.int64]
-
-GROUP = 32  # queue slots that share one summary
-GONE = -1  # start of a slot whose job has left the queue
-WAITS = NEVER  # start of a slot whose job holds no reservation
-
-SLOTS, LIVE, PROMISED, BOUNDARY, HEAPED = range(5)  # the places of ``Queue.state``
 LONGEST, COMPRESSIONS, LOOKS, MOVES = range(4)  # the places of ``tally``
 
 
@@ -52,147 +64,6 @@ class Counters(NamedTuple):
     def backfilled_share(self) -> float:
         """Share of the jobs that started before a job submitted earlier."""
         return self.backfilled / self.jobs if self.jobs else 0.0
-
-
-class Queue(NamedTuple):
-    """Queued jobs, one slot each in submission order; slots of jobs that left are reused in bulk."""
-
-    job: Ints
-    size: Ints  # chips
-    length: Ints  # requested time
-    start: Ints  # start of the reservation, GONE or WAITS
-    seen: Ints  # releases of the profile at the job's last look
-    heap: Ints  # slots with a reservation, least start first
-    place: Ints  # where a slot is in the heap
-    group_size: Ints  # by group of slots: least size, as are the next three
-    group_length: Ints  # least length
-    group_start: Ints  # latest reservation
-    group_seen: Ints  # oldest look
-    state: Ints  # SLOTS used, LIVE jobs, PROMISED jobs, BOUNDARY (first slot without promise), HEAPED
-
-
-def new_queue(jobs: int) -> Queue:
-    """A queue that can hold ``jobs`` jobs."""
-    slots = [np.empty(jobs, dtype=np.int64) for _ in range(7)]
-    groups = [np.empty(jobs // GROUP + 1, dtype=np.int64) for _ in range(4)]
-    return Queue(*slots, *groups, state=np.zeros(5, dtype=np.int64))
-
-
-@kernel()
-def _sift_up(queue: Queue, k: int) -> None:
-    """Move the slot at place ``k`` of the heap up to where it belongs."""
-    slot = queue.heap[k]
-    start = queue.start[slot]
-    while k > 0:
-        parent = (k - 1) >> 1
-        if queue.start[queue.heap[parent]] <= start:
-            break
-        queue.heap[k] = queue.heap[parent]
-        queue.place[queue.heap[k]] = k
-        k = parent
-    queue.heap[k] = slot
-    queue.place[slot] = k
-
-
-@kernel()
-def _pop_reservation(queue: Queue) -> int:
-    """Take the slot with the earliest reservation off the heap."""
-    top = queue.heap[0]
-    queue.state[HEAPED] -= 1
-    count = queue.state[HEAPED]
-    slot = queue.heap[count]
-    k = 0
-    while 2 * k + 1 < count:
-        child = 2 * k + 1
-        if child + 1 < count and queue.start[queue.heap[child + 1]] < queue.start[queue.heap[child]]:
-            child += 1
-        if queue.start[queue.heap[child]] >= queue.start[slot]:
-            break
-        queue.heap[k] = queue.heap[child]
-        queue.place[queue.heap[k]] = k
-        k = child
-    queue.heap[k] = slot
-    queue.place[slot] = k
-    return top
-
-
-@kernel()
-def _summarise(queue: Queue, group: int) -> None:
-    """Recompute a group's summary from its slots."""
-    size, length, start, seen = NEVER, NEVER, np.int64(GONE), NEVER
-    for slot in range(group * GROUP, min((group + 1) * GROUP, queue.state[SLOTS])):
-        if queue.start[slot] != GONE:
-            size = min(size, queue.size[slot])
-            length = min(length, queue.length[slot])
-            start = max(start, queue.start[slot])
-            seen = min(seen, queue.seen[slot])
-    queue.group_size[group] = size
-    queue.group_length[group] = length
-    queue.group_start[group] = start
-    queue.group_seen[group] = seen
-
-
-@kernel()
-def _append(queue: Queue, job: int, size: int, length: int) -> int:
-    """Give a new job the next slot, without a reservation."""
-    slot = queue.state[SLOTS]
-    queue.job[slot] = job
-    queue.size[slot] = size
-    queue.length[slot] = length
-    queue.start[slot] = WAITS
-    queue.seen[slot] = -1
-    queue.state[SLOTS] += 1
-    queue.state[LIVE] += 1
-    group = slot // GROUP
-    if slot % GROUP == 0:
-        _summarise(queue, group)
-    else:
-        queue.group_size[group] = min(queue.group_size[group], size)
-        queue.group_length[group] = min(queue.group_length[group], length)
-        queue.group_start[group] = WAITS
-        queue.group_seen[group] = -1
-    return slot
-
-
-@kernel()
-def _promise(queue: Queue, profile: Profile, slot: int, start: int) -> None:
-    """Give a slot a reservation: in the profile, in the heap."""
-    change(profile, start, start + queue.length[slot], -queue.size[slot])
-    queue.start[slot] = start
-    queue.seen[slot] = profile.releases[0]
-    place = queue.state[HEAPED]
-    queue.heap[place] = slot
-    queue.state[HEAPED] += 1
-    queue.state[PROMISED] += 1
-    _sift_up(queue, place)
-
-
-@kernel()
-def _compact(queue: Queue) -> None:
-    """Close the gaps that jobs left in the slots, once they outnumber the jobs."""
-    used = queue.state[SLOTS]
-    if used - queue.state[LIVE] <= queue.state[LIVE] + GROUP:
-        return
-    kept = 0
-    boundary = -1
-    for slot in range(used):
-        if slot == queue.state[BOUNDARY]:
-            boundary = kept
-        if queue.start[slot] == GONE:
-            continue
-        queue.job[kept] = queue.job[slot]
-        queue.size[kept] = queue.size[slot]
-        queue.length[kept] = queue.length[slot]
-        queue.start[kept] = queue.start[slot]
-        queue.seen[kept] = queue.seen[slot]
-        if queue.start[slot] != WAITS:
-            queue.place[kept] = queue.place[slot]
-            queue.heap[queue.place[kept]] = kept
-        kept += 1
-    queue.state[BOUNDARY] = kept if boundary < 0 else boundary
-    queue.state[SLOTS] = kept
-    for group in range((kept + GROUP - 1) // GROUP):
-        _summarise(queue, group)
 
 
 @kernel()
@@ -215,9 +86,9 @@ def _compress(queue: Queue, profile: Profile, now: int, tally: Ints) -> None:
                 tally[MOVES] += 1
                 move(profile, size, length, held, start)
                 queue.start[slot] = start
-                _sift_up(queue, queue.place[slot])
+                sift_up(queue, queue.place[slot])
             queue.seen[slot] = profile.releases[0]
-        _summarise(queue, group)
+        summarise(queue, group)
 
 
 @kernel()
@@ -295,7 +166,7 @@ def _release_ended(jobs: Jobs, profile: Profile, now: int) -> bool:
 def _start_promised(jobs: Jobs, queue: Queue, now: int) -> None:
     """Start the jobs whose reservation begins now."""
     while queue.state[HEAPED] > 0 and queue.start[queue.heap[0]] == now:
-        slot = _pop_reservation(queue)
+        slot = pop_reservation(queue)
         queue.start[slot] = GONE
         queue.state[LIVE] -= 1
         queue.state[PROMISED] -= 1
@@ -321,7 +192,7 @@ def _promote(jobs: Jobs, queue: Queue, profile: Profile, depth: int, now: int) -
             if hole == now:
                 _start_waiting(jobs, queue, profile, slot, now)
             else:
-                _promise(queue, profile, slot, hole)
+                promise(queue, profile, slot, hole)
         slot += 1
     queue.state[BOUNDARY] = slot
 
@@ -336,7 +207,7 @@ def _backfill(jobs: Jobs, queue: Queue, profile: Profile, now: int) -> None:
         for slot in range(max(first, group * GROUP), min((group + 1) * GROUP, used)):
             if queue.start[slot] == WAITS and fits_now(profile, queue.size[slot], queue.length[slot]):
                 _start_waiting(jobs, queue, profile, slot, now)
-        _summarise(queue, group)
+        summarise(queue, group)
 
 
 @kernel()
@@ -344,14 +215,14 @@ def _submit(jobs: Jobs, queue: Queue, profile: Profile, job: int, depth: int, no
     """Put a new job into the queue; without a depth limit it starts or gets its reservation here."""
     size, length = jobs.size[job], jobs.requested[job]
     if depth > 0:
-        _append(queue, job, size, length)
+        append(queue, job, size, length)
         return
     hole = earliest_hole(profile, size, length, NEVER, -1)
     if hole == now:
         change(profile, now, now + length, -size)
         _start(jobs, job, now)
     else:
-        _promise(queue, profile, _append(queue, job, size, length), hole)
+        promise(queue, profile, append(queue, job, size, length), hole)
         queue.state[BOUNDARY] = queue.state[SLOTS]
 
 
@@ -380,7 +251,7 @@ def simulate(jobs: Jobs, queue: Queue, profile: Profile, depth: int, tally: Ints
             _promote(jobs, queue, profile, depth, now)
             _backfill(jobs, queue, profile, now)
         tally[LONGEST] = max(tally[LONGEST], queue.state[LIVE])
-        _compact(queue)
+        compact(queue)
 
 
 def _checked(name: str, values: ArrayLike) -> Ints:
@@ -391,8 +262,9 @@ def _checked(name: str, values: ArrayLike) -> Ints:
     return np.ascontiguousarray(column, dtype=np.int64)
 
 
-def _validate(submit: Ints, size: Ints, run: Ints, requested: Ints, chips: int) -> None:
+def _validate(columns: list[Ints], chips: int) -> None:
     """Raise InputError for jobs that the rule is not defined for."""
+    submit, size, run, requested = columns
     if not submit.size == size.size == run.size == requested.size:
         raise InputError("submit, size, run and requested must have one entry for each job")
     if np.any(np.diff(submit) < 0):
@@ -442,15 +314,11 @@ def conservative_with_counters(
         )
     if count == 0:
         return np.empty(0, dtype=np.int64), Counters(0, 0, 0, 0, 0, 0)
-    _validate(*columns, chips)
+    _validate(columns, chips)
     origin = int(columns[0][0])
     submitted, *others = columns
-    jobs = Jobs(
-        submitted - origin,
-        *others,
-        *(np.empty(count, dtype=np.int64) for _ in range(3)),
-        state=np.zeros(1, dtype=np.int64),
-    )
+    heaps_and_starts = [np.empty(count, dtype=np.int64) for _ in range(3)]
+    jobs = Jobs._make([submitted - origin, *others, *heaps_and_starts, np.zeros(1, dtype=np.int64)])
     promised = min(count, chips + depth) if depth else count
     tally = np.zeros(4, dtype=np.int64)
     simulate(jobs, new_queue(count), new_profile(chips, 0, promised), depth, tally)

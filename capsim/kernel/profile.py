@@ -44,7 +44,7 @@ class Profile(NamedTuple):
     time: Ints  # (blocks × BLOCK) breakpoint times
     free: Ints  # (blocks × BLOCK) free chips less ``base``
     offset: Indices  # where the breakpoints of the block at a position begin; by position as are the next six
-    count: Indices  # breakpoints in use
+    used: Indices  # breakpoints in use
     first: Ints  # time of the first breakpoint
     base: Ints  # chips to add to every level of the block
     low: Ints  # least free chips
@@ -63,17 +63,24 @@ def new_profile(chips: int, now: int, jobs: int) -> Profile:
     as blocks come into use.
     """
     blocks = 2 * (2 * jobs + 2) // int(SMALL) + 8
+    places = 2 * blocks
     profile = Profile(
-        *(np.empty(blocks * int(BLOCK), dtype=np.int64) for _ in range(2)),
-        *(np.zeros(2 * blocks, dtype=np.uint64) for _ in range(2)),
-        *(np.zeros(2 * blocks, dtype=np.int64) for _ in range(5)),
+        time=np.empty(blocks * int(BLOCK), dtype=np.int64),
+        free=np.empty(blocks * int(BLOCK), dtype=np.int64),
+        offset=np.zeros(places, dtype=np.uint64),
+        used=np.zeros(places, dtype=np.uint64),
+        first=np.zeros(places, dtype=np.int64),
+        base=np.zeros(places, dtype=np.int64),
+        low=np.zeros(places, dtype=np.int64),
+        high=np.zeros(places, dtype=np.int64),
+        stamp=np.zeros(places, dtype=np.int64),
         spare=np.arange(blocks - 1, -1, -1, dtype=np.uint64) * BLOCK,
         bounds=np.array([0, 1, blocks - 1], dtype=np.uint64),
         releases=np.zeros(1, dtype=np.int64),
     )
     profile.time[0] = profile.first[0] = now
     profile.free[0] = profile.low[0] = profile.high[0] = chips
-    profile.count[0] = 1
+    profile.used[0] = 1
     return profile
 
 
@@ -90,7 +97,7 @@ def locate(profile: Profile, t: int) -> tuple[Index, Index]:
     position = low - ONE
     start = profile.offset[position]
     index = ZERO
-    for i in range(start, start + profile.count[position]):
+    for i in range(start, start + profile.used[position]):
         index += Index(profile.time[i] <= t)
     return position, index - ONE
 
@@ -100,7 +107,7 @@ def _refresh(profile: Profile, position: Index) -> None:
     """Recompute the lowest and highest level of a block."""
     start = profile.offset[position]
     low = high = profile.free[start]
-    for i in range(start + ONE, start + profile.count[position]):
+    for i in range(start + ONE, start + profile.used[position]):
         low = min(low, profile.free[i])
         high = max(high, profile.free[i])
     profile.low[position] = low + profile.base[position]
@@ -111,7 +118,7 @@ def _refresh(profile: Profile, position: Index) -> None:
 def _move_position(profile: Profile, source: Index, target: Index) -> None:
     """Copy what a position holds to another position."""
     profile.offset[target] = profile.offset[source]
-    profile.count[target] = profile.count[source]
+    profile.used[target] = profile.used[source]
     profile.first[target] = profile.first[source]
     profile.base[target] = profile.base[source]
     profile.low[target] = profile.low[source]
@@ -153,8 +160,8 @@ def _split(profile: Profile, position: Index) -> None:
         profile.time[target + i] = profile.time[source + kept + i]
         profile.free[target + i] = profile.free[source + kept + i]
     profile.offset[position + ONE] = offset
-    profile.count[position] = kept
-    profile.count[position + ONE] = BLOCK - kept
+    profile.used[position] = kept
+    profile.used[position + ONE] = BLOCK - kept
     profile.first[position + ONE] = profile.time[target]
     profile.base[position + ONE] = profile.base[position]
     profile.stamp[position + ONE] = profile.stamp[position]
@@ -167,12 +174,12 @@ def _append_right(profile: Profile, position: Index) -> None:
     """Append the breakpoints of the block at ``position + 1`` to the block at ``position``."""
     right = position + ONE
     source = profile.offset[right]
-    target = profile.offset[position] + profile.count[position]
+    target = profile.offset[position] + profile.used[position]
     shift = profile.base[right] - profile.base[position]
-    for i in range(profile.count[right]):
+    for i in range(profile.used[right]):
         profile.time[target + i] = profile.time[source + i]
         profile.free[target + i] = profile.free[source + i] + shift
-    profile.count[position] += profile.count[right]
+    profile.used[position] += profile.used[right]
     profile.low[position] = min(profile.low[position], profile.low[right])
     profile.high[position] = max(profile.high[position], profile.high[right])
     profile.stamp[position] = max(profile.stamp[position], profile.stamp[right])
@@ -185,27 +192,27 @@ def _level_before(profile: Profile, position: Index, index: Index) -> int:
     if index > ZERO:
         return profile.free[profile.offset[position] + index - ONE] + profile.base[position]
     left = position - ONE
-    return profile.free[profile.offset[left] + profile.count[left] - ONE] + profile.base[left]
+    return profile.free[profile.offset[left] + profile.used[left] - ONE] + profile.base[left]
 
 
 @inlined
 def _insert(profile: Profile, position: Index, index: Index, t: int, level: int) -> tuple[Index, Index]:
     """Insert a breakpoint before ``index`` (> 0) of a block; returns where it is, for a full block splits."""
-    if profile.count[position] == BLOCK:
+    if profile.used[position] == BLOCK:
         _split(profile, position)
-        kept = profile.count[position]
+        kept = profile.used[position]
         if index > kept:
             position += ONE
             index -= kept
     start = profile.offset[position]
-    i = start + profile.count[position]
+    i = start + profile.used[position]
     while i > start + index:
         profile.time[i] = profile.time[i - ONE]
         profile.free[i] = profile.free[i - ONE]
         i -= ONE
     profile.time[start + index] = t
     profile.free[start + index] = level - profile.base[position]
-    profile.count[position] += ONE
+    profile.used[position] += ONE
     profile.low[position] = min(profile.low[position], level)
     profile.high[position] = max(profile.high[position], level)
     return position, index
@@ -221,14 +228,14 @@ def _erase(profile: Profile, position: Index, index: Index) -> None:
     start = profile.offset[position]
     if index == ZERO:
         profile.stamp[position - ONE] = max(profile.stamp[position - ONE], profile.stamp[position])
-    count = profile.count[position] - ONE
+    count = profile.used[position] - ONE
     if count == ZERO:
         _close_position(profile, position)
         return
     for i in range(start + index, start + count):
         profile.time[i] = profile.time[i + ONE]
         profile.free[i] = profile.free[i + ONE]
-    profile.count[position] = count
+    profile.used[position] = count
     if index == ZERO:
         profile.first[position] = profile.time[start]
         _refresh(profile, position)
@@ -237,11 +244,11 @@ def _erase(profile: Profile, position: Index, index: Index) -> None:
 @inlined
 def _join_if_small(profile: Profile, position: Index) -> None:
     """Join a block that has shrunk with a neighbour, if both fit in 3/4 of a block."""
-    count = profile.count[position]
+    count = profile.used[position]
     if count < SMALL:
-        if position + ONE < profile.bounds[TAIL] and count + profile.count[position + ONE] <= BLOCK - SMALL:
+        if position + ONE < profile.bounds[TAIL] and count + profile.used[position + ONE] <= BLOCK - SMALL:
             _append_right(profile, position)
-        elif position > profile.bounds[HEAD] and count + profile.count[position - ONE] <= BLOCK - SMALL:
+        elif position > profile.bounds[HEAD] and count + profile.used[position - ONE] <= BLOCK - SMALL:
             _append_right(profile, position - ONE)
 
 
@@ -273,10 +280,10 @@ def _end_change(profile: Profile, position: Index, index: Index, end: int, chips
         known = position < tail and profile.first[position] == end
         if not known:
             position -= ONE
-            index = profile.count[position]
+            index = profile.used[position]
     else:
         here = profile.offset[position] + index
-        known = index < profile.count[position] and profile.time[here] == end
+        known = index < profile.used[position] and profile.time[here] == end
     before = _level_before(profile, position, index)
     if not known:
         return _insert(profile, position, index, end, before - chips)[0]
@@ -305,7 +312,7 @@ def _change(profile: Profile, begin: int, end: int, chips: int) -> None:
             profile.high[position] += chips
         else:
             start = profile.offset[position]
-            for i in range(start + index, start + profile.count[position]):
+            for i in range(start + index, start + profile.used[position]):
                 profile.free[i] += chips
             _refresh(profile, position)
         if chips > 0:
@@ -314,7 +321,7 @@ def _change(profile: Profile, begin: int, end: int, chips: int) -> None:
         index = ZERO
     if position < profile.bounds[TAIL]:
         start = profile.offset[position]
-        i, stop = start + index, start + profile.count[position]
+        i, stop = start + index, start + profile.used[position]
         while i < stop and profile.time[i] < end:
             profile.free[i] += chips
             i += ONE
@@ -351,7 +358,7 @@ def advance(profile: Profile, now: int) -> None:
         _close_position(profile, head)
         head += ONE
     start = profile.offset[head]
-    count = profile.count[head]
+    count = profile.used[head]
     past = ZERO
     while past + ONE < count and profile.time[start + past + ONE] <= now:
         past += ONE
@@ -359,7 +366,7 @@ def advance(profile: Profile, now: int) -> None:
         for i in range(start, start + count - past):
             profile.time[i] = profile.time[i + past]
             profile.free[i] = profile.free[i + past]
-        profile.count[head] = count - past
+        profile.used[head] = count - past
         _refresh(profile, head)
     profile.time[start] = profile.first[head] = now
     if head > Index(profile.offset.size) >> ONE:
@@ -380,7 +387,7 @@ def _run_begin(profile: Profile, position: Index, size: int) -> int:
             continue
         start = profile.offset[position]
         need = size - profile.base[position]
-        i = start + profile.count[position] - ONE
+        i = start + profile.used[position] - ONE
         while profile.free[i] >= need:  # ends, for the block holds a level below the need
             begin = profile.time[i]
             i -= ONE
@@ -420,13 +427,13 @@ def earliest_hole(profile: Profile, size: int, length: int, latest: int, seen: i
                 k -= ONE
                 start = profile.offset[k]
                 need = size - profile.base[k]
-                i = start + profile.count[k] - ONE
+                i = start + profile.used[k] - ONE
                 while profile.free[i] >= need:
                     i -= ONE
                 if k > position or i >= start + index:
                     index = i + ONE - start
                     position = k
-                    if index == profile.count[k]:
+                    if index == profile.used[k]:
                         index = ZERO
                         position += ONE
                     begin = profile.time[profile.offset[position] + index]
@@ -434,7 +441,7 @@ def earliest_hole(profile: Profile, size: int, length: int, latest: int, seen: i
                         return latest
                     continue
             start = profile.offset[last]
-            stop = start + profile.count[last]
+            stop = start + profile.used[last]
             need = size - profile.base[last]
             i = start + index if last == position else start
             while i < stop and profile.free[i] >= need:
