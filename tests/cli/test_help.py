@@ -21,7 +21,7 @@ HEAVY = {"numpy", "numba", "pyarrow", "highspy", "simpy", "yaml"}
 
 
 def last_line(arguments: str, heavy: set[str]) -> str:
-    """Run the command in a fresh process; its last line tells the exit code and what was imported of `heavy`."""
+    """Run the command in a fresh process; its last line: exit code, what of `heavy` was imported."""
     program = PROGRAM.format(arguments=arguments, heavy=heavy)
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert "Usage: capsim" in done.stdout
