@@ -2,8 +2,8 @@
 
 The later mapping wins key by key; lists and values replace what was there. ``null`` removes a key. In cases
 and ``--set`` the key ``*`` matches every key at its level, and a mapping laid over a list addresses the
-list's entries by their ``name`` (or their number from 0). A price replaces a price that is stated otherwise,
-since exactly one statement may stand.
+list's entries by their ``name`` (or their number from 0). What ``--set`` writes replaces what it names. A
+price replaces a price that is stated otherwise, since exactly one statement may stand.
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ class Overlay:
             merged.drop(key)
         elif isinstance(old, Mapping) and isinstance(value, Mapping) and not _replaces(old, value):
             merged.put(key, self.merge(old, value, (*path, key)), merged.keys_at[key], merged.values_at[key])
-        elif self.changes and isinstance(old, Sequence) and isinstance(value, Mapping):
+        elif self.changes and isinstance(old, Sequence) and isinstance(value, Mapping) and not value.whole:
             merged.put(key, self._items(old, value, (*path, key)), merged.keys_at[key], merged.values_at[key])
         else:
             merged.put(key, value, over.keys_at[source], over.values_at[source])
@@ -105,6 +105,6 @@ def _name(item: Any) -> str | None:
 
 def _replaces(old: Mapping, new: Mapping) -> bool:
     """Whether the new mapping is one value (or one price) that stands for the whole old one."""
-    if is_value(old) or is_value(new):
+    if new.whole or is_value(old) or is_value(new):
         return True
     return bool(new) and new.keys() <= _PRICES and old.keys() <= _PRICES and not new.keys() & old.keys()

@@ -51,13 +51,17 @@ class Mark(NamedTuple):
 
 
 class Mapping(dict[str, Any]):
-    """A YAML mapping: ``keys_at`` and ``values_at`` tell where each entry stands, ``at`` where it starts."""
+    """A YAML mapping: ``keys_at`` and ``values_at`` tell where each entry stands, ``at`` where it starts.
 
-    __slots__ = ("at", "keys_at", "values_at")
+    ``whole`` says that it stands for all of what it is laid over (`--set`), key by key otherwise.
+    """
+
+    __slots__ = ("at", "keys_at", "values_at", "whole")
 
     def __init__(self, at: Mark) -> None:
         super().__init__()
         self.at = at
+        self.whole = False
         self.keys_at: dict[str, Mark] = {}
         self.values_at: dict[str, Mark] = {}
 

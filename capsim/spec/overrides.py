@@ -29,6 +29,8 @@ def parse_set(argument: str, number: int = 1) -> Mapping:
     at = Mark(OPTION, number, 1)
     value_at = Mark(OPTION, number, end + 2)
     value: Any = _value(argument[end + 1 :], value_at)
+    if isinstance(value, Mapping):
+        value.whole = True
     for name in reversed(names):
         holder = Mapping(at)
         holder.put(name, value, at, value_at)

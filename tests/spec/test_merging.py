@@ -63,6 +63,13 @@ def test_files_take_a_star_and_a_mapping_over_a_list_literally() -> None:
     assert merged("a: [1]", "a: {b: 2}", changes=False) == {"a": {"b": "2"}}
 
 
+def test_the_value_of_an_option_replaces_what_it_names() -> None:
+    overlay = Overlay(changes=True)
+    base = parse("a: {x: {p: 1, q: 2}, y: {p: 3}}", "base").root
+    assert plain(overlay.merge(base, parse_set("a.x={q: 5}"))) == {"a": {"x": {"q": "5"}, "y": {"p": "3"}}}
+    assert plain(overlay.merge(base, parse_set("a={}"))) == {"a": {}}
+
+
 def test_merging_changes_neither_side() -> None:
     base, over = parse("a: {b: {c: 1}}", "base").root, parse("a: {b: {c: 2}}", "over").root
     Overlay(changes=True).merge(base, over)

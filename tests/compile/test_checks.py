@@ -1,0 +1,191 @@
+"""Each named check finds what it is for in a study that is right but for one thing, and nothing elsewhere."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from capsim.compile.checks import CHECKS, require_sound, run_checks
+from capsim.errors import StudyError
+from capsim.spec.findings import Finding
+from capsim.spec.loader import load_study
+
+RICH = Path(__file__).parents[1] / "spec" / "data" / "rich.yaml"
+
+
+def found(check: str, *sets: str, level: str | None = None) -> list[str]:
+    """What a check says about the rich study with options; errors and warnings unless a level is named."""
+    findings = run_checks(load_study(RICH, sets=sets), [check])
+    wanted = (level,) if level else ("error", "warning")
+    return [item.text for item in findings if item.level in wanted]
+
+
+def test_a_sound_study_has_no_errors_and_no_warnings() -> None:
+    findings = require_sound(load_study(RICH), strict=True)
+    assert {item.level for item in findings} == {"info"}
+    assert {"closed-books", "provenance", "cross-check", "as-of"} <= {item.check for item in findings}
+
+
+WRONG = [
+    ("shares-sum", 'offers."cloud.v1".chips.rack=90%', "the shares of chips sum to 0.9; make them sum to 1"),
+    ("shares-sum", 'offers."cloud.v1".tranches.0.share=60%', "the shares of tranches sum to 1.1"),
+    ("shares-sum", 'offers."cloud.v1".delivery.delay.0.p=50%', "the probabilities of delays sum to 0.9"),
+    ("shares-sum", "demand.research.chips.8=60%", "the shares of campaign sizes sum to 1.1"),
+    ("shares-sum", "demand.research.fates.failed=95%", "failed and cancelled sum to 105%; leave room"),
+    ("shares-sum", 'offers."cloud.v1".overlaps.0.share=100%', ""),
+    ("dates", "horizon.end=2025-12-31", "the horizon ends on 2025-12-31, before it starts"),
+    (
+        "dates",
+        "demand.training_runs.first.target=2026-03",
+        "the target 2026-03-01 is not after the earliest start",
+    ),
+    (
+        "dates",
+        "demand.training_runs.first.earliest=2025-01",
+        "the earliest start 2025-01-01 is outside the horizon",
+    ),
+    ("dates", "demand.training_runs.first.target=2029", "the target 2029-01-01 is after the horizon"),
+    ("dates", "demand.inference.chat.tokens={2027: 1T, 2026: 2T}", "the dates are not in order"),
+    ("dates", "demand.inference.chat.tokens={}", "chat: no date"),
+    (
+        "dates",
+        'offers."cloud.v1".options.more.decide=2027-05',
+        "option more is delivered before it is decided",
+    ),
+    ("dates", "offers.site.ends=2025-01-01", "the tranche of 2025-06-01 starts after the contract ends"),
+    ("gangs", "demand.training_runs.first.chips.min=5000", "between 5,000 and 4,608 chips"),
+    (
+        "gangs",
+        "demand.training_runs.first.chips={min: 20k, max: 20k}",
+        "cloud never has a system with the least number",
+    ),
+    ("scale-up", "systems.rack.node=5", "a domain of 72 chips is no whole number of nodes of 5"),
+    ("scale-up", "systems.rack.node=0", "`rack` has an empty node, domain or block"),
+    ("scale-up", "systems.rack.segment=73", "a segment of 73 chips in a domain of 72"),
+    ("scale-up", "systems.rack.node=36", ""),
+    ("scale-up", 'offers."cloud.v1".quantity.lot=70', "comes in lots of 70 chips, rack in nodes of 4"),
+    (
+        "closed-books",
+        'offers."cloud.v1".headline=$1.1B',
+        "the books of `cloud.v1` do not close: $1B / (7,200 chips x 5.00 y",
+    ),
+    (
+        "closed-books",
+        'offers."cloud.v1".power.it=20 MW',
+        "the power of `cloud.v1` does not close: 7,200 chips x 2.63 kW = 19 MW",
+    ),
+    ("closed-books", 'offers."cloud.v1".power.pue=1.3', "19 MW x 1.3 = 25 MW at the meter, stated 23 MW"),
+    ("closed-books", 'offers."cloud.v1".default=null', "states a total without a `default` holding"),
+    ("holdable", "strategies.wait.hold={secret: 5}", "`secret` cannot be held: no public numbers"),
+    ("holdable", "strategies.wait.hold={site: 720}", "`site` has no price"),
+    ("holdable", "strategies.cloud.hold={cloud.v1: 20k}", "are more than its maximum; write at most 14,400"),
+    (
+        "holdable",
+        "strategies.cloud.hold={site: 72}",
+        "72 chips of `site` are less than its minimum; write at least 720",
+    ),
+    ("holdable", "strategies.cloud.hold={spot: max}", "`spot` has no quantity, so `max` means nothing"),
+    ("holdable", "offers.spot.price={per_chip_hour: {box: $1/h}}", "`spot` has no price for `rack`"),
+    ("holdable", "offers.spot.chips=null", "`spot` does not say which systems it has"),
+    (
+        "holdable",
+        "strategies.vendor.hold={letter: 4320}",
+        "brings `rack` without a site, and vendor holds no shell for it",
+    ),
+    ("holdable", "offers.shell.power=null", "`shell` has no critical power or no dates"),
+    (
+        "holdable",
+        "strategies.orders.hold={cloud.v1: [{chip: rack, quantity: 72, at: 2026-05}]}",
+        "the total of `cloud.v1` cannot be spread over dated orders",
+    ),
+    ("lots", 'offers."cloud.v1".quantity.lot=0', "lots of 0 chips"),
+    (
+        "exclusivity",
+        "strategies.cloud.hold={cloud.v1: 7200, framework: 72}",
+        "cloud holds `cloud.v1`, exclusive for training until 2026-02-01, beside framework",
+    ),
+    (
+        "conversion",
+        "uncertainty.conversion={live: 100%}",
+        "vendor holds `letter` (loi), certain for want of a probability of `loi`",
+    ),
+    ("chip-time-overflow", "offers.framework.quantity.max=9G", ""),
+]
+
+
+@pytest.mark.parametrize(("check", "option", "message"), WRONG, ids=[f"{c}-{o[:30]}" for c, o, _ in WRONG])
+def test_each_check_finds_its_fault(check: str, option: str, message: str) -> None:
+    texts = found(check, option)
+    if message:
+        assert any(message in text for text in texts), texts
+    else:
+        assert not texts
+
+
+def test_chip_time_that_overflows() -> None:
+    sets = ["offers.framework.quantity.max=300M", "strategies.orders.hold={framework: 150M}"]
+    text = found("chip-time-overflow", *sets)
+    assert len(text) == 1 and "overflow 64-bit chip-milliseconds" in text[0]
+    assert not found("chip-time-overflow", *sets, "strategies.orders.share=10%")
+
+
+def test_roundings_and_overlaps_are_reported() -> None:
+    texts = found("lots", "strategies.cloud.hold={cloud.v1: 7201}", level="info")
+    assert texts == ["cloud.v1: 7,201 chips are rounded up to 7,272 (lots of 72)"]
+    texts = found(
+        "exclusivity", "strategies.vendor.hold={letter: 4320, shell: 1, cloud.v1: 7200}", level="info"
+    )
+    assert texts == ["vendor: 25% of cloud.v1 are chips of letter too; they count once"]
+
+
+def test_a_total_over_another_holding_shows_its_price() -> None:
+    texts = found("closed-books", "strategies.cloud.hold={cloud.v1: 3600}", level="info")
+    assert "cloud holds cloud.v1: $1B / (3,600 chips x 5.00 y x 8,766 h) = $6.34/chip-hour (derived)" in texts
+
+
+def test_the_assumed_numbers_are_listed_as_they_were_written() -> None:
+    texts = found("provenance", level="info")
+    assert texts[0].startswith("numbers in use: 3 vendor, 2 derived, 5 assumed, ")
+    assert "assumed: money.discount_rate = 8%/y, 6%/y to 10%/y (made up)" in texts
+
+
+def test_findings_point_at_the_study() -> None:
+    item = run_checks(load_study(RICH, sets=["strategies.wait.hold={secret: 5}"]), ["holdable"])[0]
+    assert isinstance(item, Finding) and (item.where.file, item.where.line, item.where.column) == (
+        "--set",
+        1,
+        23,
+    )
+
+
+def test_errors_stop_and_strict_stops_at_warnings() -> None:
+    with pytest.raises(StudyError, match="cannot be held"):
+        require_sound(load_study(RICH, sets=["strategies.wait.hold={secret: 5}"]))
+    warned = load_study(RICH, sets=["uncertainty.conversion={live: 100%}"])
+    assert any(item.level == "warning" for item in require_sound(warned))
+    with pytest.raises(StudyError, match="for want of a probability"):
+        require_sound(warned, strict=True)
+
+
+@pytest.mark.parametrize("name", ["quickstart", "frontier-lab"])
+def test_shipped_studies_are_sound_in_every_case(name: str, checked: Callable[[str], list[Finding]]) -> None:
+    assert not [str(item) for item in checked(name) if item.level == "error"]
+
+
+@pytest.fixture
+def checked() -> Callable[[str], list[Finding]]:
+    """All findings of a shipped study over all its cases."""
+
+    def run(name: str) -> list[Finding]:
+        from capsim.spec.loader import read_study
+
+        draft = read_study(name)
+        return [item for case in draft.cases for item in run_checks(draft.resolve(case))]
+
+    return run
+
+
+def test_every_check_is_described() -> None:
+    assert all(check.__doc__ for check in CHECKS.values())
