@@ -4,19 +4,15 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from capsim.errors import CapsimError
+from capsim.cli.options import Json, Quiet
 
 File = Annotated[Path, typer.Argument(help="SWF, Philly CSV, job table (CSV or Parquet), .gz as well")]
 Format = Annotated[str | None, typer.Option("--format", help="swf, philly, jobs, azure or requests")]
-Json = Annotated[bool, typer.Option("--json", help="Print the figures as JSON")]
-Quiet = Annotated[bool, typer.Option("--quiet", help="Say nothing on stderr")]
 
 trace_app = typer.Typer(
     help="Look at, convert and replay real job traces.",
@@ -28,16 +24,6 @@ trace_app = typer.Typer(
 def register(app: typer.Typer) -> None:
     """Add ``capsim trace`` to the application."""
     app.add_typer(trace_app, name="trace")
-
-
-@contextmanager
-def clear_errors() -> Iterator[None]:
-    """Print an expected error without a traceback and exit with its code."""
-    try:
-        yield
-    except CapsimError as error:
-        typer.echo(f"capsim: {error}", err=True)
-        raise typer.Exit(error.exit_code) from None
 
 
 @trace_app.command("replay")
@@ -56,21 +42,20 @@ def replay_command(
 
     Starts are in seconds on the trace's own clock, under the trace's own job numbers.
     """
-    with clear_errors():
-        from capsim.engine.replay import measure, replay_trace
-        from capsim.workload.traces import read_jobs, write_table
-        from capsim.workload.traces.writing import check_name, seconds
+    from capsim.engine.replay import measure, replay_trace
+    from capsim.workload.traces import read_jobs, write_table
+    from capsim.workload.traces.writing import check_name, seconds
 
-        if out is not None:
-            check_name(out)
-        began = time.perf_counter()
-        trace = read_jobs(file, format)
-        read = time.perf_counter()
-        schedule = replay_trace(trace, policy=policy, chips=chips)
-        done = time.perf_counter()
-        if out is not None:
-            write_table(out, {"job": schedule.job, "start": seconds(schedule.start)})
-        figures = measure(schedule)
+    if out is not None:
+        check_name(out)
+    began = time.perf_counter()
+    trace = read_jobs(file, format)
+    read = time.perf_counter()
+    schedule = replay_trace(trace, policy=policy, chips=chips)
+    done = time.perf_counter()
+    if out is not None:
+        write_table(out, {"job": schedule.job, "start": seconds(schedule.start)})
+    figures = measure(schedule)
     if not quiet:
         timing = f"read in {read - began:.2f} s, scheduled in {done - read:.2f} s (kernel loading included)"
         typer.echo(f"{len(trace):,} jobs: {timing}", err=True)
@@ -109,14 +94,13 @@ def info_command(
     as_json: Json = False,
 ) -> None:
     """Jobs or requests, load, quantiles of size and duration, histograms."""
-    with clear_errors():
-        from capsim.workload.traces import RequestTrace, read_trace, summarise_jobs, summarise_requests
+    from capsim.workload.traces import RequestTrace, read_trace, summarise_jobs, summarise_requests
 
-        trace = read_trace(file, format)
-        if isinstance(trace, RequestTrace):
-            figures = summarise_requests(trace)
-        else:
-            figures = summarise_jobs(trace, chips)
+    trace = read_trace(file, format)
+    if isinstance(trace, RequestTrace):
+        figures = summarise_requests(trace)
+    else:
+        figures = summarise_jobs(trace, chips)
     if as_json:
         typer.echo(json.dumps(figures, indent=2))
         return
@@ -199,16 +183,15 @@ def convert_command(
     quiet: Quiet = False,
 ) -> None:
     """Write a trace, cleaned, as capsim's own job (or request) table."""
-    with clear_errors():
-        from capsim.workload.traces import RequestTrace, read_trace, write_jobs, write_requests
-        from capsim.workload.traces.writing import check_name
+    from capsim.workload.traces import RequestTrace, read_trace, write_jobs, write_requests
+    from capsim.workload.traces.writing import check_name
 
-        check_name(out)
-        trace = read_trace(file, format)
-        if isinstance(trace, RequestTrace):
-            write_requests(trace, out)
-        else:
-            write_jobs(trace, out)
+    check_name(out)
+    trace = read_trace(file, format)
+    if isinstance(trace, RequestTrace):
+        write_requests(trace, out)
+    else:
+        write_jobs(trace, out)
     if not quiet:
         typer.echo(f"{len(trace):,} records written to {out}", err=True)
         for sentence in trace.cleaning.sentences():

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from typer.testing import CliRunner, Result
 
-from capsim.cli.main import build
+from capsim.cli.main import main
 
 JOBS_CSV = "job,submit,size,run,requested\n7,0,4,10.5,20\n8,3,2,5,5\n9,4,99,5,5\n"
 
@@ -20,14 +21,35 @@ def table(tmp_path: Path) -> Path:
     return path
 
 
-def capsim(*words: str | Path) -> Result:
-    """Run the command in this process; anything but a clean exit is a failure of capsim."""
-    result = CliRunner().invoke(build(), [str(word) for word in words])
-    assert result.exception is None or isinstance(result.exception, SystemExit), result.exception
-    return result
+@dataclass(frozen=True)
+class Done:
+    """How a command ended."""
+
+    exit_code: int
+    stdout: str
+    stderr: str
 
 
-def test_info_as_text_and_as_json(table: Path) -> None:
+Command = Callable[..., Done]
+
+
+@pytest.fixture
+def capsim(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Command:
+    """Run the command in this process, as the console script does."""
+
+    def run(*words: str | Path) -> Done:
+        monkeypatch.setattr("sys.argv", ["capsim", *(str(word) for word in words)])
+        with pytest.raises(SystemExit) as ended:
+            main()
+        shown = capsys.readouterr()
+        assert "Traceback" not in shown.err
+        assert ended.value.code in (0, 2), shown.err
+        return Done(int(ended.value.code or 0), shown.out, shown.err)
+
+    return run
+
+
+def test_info_as_text_and_as_json(table: Path, capsim: Command) -> None:
     text = capsim("trace", "info", table, "--chips", "4").stdout
     assert "3 jobs" in text
     figures = json.loads(capsim("trace", "info", table, "--json").stdout)
@@ -35,21 +57,23 @@ def test_info_as_text_and_as_json(table: Path) -> None:
     assert figures["load"] is None
 
 
-def test_info_of_requests(tmp_path: Path) -> None:
+def test_info_of_requests(tmp_path: Path, capsim: Command) -> None:
     path = tmp_path / "r.csv"
     path.write_text("arrival,input_tokens,output_tokens\n0,10,20\n2,30,40\n")
     assert "2 requests" in capsim("trace", "info", path).stdout
     assert json.loads(capsim("trace", "info", path, "--json").stdout)["requests_per_s"] == 1.0
 
 
-def test_convert_writes_what_replay_reads(table: Path, tmp_path: Path) -> None:
+def test_convert_writes_what_replay_reads(table: Path, tmp_path: Path, capsim: Command) -> None:
     out = tmp_path / "jobs.parquet"
     assert capsim("trace", "convert", table, out).exit_code == 0
     assert "3 jobs" in capsim("trace", "info", out).stdout
 
 
 @pytest.mark.parametrize("policy", ["fcfs", "easy", "conservative"])
-def test_replay_writes_starts_on_the_traces_own_clock(table: Path, tmp_path: Path, policy: str) -> None:
+def test_replay_writes_starts_on_the_traces_own_clock(
+    table: Path, tmp_path: Path, policy: str, capsim: Command
+) -> None:
     out = tmp_path / "starts.csv"
     words = ("trace", "replay", table, "--chips", "4", "--policy", policy, "--out", out, "--json")
     result = capsim(*words, "--quiet")
@@ -75,13 +99,15 @@ def test_replay_writes_starts_on_the_traces_own_clock(table: Path, tmp_path: Pat
         (("convert", "TABLE", "out.xls"), "end it in .csv"),
     ],
 )
-def test_wrong_input_exits_2_with_a_reason(table: Path, words: tuple[str, ...], said: str) -> None:
+def test_wrong_input_exits_2_with_a_reason(
+    table: Path, words: tuple[str, ...], said: str, capsim: Command
+) -> None:
     result = capsim("trace", *(table if word == "TABLE" else word for word in words))
     assert result.exit_code == 2
     assert said in result.stderr
 
 
-def test_replay_of_an_empty_trace(tmp_path: Path) -> None:
+def test_replay_of_an_empty_trace(tmp_path: Path, capsim: Command) -> None:
     path = tmp_path / "e.swf"
     path.write_text("; MaxProcs: 4\n")
     assert "0 jobs scheduled" in capsim("trace", "replay", path).stdout
