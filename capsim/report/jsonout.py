@@ -109,7 +109,7 @@ def _effects(results: Results, context: Context, strategy: str, case: str) -> li
         {
             "input": effect.assumed.label,
             "kind": effect.assumed.kind,
-            "subject": effect.assumed.subject,
+            "subjects": list(effect.assumed.subjects),
             "value": effect.assumed.mid,
             "low": effect.assumed.low,
             "high": effect.assumed.high,

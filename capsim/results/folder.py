@@ -234,7 +234,7 @@ def _same_comparison(path: Path, old: dict[str, Any], head: dict[str, Any]) -> N
         if old.get(key) != head.get(key):
             raise InputError(
                 f"cannot resume {path}: its {what} is {old.get(key)}, now it is {head.get(key)}; "
-                "use --out DIR to start a new one"
+                "delete it or use --out DIR to start a new one"
             )
 
 

@@ -16,13 +16,14 @@ InputKind = Literal["slip", "tokens", "research", "offer", "discount"]
 class Assumed:
     """An input with a linear effect on total cost, which follows from the results without simulating.
 
-    `kind` is the part that it scales: `slip`, `tokens` (of service `subject`, or all), `research`,
-    the rent of the offer `subject`. `low` and `high` are the range that the study gives, None without one.
+    `kind` is the part that it scales: `slip`, `tokens` of the services `subjects`, `research`, cash of the
+    offers `subjects`, or `discount`. `low` and `high` are the range that the study gives, None without one.
+    `shown` is its value, range and confidence in words.
     """
 
     label: str
     kind: InputKind
-    subject: str | None
+    subjects: tuple[str, ...]
     mid: float
     low: float | None
     high: float | None

@@ -162,7 +162,9 @@ def weakest(results: Results, context: Context, strategy: str, case: str) -> lis
         if assumed.kind == "discount":
             low, high, given = *_rate_effect(results, context, strategy, case), False
         else:
-            part = float(scaled.part(assumed.kind, assumed.subject, strategy).mean())
+            subjects = assumed.subjects or (None,)
+            parts = [scaled.part(assumed.kind, subject, strategy) for subject in subjects]
+            part = float(np.sum(parts, axis=0).mean())
             given = assumed.low is not None and assumed.high is not None and assumed.mid != 0
             ends = (assumed.low, assumed.high) if given else None
             factors = [(end or 0.0) / assumed.mid for end in ends] if ends else [1 - UNRANGED, 1 + UNRANGED]

@@ -4,7 +4,7 @@ compiled."""
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,9 +19,8 @@ from capsim.spec.loader import Draft, Loaded, read_study
 from capsim.spec.provenance import provenance
 from capsim.spec.quantities import did_you_mean
 from capsim.spec.study import Study
-from capsim.spec.values import Value
 from capsim.study.compare import plan_record
-from capsim.study.context import Assumed, Context
+from capsim.study.context import Assumed, Context, InputKind
 
 MAX_RUNS = 1_000_000
 
@@ -159,62 +158,74 @@ def _one_price(study: Study, offer: str) -> float | None:
 
 
 def _assumed(study: Study) -> list[Assumed]:
-    """Assumed (or unsourced) inputs on which total cost depends linearly."""
+    """Inputs on which total cost depends linearly and that are ranges, assumed or unsourced."""
     found = []
-    slips = [run.slip_cost for run in study.demand.training_runs if _guess(run.slip_cost)]
+    slips = [run.slip_cost for run in study.demand.training_runs if _weak(run.slip_cost)]
     if slips:
-        found.append(_input("a day's slip", "slip", None, slips[0], "$", "/d"))
-    for service in study.demand.inference:
-        if _guess(service.value_lost):
-            found.append(
-                _input(
-                    f"a lost {service.name} token", "tokens", service.name, service.value_lost, "$", "/Mtok"
-                )
-            )
+        found.append(_input("a day's slip", "slip", (), slips[0], "/d"))
+    services = [s for s in study.demand.inference if _weak(s.value_lost)]
+    for value in _distinct(s.value_lost for s in services):
+        names = tuple(s.name for s in services if _same(s.value_lost, value))
+        found.append(_input(f"lost tokens of {', '.join(names)}", "tokens", names, value, "/Mtok"))
     research = study.demand.research
-    if research is not None and _guess(research.value_lost):
-        found.append(_input("lost research", "research", None, research.value_lost, "$", "/chip-h"))
-    for name, offer in study.offers.items():
-        price = offer.price
-        values = (
-            [] if price is None else [price.total, price.per_chip_hour, price.per_kw_month, price.per_chip]
-        )
-        given = [
-            v
-            for value in values
-            if value is not None
-            for v in (value.values() if isinstance(value, dict) else [value])
-        ]
-        if given and any(_guess(v) for v in given):
-            shown = (
-                f"${float(given[0]):.2f}/h"
-                if price is not None and _one_price(study, name) is not None
-                else ""
-            )
-            found.append(Assumed(f"price of {name}", "offer", name, float(given[0]), None, None, shown))
-    rate = study.money.discount_rate
-    found.append(
-        Assumed("discount rate", "discount", None, float(rate), None, None, f"{100 * float(rate):.0f} %/y")
-    )
+    if research is not None and _weak(research.value_lost):
+        found.append(_input("lost research", "research", (), research.value_lost, "/chip-h"))
+    for name in study.offers:
+        prices = _prices(study, name)
+        if prices and any(_weak(price) for price in prices):
+            one = _one_price(study, name)
+            words = f"${one:.2f}/h ({_tag(prices[0])})" if one is not None else f"({_tag(prices[0])})"
+            found.append(Assumed(f"price of {name}", "offer", (name,), float(prices[0]), None, None, words))
+    rate = float(study.money.discount_rate)
+    found.append(Assumed("discount rate", "discount", (), rate, None, None, f"{100 * rate:.0f} %/y"))
     return found
 
 
-def _guess(value: Any) -> bool:
-    return getattr(value, "confidence", None) in (None, "assumed")
+def _prices(study: Study, offer: str) -> list[Any]:
+    """The price of an offer, or its prices by system."""
+    price = study.offers[offer].price
+    if price is None:
+        return []
+    given = (price.total, price.per_chip_hour, price.per_kw_month, price.per_chip)
+    value = next((v for v in given if v is not None), None)
+    return list(value.values()) if isinstance(value, dict) else [] if value is None else [value]
 
 
-def _input(label: str, kind: Any, subject: str | None, value: Value, prefix: str, suffix: str) -> Assumed:
-    mid = float(value)
+def _weak(value: Any) -> bool:
+    return value.confidence in (None, "assumed") or value.ranged
 
-    def show(number: float) -> str:
-        for unit, letter in ((1e9, "B"), (1e6, "M"), (1e3, "k")):
-            if abs(number) >= unit:
-                return f"{prefix}{number / unit:g}{letter}"
-        return f"{prefix}{number:g}"
 
+def _same(first: Any, second: Any) -> bool:
+    return (float(first), first.low, first.high) == (float(second), second.low, second.high)
+
+
+def _distinct(values: Iterable[Any]) -> list[Any]:
+    """Values without those that are equal to one before, range included."""
+    found: list[Any] = []
+    for value in values:
+        if not any(_same(value, other) for other in found):
+            found.append(value)
+    return found
+
+
+def _tag(value: Any) -> str:
+    """The confidence of a value in words."""
+    confidence = value.confidence or "unsourced"
+    return confidence.upper() if confidence == "assumed" else str(confidence)
+
+
+def _input(label: str, kind: InputKind, subjects: tuple[str, ...], value: Any, suffix: str) -> Assumed:
     low, high = value.low, value.high
-    span = f" ({show(low)}..{show(high)})" if low is not None and high is not None else ""
-    return Assumed(label, kind, subject, mid, low, high, f"{show(mid)}{suffix}{span}")
+    span = f", {_dollars(low)}..{_dollars(high)}" if low is not None and high is not None else ""
+    shown = f"{_dollars(float(value))}{suffix} ({_tag(value)}{span})"
+    return Assumed(label, kind, subjects, float(value), low, high, shown)
+
+
+def _dollars(number: float) -> str:
+    for unit, letter in ((1e9, "B"), (1e6, "M"), (1e3, "k")):
+        if abs(number) >= unit:
+            return f"${number / unit:g}{letter}"
+    return f"${number:g}"
 
 
 def _published_spend(study: Study) -> tuple[float, str] | None:

@@ -253,10 +253,12 @@ def context(**changes: Any) -> Context:
         "discount_rate": 0.08,
         "provenance": {"vendor": 12, "secondary": 8, "derived": 5, "recalled": 3, "assumed": 40},
         "assumed": (
-            Assumed("cost of a day's slip", "slip", None, 30e6, 0.0, 100e6, "$30M/d (0..$100M/d)"),
-            Assumed("value of chat tokens", "tokens", "chat", 2.7, 1.0, 5.0, "$2.7/Mtok ($1..$5)"),
-            Assumed("value of lost research", "research", None, 2.5, None, None, "$2.5/h"),
-            Assumed("price of multi-offer", "offer", "multi-offer", 2.9, None, None, "$2.9/h"),
+            Assumed("cost of a day's slip", "slip", (), 30e6, 0.0, 100e6, "$30M/d (ASSUMED, $0..$100M)"),
+            Assumed(
+                "value of chat tokens", "tokens", ("chat",), 2.7, 1.0, 5.0, "$2.7/Mtok (derived, $1..$5)"
+            ),
+            Assumed("value of lost research", "research", (), 2.5, None, None, "$2.5/h"),
+            Assumed("price of multi-offer", "offer", ("multi-offer",), 2.9, None, None, "$2.9/h"),
         ),
         "token_prices": {"chat": 2.7},
         "research_price": 2.5,

@@ -106,7 +106,7 @@ def test_effects_follow_ranges(results: Results) -> None:
 
 
 def test_discount_rate_re_weights_monthly_cash(results: Results) -> None:
-    rate = Assumed("discount rate", "discount", None, 0.08, None, None, "8%/y")
+    rate = Assumed("discount rate", "discount", (), 0.08, None, None, "8%/y")
     context = synthetic.context(assumed=(rate,))
     effect = weakest(results, context, "azure", "base")[0]
     assert effect.low > 0 > effect.high, "money later counts more at a lower rate"
