@@ -1,6 +1,6 @@
 """Schema of a study's own measurements: `calibration:` as `capsim calibrate` writes it.
 
-Each entry is one measured configuration. Units: parameters in 10^9, tokens, TFLOP/s and tokens/s per chip, ms.
+Each entry is one measured configuration. Units: parameters in 10^9, tokens, TFLOP/s per chip.
 """
 
 from __future__ import annotations
@@ -44,12 +44,22 @@ class TrainingMeasurement(MeasuredModel):
 
 
 class InferenceMeasurement(MeasuredModel):
-    """Measured over modelled speed of a (model, chip, precision) series, the median over its rows."""
+    """Measured over modelled speed of a replica at a load; `runs` rows were reduced to their median.
+
+    `capsim calibrate` works the speed out: 1 is the uncalibrated roofline, 0.6 is slower than it.
+    """
 
     chip: str
     precision: str
     measure: Literal["throughput", "tpot", "ttft"]
-    speed: Number = Field(description="measured speed over the model's, uncalibrated")
+    speed: Number = Field(description="measured speed over the roofline's")
+    engine: Literal["graph", "eager", "neuron"] = Field(default="graph", description="kind of serving engine")
+    chips: Number = Field(description="chips of the replica")
+    expert_parallel: Number | None = None
+    split_requests: bool = Field(default=False, description="attention is data parallel")
+    isl: Number = Field(description="input tokens")
+    osl: Number = Field(description="output tokens")
+    batch: Number = Field(description="running sequences")
     runs: Count = Field(default=1)  # type: ignore[assignment]
     group: str = Field(default="own", description="who measured it")
 

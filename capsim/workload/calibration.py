@@ -4,18 +4,30 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
+from pathlib import Path
 
+import yaml
+from pydantic import ValidationError
+
+from capsim.errors import InputError
 from capsim.spec.calibration import CalibrationSection, MeasuredModel
 from capsim.spec.hardware import Chip
-from capsim.workload.hardware_view import ceiling_log, generation, peak_16, speedup_bits
 from capsim.workload.calibration_points import serving_point
+from capsim.workload.hardware_view import ceiling_log, generation, peak_16, speedup_bits
 from capsim.workload.inference_table import Measure, ServingPoint, ServingTable, shipped_serving_rows
 from capsim.workload.known import Known, known
 from capsim.workload.measurements import NotExpressed, Row, model_of
 from capsim.workload.shape import Shape
-from capsim.workload.training_table import CEILING, Configuration, TrainingPoint, TrainingTable, shipped_rows
+from capsim.workload.training_table import (
+    CEILING,
+    OWN_NOISE,
+    Configuration,
+    TrainingPoint,
+    TrainingTable,
+    shipped_rows,
+)
 
 # Where a table does not say: sequence and chip count of the middle of the shipped points.
 DEFAULT_SEQ = 4096.0
@@ -84,8 +96,11 @@ class Calibration:
         if section is None or not (section.training or section.inference):
             return self
         found = catalog or known()
-        own = [training_point(entry_row(entry), found) for entry in section.training]
-        served = [serving_point(entry_row(entry), found) for entry in section.inference]
+        try:
+            own = [replace(training_point(entry_row(e), found), noise=OWN_NOISE) for e in section.training]
+            served = [replace(serving_point(entry_row(e), found), own=True) for e in section.inference]
+        except NotExpressed as reason:
+            raise InputError(f"calibration: {reason}") from None
         return Calibration((*self.training, *own), (*self.serving, *served))
 
 
@@ -141,3 +156,33 @@ def medians(values: Sequence[float]) -> float:
     ordered = sorted(values)
     middle = len(ordered) // 2
     return ordered[middle] if len(ordered) % 2 else (ordered[middle - 1] + ordered[middle]) / 2
+
+
+def read_calibration(path: Path) -> CalibrationSection:
+    """The `calibration:` section of a file that `capsim calibrate` wrote.
+
+    Raises:
+        InputError: the file cannot be read or is not a calibration.
+    """
+    try:
+        raw = yaml.load(path.read_text(encoding="utf-8"), Loader=yaml.CSafeLoader)
+        return CalibrationSection.model_validate(raw["calibration"])
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read ({error.strerror})") from None
+    except (yaml.YAMLError, UnicodeDecodeError, KeyError, TypeError, ValidationError) as error:
+        text = str(error).splitlines()[0]
+        raise InputError(f"{path}: not a calibration ({text}); `capsim calibrate` writes one") from None
+
+
+def write_calibration(path: Path, section: Mapping[str, object], origin: str) -> None:
+    """Write a calibration section as a YAML fragment of a study.
+
+    Raises:
+        InputError: the file cannot be written.
+    """
+    head = f"# Measurements of {origin}, reduced by `capsim calibrate`. A study uses them with `include: [this file]`.\n"
+    text = yaml.dump(section, Dumper=yaml.CSafeDumper, sort_keys=False, default_flow_style=None, width=200)
+    try:
+        path.write_text(head + text, encoding="utf-8")
+    except OSError as error:
+        raise InputError(f"{path}: cannot be written ({error.strerror})") from None

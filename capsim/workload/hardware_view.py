@@ -53,7 +53,7 @@ def runs_at(chip: Chip, precision: str) -> str:
 def peak_at(chip: Chip, precision: str) -> float:
     """Dense peak in TFLOP/s of the arithmetic that ``runs_at`` names."""
     running = runs_at(chip, precision)
-    return float(chip.tflops[running]) if running in chip.tflops else peak_16(chip)  # type: ignore[index]
+    return float(chip.tflops[running]) if running in chip.tflops else peak_16(chip)
 
 
 def speedup_bits(chip: Chip, precision: str) -> float:

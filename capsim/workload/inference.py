@@ -15,6 +15,8 @@ from capsim.spec.hardware import Chip, ModelCard, System
 from capsim.workload.calibration import Calibration, shipped
 from capsim.workload.calibration_points import serving_of
 from capsim.workload.hardware_view import runs_at
+from capsim.workload.inference_table import Measure
+from capsim.workload.known import known
 from capsim.workload.latency import Latency, Lengths, latency_of
 from capsim.workload.layouts import Layout, inside_domain, over_domains, replica_of
 from capsim.workload.roofline import MEMORY_SHARE, Replica, engine_of
@@ -102,11 +104,11 @@ def serve(
             (a batch tier).
         layout: overrides the choice, as a `Layout` or (tp, ep, pp).
         calibration: measured points; the shipped ones where absent.
-        model: the model's name in the catalog, to use its own measured points; by its shape alone where absent.
+        model: the model's name in measured points; the catalog's name of this shape where absent.
     """
     shape, points = shape_of(card), calibration or shipped()
-    if precision not in {runs_at(chip, precision)} and precision == "fp4":
-        precision = runs_at(chip, precision)
+    model = model or known().name_of(card)
+    precision = runs_at(chip, precision)
     wanted = [_as_layout(layout)] if layout is not None else None
     found = candidates(
         shape,
@@ -194,7 +196,7 @@ def _calibrated(
 ) -> Candidate:  # fmt: skip
     """The candidate with the table's speed applied to all its times."""
     engine = engine_of("", replica.chip.stack)
-    measure = "tpot" if engine == "neuron" else "throughput"
+    measure: Measure = "tpot" if engine == "neuron" else "throughput"
     table = calibration.serving_table(measure)
     at = serving_of(model, chip_name, replica, engine, inputs, outputs, most)
     log_speed, spread = table.predict(at)
@@ -236,7 +238,7 @@ def _planned(c: Candidate, lengths: Lengths, latency: Latency | None, load: floa
         token = c.batch * 1.0 / c.saturated if c.saturated else math.inf
         token = max(token, c.layout.pp * c.replica.step_seconds(c.batch / c.layout.pp, context))
     explain = (
-        f"layout {c.layout.text()}: most output tokens/s per chip of {layouts} that hold the model",
+        f"layout {c.layout}: most output tokens/s per chip of {layouts} that hold the model",
         f"{c.batch:g} sequences fit; saturated {c.saturated:,.0f} output tokens/s",
         f"calibrated speed x {c.speed:.2f} of the roofline ({c.evidence})",
         f"planned at {load:.0%} of the saturated rate",

@@ -7,17 +7,16 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from capsim.workload.calibration import Calibration, medians
+from capsim.workload.calibration import Calibration
 from capsim.workload.errors_table import Compared, Unexpressed
 from capsim.workload.inference_rows import (
     InferenceRow,
-    log_speed,
+    point_of,
     predict_uncalibrated,
     read_rows,
-    running,
     serving_row,
 )
-from capsim.workload.inference_table import Measure
+from capsim.workload.inference_table import Measure, ServingPoint, ServingTable
 from capsim.workload.known import Known
 from capsim.workload.measurements import Row
 
@@ -34,7 +33,7 @@ class InferenceFidelity:
         rows: rows of the table.
         compared: comparisons with the row's own (group, model) left out.
         uncalibrated: the roofline alone.
-        series: calibrated by the other rows of the row's (model, chip, precision) series.
+        series: calibrated on all other rows of the table, those of the row's (model, chip) series among them.
         unexpressed: rows without a prediction.
     """
 
@@ -83,7 +82,7 @@ def _figures(row: InferenceRow, speed: dict[Measure, float]) -> dict[Measure, fl
         measure: predict_uncalibrated(row, measure) / speed[measure]
         for measure in ("tpot", "ttft")
         if measure in speed
-    }  # type: ignore[misc]
+    }
     if "throughput" in speed:
         found["throughput"] = predict_uncalibrated(row, "throughput") * speed["throughput"]
     if row.batch is not None and {"tpot", "ttft"} <= found.keys():
@@ -105,36 +104,16 @@ def _compare(row: InferenceRow, measure: Measure, predicted: float) -> Compared:
 
 
 def _by_series(read: Sequence[InferenceRow]) -> list[Compared]:
-    """One scale factor a (model, chip, precision, layout) series and measure, from its other rows."""
-    series: dict[tuple[object, ...], list[InferenceRow]] = defaultdict(list)
+    """Calibrated on the table itself: each row from all others, those of its own (model, chip) series among them."""
+    points: dict[Measure, list[tuple[InferenceRow, ServingPoint]]] = defaultdict(list)
     for row in read:
         for measure in row.measured:
-            if measure == "throughput" and row.batch is not None:
-                continue
-            key = (
-                row.release,
-                row.model,
-                row.chip,
-                row.precision,
-                row.replica.chips,
-                row.replica.split_requests,
-            )
-            series[(*key, measure)].append(row)
+            if measure != "throughput" or row.batch is None:
+                points[measure].append((row, point_of(row, measure)))
     out = []
-    for key, members in series.items():
-        measure: Measure = key[-1]  # type: ignore[assignment]
-        speeds = {row.line: log_speed(row, measure) for row in members}
-        for row in members:
-            others = [value for line, value in speeds.items() if line != row.line]
-            if others:
-                speed = math.exp(medians(others))
-                alone = predict_uncalibrated(row, measure)
-                out.append(
-                    _compare(row, measure, alone * speed if measure == "throughput" else alone / speed)
-                )
+    for measure, members in points.items():
+        table = ServingTable.fitted(measure, [point for _, point in members])
+        for (row, _), log in zip(members, table.left_one_out(), strict=True):
+            alone, speed = predict_uncalibrated(row, measure), math.exp(log)
+            out.append(_compare(row, measure, alone * speed if measure == "throughput" else alone / speed))
     return out
-
-
-def batches(read: Sequence[InferenceRow]) -> dict[int, float]:
-    """Sequences running in each row, by line."""
-    return {row.line: running(row) for row in read}

@@ -28,6 +28,14 @@ class Known:
         """The catalog's name of a model, or None."""
         return self.model_names.get(fold(name))
 
+    def name_of(self, card: ModelCard) -> str:
+        """The catalog's name of a card of this shape, or an empty text."""
+        key = (card.params_b_active, card.params_b_total, card.layers, card.hidden)
+        for name, other in self.models.items():
+            if (other.params_b_active, other.params_b_total, other.layers, other.hidden) == key:
+                return name
+        return ""
+
     def system(self, chip: str) -> System | None:
         """The first system of the catalog built from a chip: the way the chip is usually measured."""
         return next((system for system in self.systems.values() if system.chip == chip), None)

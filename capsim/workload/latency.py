@@ -285,10 +285,10 @@ def measured(requests: Requests, outcome: Outcome) -> tuple[NDArray[np.float64],
     from capsim.workload.microsim import TICK
 
     start = int(len(requests.arrival) * WARM_UP)
-    ttft = (outcome.first - requests.arrival)[start:] * TICK
+    ttft = np.asarray((outcome.first - requests.arrival)[start:] * TICK, dtype=np.float64)
     several = requests.outputs[start:] > 1
     span = (outcome.finish - outcome.first)[start:][several] * TICK
-    tpot = span / (requests.outputs[start:][several] - 1)
+    tpot = np.asarray(span / (requests.outputs[start:][several] - 1), dtype=np.float64)
     window = max(1, int(requests.arrival[-1] - requests.arrival[start]))
     residence = float((outcome.finish - outcome.first)[start:].sum())
     return ttft, tpot if tpot.size else np.zeros(1), residence / window

@@ -34,7 +34,7 @@ class Layout:
         """Chips of one replica."""
         return max(self.tp, self.ep) * self.pp
 
-    def text(self) -> str:
+    def __str__(self) -> str:
         """As people write it, e.g. `TP8`, `EP16 with data-parallel attention`."""
         parts = [f"TP{self.tp}"] if not self.split else []
         if self.ep > 1:
@@ -83,6 +83,7 @@ def replica_of(shape: Shape, chip: Chip, system: System | None, precision: str, 
         split_requests=layout.split,
         kv_bytes_factor=kv_factor(precision, engine),
         link_gbs=float(chip.scaleout_gbs) if outside and chip.scaleout_gbs else None,
+        domains=max(1.0, chips / system.domain) if system is not None else 1.0,
     )
 
 

@@ -138,11 +138,11 @@ def run(
             context += m * running
             decoded += m * running
             iteration += m
-            started = 0
+            started = np.int64(0)
         else:
             cost = step[running] + per_context * context
             left = budget
-            started = 0
+            started = np.int64(0)
             while started < prompts and left > 0:
                 request = stage[started]
                 piece = min(left, inputs[request] - done)
@@ -151,7 +151,7 @@ def run(
                 done += piece
                 if done < inputs[request]:
                     break
-                done = 0
+                done = np.int64(0)
                 started += 1
             now += cost
             context += running

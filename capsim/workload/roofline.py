@@ -68,14 +68,21 @@ DENSE = Constants(
 )  # fmt: skip
 MOE = replace(
     DENSE,
-    compute=0.43,
-    memory=0.75,
-    kv=0.55,
-    latency=76e-6,
-    host_token=1.2e-6,
-    dispatch=18.0,
-    all_to_all=1.75,
+    compute=0.36,
+    memory=0.68,
+    kv=0.47,
+    latency=80e-6,
+    busy=0.8,
+    host_token=1.8e-6,
+    activations=22.0,
+    dispatch=22.0,
+    all_to_all=2.4,
+    request_ways=0.37,
 )
+# A mixture over several domains: a token goes to at most four of them, with 8-bit values out and 16-bit ones back,
+# hidden behind the work of a second half-batch (DeepSeek-V3 technical report, section 3.2; DeepEP).
+MOST_DOMAINS_OF_TOKEN = 4
+WIDE_BYTES = 3.0
 # Neuron (transformers-neuronx on Trn1 and Inf2): compiled graphs, no host in the loop; fitted to its published rows.
 NEURON = replace(
     DENSE, memory=0.6, kv=0.6, compute=0.15, attention=0.15, latency=130e-6, busy=0.0, host_request=0.0
@@ -122,6 +129,7 @@ class Replica:
     split_requests: bool = False
     kv_bytes_factor: float = 1.0
     link_gbs: float | None = None
+    domains: float = 1.0
     speed: float = 1.0
 
     @property
@@ -155,9 +163,10 @@ class Replica:
         products = 2.0 * s.active * batch / (t * self._peak() * c.compute)
         weights = s.touched_bytes(self.precision, batch) / (t * bandwidth * c.memory)
         cache = batch * s.seen(context) * self.kv_token / (self.kv_ways * bandwidth * c.kv)
-        latency = s.layers * c.latency * (1.0 + c.busy * batch / (batch + 256.0))
-        device = max(products, weights) + cache + self._stream(batch) + self._link(batch) + latency
-        device += c.host_token * batch / self._host_ways()
+        each = batch / t if self.split_requests else batch
+        latency = s.layers * c.latency * (1.0 + c.busy * each / (each + 256.0))
+        device = max(products, weights) + cache + self._stream(batch) + latency
+        device = self._with_link(device + c.host_token * batch / self._host_ways(), batch)
         return math.hypot(device, s.layers * c.host_layer) / self.speed
 
     def prefill_seconds(self, tokens: float, requests: float = 1.0) -> float:
@@ -209,7 +218,13 @@ class Replica:
         c, s = self.constants, self.shape
         stream = ACTIVATION_BYTES * s.layers * s.hidden * tokens / (float(self.chip.hbm_tbs) * 1e12)
         chosen = s.experts_active if s.moe else 0.0
-        return stream * (c.activations / math.sqrt(self.chips) + c.dispatch * chosen / self.chips)
+        ways = self.chips if self.split_requests else math.sqrt(self.chips)
+        return stream * (c.activations / ways + c.dispatch * chosen / self.chips)
+
+    def _with_link(self, device: float, tokens: float) -> float:
+        """Device time with the collectives of ``tokens`` tokens: hidden behind it over domains, on top inside one."""
+        link = self._link(tokens)
+        return max(device, link) if self.domains > 1 else device + link
 
     def _link(self, tokens: float) -> float:
         """Collectives: two all-reduces a layer, or the all-to-all to the chosen experts and back."""
@@ -218,6 +233,9 @@ class Replica:
             return 0.0
         bandwidth = (self.link_gbs or float(self.chip.scaleup_gbs)) * 1e9 * c.link
         away = (t - 1) / t
+        if self.domains > 1 and self.split_requests:
+            copies = min(s.experts_active, self.domains, MOST_DOMAINS_OF_TOKEN) * (1 - 1 / self.domains)
+            return s.layers * tokens / t * s.hidden * WIDE_BYTES * copies / bandwidth
         if self.split_requests and self.expert_parallel > 1:
             sent = min(s.experts_active, t) * c.all_to_all / t
             return 2.0 * s.layers * tokens * s.hidden * ACTIVATION_BYTES * sent * away / bandwidth

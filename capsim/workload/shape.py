@@ -87,7 +87,7 @@ class Shape:
         if self.expert_params <= 0 or self.experts <= 1:
             return each * self.total
         reached = 1.0 - (1.0 - self.experts_active / self.experts) ** max(batch, 0.0)
-        return each * (self.total - self.expert_params + self.expert_params * reached)
+        return float(each * (self.total - self.expert_params + self.expert_params * reached))
 
 
 def shape_of(card: ModelCard) -> Shape:
@@ -162,4 +162,16 @@ def shape_from_counts(
         experts = max(used * 2, round(used * total / active))
         inside = min(total, (total - active) / (1.0 - used / experts))
         guessed += ["experts"]
-    return Shape(kind, active, total, layers, hidden, hidden, kv_bytes, experts, used, inside, tuple(guessed))
+    return Shape(
+        kind=kind,
+        active=active,
+        total=total,
+        layers=layers,
+        hidden=hidden,
+        attention_width=hidden,
+        kv_bytes=kv_bytes,
+        experts=experts,
+        experts_active=used,
+        expert_params=inside,
+        guessed=tuple(guessed),
+    )

@@ -48,6 +48,8 @@ END_TO_END = -0.11
 CEILING = 0.78
 # Noise of one measurement (variance of the log): releases of one year differ by a median of 1.13x, p90 1.71x.
 NOISE = 0.02
+# A study's own measurement is taken nearly as it is: it replaces the table where it was made.
+OWN_NOISE = 0.001
 # Variances of the levels of the fall-back, of log rates. Round numbers, near the leave-one-out optimum.
 VARIANCE = {
     "kind": 0.1,
@@ -67,6 +69,8 @@ VARIANCE = {
     "group": 0.005,
     "end_to_end": 0.01,
 }
+# The band: the standard deviation that the variances give, times this, holds 68 % of the leave-one-out errors.
+BAND = 0.65
 CATEGORIES = ("kind", "kind3", "chip", "generation", "stack", "precision", "group")
 
 
@@ -99,6 +103,7 @@ class TrainingPoint:
     log_rate: float
     runs: int
     source: str
+    noise: float = NOISE
 
 
 @dataclass(frozen=True)
@@ -208,16 +213,16 @@ class TrainingTable:
         """Fit the points; at least one is needed."""
         f = Features.of([p.at for p in points])
         values = np.array([p.log_rate for p in points])
-        noise = np.array([NOISE * (1.0 + 1.0 / p.runs) / 2.0 for p in points])
+        noise = np.array([p.noise * (1.0 + 1.0 / p.runs) / 2.0 for p in points])
         return cls(tuple(points), f, fit(values, expected(f), likeness(f, f), noise))
 
     def predict(self, items: Sequence[Configuration]) -> tuple[Array, Array]:
-        """Log rate and its standard deviation (model and one measurement's noise), each (len(items),)."""
+        """Log rate and the standard deviation of its error (its band), each (len(items),)."""
         f = Features.of(items)
         cross = likeness(f, self.features)
         own = np.array([likeness(one, one)[0, 0] for one in (Features.of([c]) for c in items)])
         spread = np.sqrt(self.solved.variance(own, cross) + NOISE)
-        return self.solved.predict(expected(f), cross), spread
+        return self.solved.predict(expected(f), cross), BAND * spread
 
     def evidence(self, at: Configuration) -> str:
         """The finest level of the fall-back at which points exist, in words."""
