@@ -31,6 +31,8 @@ Confidence = Literal["measured", "vendor", "secondary", "derived", "recalled", "
 """How far a number can be trusted, best first."""
 
 CONFIDENCES: tuple[str, ...] = get_args(Confidence)
+MOST_KNOWN = 4_096
+"""Plain values that one kind of quantity remembers."""
 PROVENANCE_KEYS = frozenset({"value", "low", "mid", "high", "source", "as_of", "confidence"})
 
 
@@ -123,6 +125,8 @@ class Quantity:
         self.least = least
         self.most = most
         self.kind: type[Value] | type[Whole] = Whole if form.whole else Value
+        # Large files say the same thing many times; plain values are alike and may be one object.
+        self._known: dict[str, Value | Whole] = {}
 
     def _number(self, raw: Any, *place: str) -> float | int:
         """The number of a scalar in the unit of this kind."""
@@ -143,6 +147,8 @@ class Quantity:
 
     def read(self, raw: Any) -> Value | Whole:
         """A value from YAML (text or a mapping) or from a program (a number in the unit of this kind)."""
+        if isinstance(raw, str):
+            return self._known.get(raw) or self._from_text(raw)
         if isinstance(raw, self.kind):
             self._number(raw)
             return raw
@@ -150,6 +156,13 @@ class Quantity:
             return self._from_mapping(raw)
         number: Any = self._number(raw)
         return self.kind(number)
+
+    def _from_text(self, raw: str) -> Value | Whole:
+        number: Any = self._number(raw)
+        if len(self._known) >= MOST_KNOWN:
+            self._known.clear()
+        value = self._known[raw] = self.kind(number)
+        return value
 
     def _from_mapping(self, raw: dict[Any, Any]) -> Value | Whole:
         for key in raw:
