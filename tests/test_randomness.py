@@ -10,7 +10,13 @@ from capsim.randomness import exponential, factor_score, generator, normal, scor
 
 def test_same_key_same_draw_and_parts_do_not_run_together() -> None:
     assert seed64(7, "a", 1) == seed64(7, "a", 1)
-    different = {seed64(7, "a", 1), seed64(7, "a", "1"), seed64(7, "a1"), seed64(7, "a1", ""), seed64(71, "a")}
+    different = {
+        seed64(7, "a", 1),
+        seed64(7, "a", "1"),
+        seed64(7, "a1"),
+        seed64(7, "a1", ""),
+        seed64(71, "a"),
+    }
     assert len(different) == 5
 
 

@@ -39,9 +39,9 @@ class Calendar:
 
     def text(self, ms: int) -> str:
         """An instant as ``2027-03-01 06:00``."""
-        return (datetime(self.start.year, self.start.month, self.start.day) + timedelta(milliseconds=ms)).strftime(
-            "%Y-%m-%d %H:%M"
-        )
+        return (
+            datetime(self.start.year, self.start.month, self.start.day) + timedelta(milliseconds=ms)
+        ).strftime("%Y-%m-%d %H:%M")
 
     def discount(self, ms: float) -> float:
         """Present value of one dollar paid at `ms`; payments before the start count in full."""

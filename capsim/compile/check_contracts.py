@@ -211,11 +211,7 @@ def lots(loaded: Loaded, report: Report) -> None:
             continue
         here = ("strategies", strategy, "hold", name)
         lot = int(offer.quantity.lot)
-        if lot == 0:
-            report.error(
-                f"`{name}` has lots of 0 chips", "write lot: 1 or more", "offers", name, "quantity", "lot"
-            )
-        elif isinstance(held, list):
+        if isinstance(held, list):
             for index, order in enumerate(held):
                 _rounding(report, name, int(order.quantity), lot, *here, index, "quantity")
         else:
@@ -223,7 +219,7 @@ def lots(loaded: Loaded, report: Report) -> None:
 
 
 def _rounding(report: Report, name: str, wanted: int, lot: int, *here: str | int) -> None:
-    rounded = -(-wanted // lot) * lot if lot else wanted
+    rounded = -(-wanted // lot) * lot
     if rounded != wanted:
         report.info(f"{name}: {wanted:,} chips are rounded up to {rounded:,} (lots of {lot:,})", *here)
 

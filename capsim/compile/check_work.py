@@ -9,11 +9,16 @@ from capsim.compile.books import held_by_system, length_ms
 from capsim.compile.findings import Report
 from capsim.spec.loader import Loaded
 from capsim.spec.study import Study
-from capsim.units import DAY_MS
+from capsim.units import DAY_MS, YEAR_MS
 
 SHARE_TOLERANCE = 1e-3
 """Shares are written with a few digits: 33.3 % three times is meant as 1."""
 LARGEST_INT64 = 2**63 - 1
+MOST_YEARS = 30
+MOST_CAMPAIGNS = 50_000_000
+"""About 5 GB of jobs."""
+MOST_NODES = 20_000_000
+MOST_REVIEWS = 20_000
 
 
 def shares_sum(loaded: Loaded, report: Report) -> None:
@@ -130,9 +135,9 @@ def gangs(loaded: Loaded, report: Report) -> None:
     study = loaded.study
     for index, run in enumerate(study.demand.training_runs):
         here = ("demand", "training_runs", index, "chips")
-        if not 0 < run.chips.min <= run.chips.max:
+        if run.chips.min > run.chips.max:
             what = f"{run.name}: between {run.chips.min:,} and {run.chips.max:,} chips"
-            report.error(what, "write 0 < min <= max", *here)
+            report.error(what, "write min <= max", *here)
     for strategy, plan in study.strategies.items():
         if plan.rules:
             continue
@@ -173,12 +178,10 @@ def scale_up(loaded: Loaded, report: Report) -> None:
     for name, system in study.systems.items():
         here = ("systems", name)
         node, domain = int(system.node), int(system.domain)
-        if node < 1 or domain < 1 or int(system.block_domains) < 1:
-            report.error(f"`{name}` has an empty node, domain or block", "write 1 or more", *here)
-        elif domain % node:
+        if domain % node:
             what = f"`{name}`: a domain of {domain} chips is no whole number of nodes of {node}"
             report.error(what, "write a multiple of the node", *here, "domain")
-        if system.segment is not None and not 0 < int(system.segment) <= domain:
+        if system.segment is not None and int(system.segment) > domain:
             what = f"`{name}`: a segment of {system.segment} chips in a domain of {domain}"
             report.error(what, "write at most the domain", *here, "segment")
     for name in _held(study):
@@ -186,9 +189,35 @@ def scale_up(loaded: Loaded, report: Report) -> None:
         lot = int(offer.quantity.lot) if offer.quantity is not None else 0
         for part in held_by_system(offer, lot) if lot else ():
             node = int(study.systems[part].node)
-            if node and lot % node:
+            if lot % node:
                 what = f"`{name}` comes in lots of {lot:,} chips, {part} in nodes of {node}"
                 report.warning(what, "write a lot of whole nodes", "offers", name, "quantity", "lot")
+
+
+def limits(loaded: Loaded, report: Report) -> None:
+    """The simulation stays within the memory and the time of one machine."""
+    study = loaded.study
+    years = (study.horizon.end - study.horizon.start).days / 365.25
+    if years > MOST_YEARS:
+        what = f"a horizon of {years:,.0f} years"
+        report.error(what, f"write at most {MOST_YEARS} years", "horizon", "end")
+    research = study.demand.research
+    if research is not None and research.campaigns > MOST_CAMPAIGNS:
+        what = f"{research.campaigns:,} campaigns"
+        hint = f"write at most {MOST_CAMPAIGNS:,} larger ones"
+        report.error(what, hint, "demand", "research", "campaigns")
+    for strategy, plan in study.strategies.items():
+        fleet = _fleet(study, strategy)
+        nodes = sum(chips / int(study.systems[system].node) for system, chips in fleet.items())
+        if nodes > MOST_NODES:
+            what = f"{strategy}: {nodes:,.0f} nodes"
+            hint = f"simulate a `share` of the holdings with at most {MOST_NODES:,} nodes"
+            report.error(what, hint, "strategies", strategy)
+        for index, rule in enumerate(plan.rules):
+            reviews = years * YEAR_MS / int(rule.review)
+            if reviews > MOST_REVIEWS:
+                what = f"{strategy}: a rule is reviewed {reviews:,.0f} times"
+                report.error(what, "review it less often", "strategies", strategy, "rules", index, "review")
 
 
 def chip_time_overflow(loaded: Loaded, report: Report) -> None:

@@ -7,7 +7,7 @@ from typing import Final
 
 from capsim.compile.check_contracts import closed_books, exclusivity, holdable, lots
 from capsim.compile.check_summary import conversion, cross_check, provenance_counts
-from capsim.compile.check_work import chip_time_overflow, dates, gangs, scale_up, shares_sum
+from capsim.compile.check_work import chip_time_overflow, dates, gangs, limits, scale_up, shares_sum
 from capsim.compile.findings import Report
 from capsim.errors import StudyError
 from capsim.spec.findings import Finding
@@ -24,6 +24,7 @@ CHECKS: Final[dict[str, Callable[[Loaded, Report], None]]] = {
     "exclusivity": exclusivity,
     "conversion": conversion,
     "chip-time-overflow": chip_time_overflow,
+    "limits": limits,
     "cross-check": cross_check,
     "provenance": provenance_counts,
 }

@@ -152,7 +152,15 @@ def _order_lot(
 ) -> Lot:
     existing = any(t.delivery == "existing" and t.at <= order.at for t in offer.tranches)
     return _lot(
-        study, name, offer, index, order.chip, float(order.quantity) * part, calendar.ms(order.at), not existing, calendar
+        study,
+        name,
+        offer,
+        index,
+        order.chip,
+        float(order.quantity) * part,
+        calendar.ms(order.at),
+        not existing,
+        calendar,
     )
 
 
@@ -221,7 +229,9 @@ def _shells(name: str, offer: Offer, held: object, part: float, calendar: Calend
     ]
 
 
-def _option_lots(study: Study, strategy: Strategy, calendar: Calendar, share: float, notes: list[str]) -> list[Lot]:
+def _option_lots(
+    study: Study, strategy: Strategy, calendar: Calendar, share: float, notes: list[str]
+) -> list[Lot]:
     lots = []
     for reference in strategy.options:
         offer_name, _, option_name = reference.rpartition(".")
@@ -241,7 +251,9 @@ def _option_lots(study: Study, strategy: Strategy, calendar: Calendar, share: fl
         price = option.price.per_chip_hour
         hourly = float(price[option.chip] if isinstance(price, dict) else price or 0.0)
         lots.append(replace(lot, price_hour=hourly, decide=calendar.ms(option.decide)))
-        notes.append(f"{offer_name}: option {option_name} exercised, premium {float(option.premium):,.0f} USD")
+        notes.append(
+            f"{offer_name}: option {option_name} exercised, premium {float(option.premium):,.0f} USD"
+        )
     return lots
 
 
@@ -258,7 +270,15 @@ def _rule_lots(study: Study, strategy: Strategy, calendar: Calendar) -> list[Lot
         system = next(iter(offer.chips))
         for i in range(reviews):
             lot = _lot(
-                study, rule.buy.offer, offer, 2000 + 1000 * number + i, system, float(rule.buy.quantity), 0, False, calendar
+                study,
+                rule.buy.offer,
+                offer,
+                2000 + 1000 * number + i,
+                system,
+                float(rule.buy.quantity),
+                0,
+                False,
+                calendar,
             )
             lots.append(replace(lot, purchased_by_rule=True))
     return lots

@@ -120,7 +120,7 @@ def porting_dates(study: Study, portfolio: Portfolio, calendar: Calendar) -> dic
 
 
 def porting_efficiency(study: Study, family: str, ported: int, now: int) -> float:
-    """Share of the full rate that a stack reaches at `now`: 0 before it is ported, then a linear ramp to 1."""
+    """Share of the full rate of a stack at `now`: 0 before it is ported, then a linear ramp to 1."""
     if now < ported:
         return 0.0
     if family in study.ported or family not in study.porting:

@@ -80,17 +80,23 @@ def build_rates(study: Study, systems: list[str]) -> Rates:
     calibration = shipped().extended(study.calibration)
     research_spec = study.demand.research
     reference_model = research_spec.model if research_spec else study.demand.training_runs[0].model
-    reference = _training(study, calibration, reference_model, study.reference, REFERENCE_PRECISION, RATE_CHIPS).flops
+    reference = _training(
+        study, calibration, reference_model, study.reference, REFERENCE_PRECISION, RATE_CHIPS
+    ).flops
     training, refusals = {}, {}
     for run in study.demand.training_runs:
         for system in systems:
             if system in run.systems:
-                training[run.name, system] = _training(study, calibration, run.model, system, run.precision, int(run.chips.min))
+                training[run.name, system] = _training(
+                    study, calibration, run.model, system, run.precision, int(run.chips.min)
+                )
     research = {}
     if research_spec is not None:
         for system in systems:
             if system in research_spec.systems:
-                research[system] = _training(study, calibration, research_spec.model, system, research_spec.precision, RATE_CHIPS)
+                research[system] = _training(
+                    study, calibration, research_spec.model, system, research_spec.precision, RATE_CHIPS
+                )
     gb200e = {}
     for system in systems:
         if not study.chips[study.systems[system].chip].inference_only:
@@ -119,7 +125,9 @@ def best_precision(study: Study, system: str, precision: str) -> str:
     return "bf16" if "bf16" in peaks else next(iter(peaks))
 
 
-def _training(study: Study, calibration: Calibration, model: str, system: str, precision: str, chips: int) -> Rate:
+def _training(
+    study: Study, calibration: Calibration, model: str, system: str, precision: str, chips: int
+) -> Rate:
     spec = study.systems[system]
     chip = study.chips[spec.chip]
     found = training_rate(

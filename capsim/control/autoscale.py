@@ -35,7 +35,7 @@ class Autoscaler:
     """
 
     def __init__(self, ctx: Context, tokens: NDArray[np.float64], chips: NDArray[np.int64]) -> None:
-        """``tokens`` tokens/s and ``chips`` of one replica, shape (services + 1, places); 0 where it cannot run."""
+        """``tokens`` tokens/s and ``chips`` of a replica, shape (services + 1, places); 0: cannot run."""
         study = ctx.prepared.study
         self.ctx = ctx
         self.period = int(study.scheduler.autoscale)
@@ -48,9 +48,7 @@ class Autoscaler:
         self.efficiency = np.ones((self.steps, places))
         self.need = self._forecast()
         self.order = self._order()
-        self.rank = np.array(
-            sorted(range(n), key=lambda s: (-self._priority(s), s)), dtype=np.int64
-        )
+        self.rank = np.array(sorted(range(n), key=lambda s: (-self._priority(s), s)), dtype=np.int64)
 
     def start(self) -> None:
         """Start the control process."""
@@ -108,21 +106,33 @@ class Autoscaler:
             self.efficiency[step] = self.efficiency[step - step % weekly]
             self.held[step] = ctx.cluster.service_time()
             chips = ctx.cluster.chips()
-            np.subtract(chips["active"], chips["out"] + chips["broken"] + chips["barred"], out=self.healthy[step])
+            np.subtract(
+                chips["active"], chips["out"] + chips["broken"] + chips["barred"], out=self.healthy[step]
+            )
             self.free[step] = chips["free"]
             reserve[:] = 0
             for (_, place), claimed in ctx.reserve.items():
                 reserve[place] += claimed
             training = chips["allocated"][:, TRAINING] + chips["allocated"][:, RL] + chips["spare"]
             available = self.healthy[step] - np.maximum(training, reserve)
-            allocate(self.need[step], self.tokens * self.efficiency[step], self.chips, self.order, self.rank, available, wanted)
+            allocate(
+                self.need[step],
+                self.tokens * self.efficiency[step],
+                self.chips,
+                self.order,
+                self.rank,
+                available,
+                wanted,
+            )
             ctx.cluster.resize_all(wanted)
 
     def _port(self, step: int) -> None:
         """Refresh the efficiency of stacks that are being ported, here and for the job classes."""
         ctx = self.ctx
         for p, place in enumerate(ctx.places()):
-            share = porting_efficiency(ctx.prepared.study, place.family, ctx.prepared.ports[place.family], ctx.now)
+            share = porting_efficiency(
+                ctx.prepared.study, place.family, ctx.prepared.ports[place.family], ctx.now
+            )
             if step == 0 or share != self.efficiency[step - 1, p]:
                 ctx.set_efficiency(p, share)
             self.efficiency[step, p] = share

@@ -17,7 +17,7 @@ class LotState:
     """The life of a lot: when it came, when it had power, when it left.
 
     Attributes:
-        status: "planned", "delivered", "ended", "not converted", "terminated" or "unused" (a rule's spare room).
+        status: planned, delivered, ended, not converted, terminated, or unused (a rule's spare room).
         delay: ms after the plan.
         delivered: ms, chips on site; -1 before.
         powered: (ms, chips) as power came.

@@ -44,7 +44,9 @@ class Deliveries:
         if remedy and remedy.terminate_after is not None and state.delay > int(remedy.terminate_after):
             yield ctx.until(planned + int(remedy.terminate_after))
             state.status = "terminated"
-            ctx.log("termination", lot.offer, f"tranche {lot.index}: {lot.chips:,} {lot.system} too late, left")
+            ctx.log(
+                "termination", lot.offer, f"tranche {lot.index}: {lot.chips:,} {lot.system} too late, left"
+            )
             return
         arrival = max(planned + state.delay, 0)
         if arrival >= ctx.end:
@@ -88,7 +90,11 @@ class Deliveries:
         window = 0
         for name in prepared.portfolio.offers:
             right = offers[name].right_of_first_refusal
-            if right is not None and provider in right.over and prepared.calendar.ms(right.until) > lot.decide:
+            if (
+                right is not None
+                and provider in right.over
+                and prepared.calendar.ms(right.until) > lot.decide
+            ):
                 window = max(window, int(right.window))
         return window
 

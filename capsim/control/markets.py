@@ -19,7 +19,9 @@ def start_markets(ctx: Context) -> None:
         ctx.env.process(_follow(ctx, name, ctx.draws.market(name), edges))
 
 
-def _follow(ctx: Context, name: str, path: NDArray[np.float64], edges: list[int]) -> Generator[Any, Any, None]:
+def _follow(
+    ctx: Context, name: str, path: NDArray[np.float64], edges: list[int]
+) -> Generator[Any, Any, None]:
     for month, edge in enumerate(edges[:-1]):
         yield ctx.until(edge)
         ctx.prices[name] = float(path[month])

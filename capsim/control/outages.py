@@ -20,7 +20,9 @@ def start_outages(ctx: Context) -> None:
             ctx.env.process(_maintenance(ctx, offer, sites))
 
 
-def _outages(ctx: Context, offer: str, sites: list[int], found: list[tuple[int, int]]) -> Generator[Any, Any, None]:
+def _outages(
+    ctx: Context, offer: str, sites: list[int], found: list[tuple[int, int]]
+) -> Generator[Any, Any, None]:
     for begin, end in found:
         yield ctx.until(begin)
         if int(ctx.cluster.chips()["active"][sites].sum()) == 0:

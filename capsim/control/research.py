@@ -15,7 +15,7 @@ REVIEW = 7 * MS_DAY
 
 
 class ResearchQueue:
-    """Watches the stream of campaigns, which are the first `count` jobs of the cluster, sorted by submission."""
+    """Watches the campaigns: the first `count` jobs of the cluster, sorted by submission."""
 
     def __init__(self, ctx: Context, count: int) -> None:
         self.ctx = ctx

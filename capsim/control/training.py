@@ -57,7 +57,9 @@ class TrainingRuns:
         self.by_job: dict[int, str] = {}
         for spec in ctx.prepared.study.demand.training_runs:
             shift = ctx.demand.run_shift.get(spec.name, 0)
-            self.runs[spec.name] = RunState(spec, calendar.ms(spec.earliest) + shift, calendar.ms(spec.target) + shift)
+            self.runs[spec.name] = RunState(
+                spec, calendar.ms(spec.earliest) + shift, calendar.ms(spec.target) + shift
+            )
 
     def start(self) -> None:
         """Start one control process a run."""
@@ -77,7 +79,9 @@ class TrainingRuns:
             self.ctx.env.process(self._wait(state, now, 1.0))
             return
         state.finish = now
-        self.ctx.events.append((now, "training", state.spec.name, f"finished, {(now - state.target) / MS_DAY:+.0f} d"))
+        self.ctx.events.append(
+            (now, "training", state.spec.name, f"finished, {(now - state.target) / MS_DAY:+.0f} d")
+        )
 
     def _wait(self, state: RunState, at: int, share: float) -> Generator[Any, Any, None]:
         """Wait until a plan exists, submit, then look after the gang until it is done or must move."""
@@ -175,8 +179,8 @@ class TrainingRuns:
         """Whether a part waits at a place that no longer holds enough chips for it."""
         runs, jobs = self.ctx.cluster.runs, self.ctx.cluster.jobs
         active = self.ctx.cluster.chips()["active"]
-        cls_place = dict(zip([self.classes[state.spec.name, state.phase, i] for i in range(len(state.places))],
-                             state.places, strict=True))  # fmt: skip
+        classes = [self.classes[state.spec.name, state.phase, i] for i in range(len(state.places))]
+        cls_place = dict(zip(classes, state.places, strict=True))
         for job in state.pending:
             place, _ = cls_place[int(jobs["cls"][job])]
             if runs["state"][job] == WAITING and active[place] < jobs["size_min"][job]:

@@ -46,19 +46,25 @@ def draw_demand(study: Study, calendar: Calendar, run: int) -> DemandWorld:
     spec = study.uncertainty.demand
     growth, research_growth, shift = np.ones(hours), np.ones(hours), {}
     if spec is not None:
-        growth = growth_path(float(spec.growth_sigma), spec.growth_by, calendar.start, hours, (seed, run, "growth"))
+        growth = growth_path(
+            float(spec.growth_sigma), spec.growth_by, calendar.start, hours, (seed, run, "growth")
+        )
         growth = growth * break_path(spec, hours, (seed, run, "break"))
         research_growth = growth_path(
             float(spec.research_sigma), spec.growth_by, calendar.start, hours, (seed, run, "research growth")
         )
         shift = {
-            r.name: max(int(float(spec.cadence) * normal(seed, run, "cadence", r.name)), -calendar.ms(r.earliest))
+            r.name: max(
+                int(float(spec.cadence) * normal(seed, run, "cadence", r.name)), -calendar.ms(r.earliest)
+            )
             for r in study.demand.training_runs
         }
     services = study.demand.inference
     tokens = np.empty((len(services), hours))
     for i, service in enumerate(services):
-        tokens[i] = service_demand(service, calendar.start, hours, scale, growth, (seed, run, "service", service.name))
+        tokens[i] = service_demand(
+            service, calendar.start, hours, scale, growth, (seed, run, "service", service.name)
+        )
     campaigns = None
     if study.demand.research is not None:
         campaigns = research_campaigns(
@@ -123,14 +129,16 @@ class Draws:
         return max((float(r.match_probability) for r in rights if provider in r.over), default=0.0)
 
     def rate_error(self, system: str, kind: str, log_error: float) -> float:
-        """A factor on the workload model's rate for one system, lognormal; the study's band replaces the model's own."""
+        """A lognormal factor on the model's rate for a system; the study's band replaces the model's."""
         given = self.study.uncertainty.rates
         band = log_error if given is None else float(given)
         return math.exp(band * normal(*self.key, "rate", system, kind))
 
     def market(self, name: str) -> NDArray[np.float64]:
         """A market's monthly price over its start, shape (months,)."""
-        return price_path(self.study.markets[name], len(self.calendar.months()) - 1, (*self.key, "market", name))
+        return price_path(
+            self.study.markets[name], len(self.calendar.months()) - 1, (*self.key, "market", name)
+        )
 
 
 def delay_quantile(steps: Sequence[DelayStep], u: float) -> int:
@@ -144,7 +152,7 @@ def delay_quantile(steps: Sequence[DelayStep], u: float) -> int:
 
 
 def price_path(market: Market, months: int, key: tuple[str | int, ...]) -> NDArray[np.float64]:
-    """A monthly price relative to its start: regimes that drift, left at random; lognormal noise around the drift."""
+    """A monthly price over its start: regimes that drift, left at random, with lognormal noise."""
     names = list(market.regimes)
     state = names.index(market.state)
     path = np.empty(months)

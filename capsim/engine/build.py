@@ -34,7 +34,8 @@ class Run:
     """One run, built and ready to start.
 
     Attributes:
-        tokens: tokens/s of a replica within its objectives, by service and place (the last row: research below a node).
+        tokens: tokens/s of a replica within its objectives, by service and place; the last row is
+            research below a node.
         ceiling: the same when saturated.
         chips: chips of a replica, same shape.
         campaigns: number of research campaigns; they are jobs 0 .. campaigns - 1.
@@ -57,12 +58,18 @@ def build(prepared: Prepared, draws: Draws, demand: DemandWorld, run: int) -> Ru
     classes = Classes(len(prepared.places))
     tokens, ceiling, chips = _service_rates(prepared, draws)
     services = _services(prepared, chips)
-    speed = {p: s for p, place in enumerate(prepared.places) if (s := _research_speed(prepared, draws, place.system)) > 0}
+    speed = {
+        p: s
+        for p, place in enumerate(prepared.places)
+        if (s := _research_speed(prepared, draws, place.system)) > 0
+    }
     research_class = _research_class(prepared, classes, speed)
     run_classes = _run_classes(prepared, classes)
     jobs = _jobs(demand, research_class)
     spec = prepared.study.scheduler
-    policy = Policy(order=spec.order, backfill=spec.backfilling, preemption=spec.preempt, placement=spec.placement)
+    policy = Policy(
+        order=spec.order, backfill=spec.backfilling, preemption=spec.preempt, placement=spec.placement
+    )
     cluster = Cluster(layout, jobs, classes, services, policy=policy)
     portfolio = prepared.portfolio
     ctx = Context(
@@ -85,7 +92,7 @@ def build(prepared: Prepared, draws: Draws, demand: DemandWorld, run: int) -> Ru
 
 
 def _start(built: Run) -> Run:
-    """Start every control process; those that bring capacity first, so that an instant's chips are there when asked for."""
+    """Start every control process; those that bring capacity first."""
     ctx = built.ctx
     start_markets(ctx)
     built.deliveries.start()
@@ -155,7 +162,9 @@ def _virtual_domains(prepared: Prepared, lot: Lot) -> int:
     offer = prepared.study.offers[lot.offer]
     if not offer.tranches or offer.quantity is None or lot.index >= 1000:
         return domains
-    held = sum(other.chips for other in prepared.portfolio.lots if other.offer == lot.offer and other.index < 1000)
+    held = sum(
+        other.chips for other in prepared.portfolio.lots if other.offer == lot.offer and other.index < 1000
+    )
     ratio = int(offer.quantity.max) / held
     return math.ceil(domains * ratio) if 1.0 <= ratio <= 3.0 else domains
 
@@ -216,7 +225,11 @@ def _service_rates(
             rate = prepared.rates.services.get((service.name, place.system))
             if rate is not None:
                 error = draws.rate_error(place.system, "inference", rate.log_error)
-                tokens[s, p], ceiling[s, p], chips[s, p] = rate.tokens * error, rate.ceiling * error, rate.chips
+                tokens[s, p], ceiling[s, p], chips[s, p] = (
+                    rate.tokens * error,
+                    rate.ceiling * error,
+                    rate.chips,
+                )
         speed = _research_speed(prepared, draws, place.system)
         research = prepared.study.demand.research
         if speed > 0 and research is not None and float(research.sub_node) > 0:
@@ -241,4 +254,6 @@ def _jobs(demand: DemandWorld, research_class: int) -> NDArray[np.void]:
     if c is None:
         empty = np.zeros(0, dtype=np.int64)
         return make_jobs(empty, empty, empty)
-    return make_jobs(c["submit"], c["run"], c["chips"], c["requested"], cls=research_class, tenant=c["tenant"])
+    return make_jobs(
+        c["submit"], c["run"], c["chips"], c["requested"], cls=research_class, tenant=c["tenant"]
+    )

@@ -30,7 +30,9 @@ class Ledger:
     usd: dict[tuple[str, str], NDArray[np.float64]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        self.factors = np.array([self.calendar.discount((a + b) / 2) for a, b in zip(self.edges, self.edges[1:], strict=False)])
+        self.factors = np.array(
+            [self.calendar.discount((a + b) / 2) for a, b in zip(self.edges, self.edges[1:], strict=False)]
+        )
 
     def add(self, offer: str, line: str, usd: NDArray[np.float64]) -> None:
         """Book amounts by month, shape (months,)."""
@@ -62,7 +64,11 @@ class Ledger:
     def nominal(self, offer: str | None = None, line: str | None = None) -> float:
         """The same, not discounted."""
         return float(
-            sum(float(a.sum()) for (o, ln), a in sorted(self.usd.items()) if offer in (None, o) and line in (None, ln))
+            sum(
+                float(a.sum())
+                for (o, ln), a in sorted(self.usd.items())
+                if offer in (None, o) and line in (None, ln)
+            )
         )
 
 
@@ -130,7 +136,9 @@ def _rent(ledger: Ledger, ctx: Context, lot: Lot, state: LotState, used: NDArray
     remedy = offer.delivery.remedy
     if remedy is not None and remedy.credit_per_day is not None and state.delay > 0:
         daily = lot.chips * 24 * price
-        ledger.add_at(lot.offer, "credit", state.delivered, -float(remedy.credit_per_day) * daily * state.delay / MS_DAY)
+        ledger.add_at(
+            lot.offer, "credit", state.delivered, -float(remedy.credit_per_day) * daily * state.delay / MS_DAY
+        )
 
 
 def _prepayment(ledger: Ledger, ctx: Context, lot: Lot, state: LotState) -> None:
@@ -151,7 +159,9 @@ def _prepayment(ledger: Ledger, ctx: Context, lot: Lot, state: LotState) -> None
     begin, end = lot_span(lot, state, ctx.end)
     if end <= begin:
         return
-    hours = overlap(ledger.edges, begin + int(spec.credited_after), max(end, begin + int(spec.credited_after)))
+    hours = overlap(
+        ledger.edges, begin + int(spec.credited_after), max(end, begin + int(spec.credited_after))
+    )
     rent = hours / MS_HOUR * lot.chips * lot_price(lot, state)
     drawn = np.minimum(np.cumsum(rent), paid)
     ledger.add(lot.offer, "drawdown", -np.diff(np.concatenate([[0.0], drawn])))
@@ -165,7 +175,11 @@ def _bought(ledger: Ledger, ctx: Context, lot: Lot, state: LotState) -> None:
     value = lot.chips * lot.price_chip * state.price_factor
     ledger.add_at(lot.offer, "purchase", begin, value)
     if offer.operating_share is not None:
-        ledger.add(lot.offer, "operation", overlap(ledger.edges, begin, end) / YEAR_MS * float(offer.operating_share) * value)
+        ledger.add(
+            lot.offer,
+            "operation",
+            overlap(ledger.edges, begin, end) / YEAR_MS * float(offer.operating_share) * value,
+        )
     if offer.residual_per_year is not None:
         left = value * (1.0 - float(offer.residual_per_year)) ** ((end - begin) / YEAR_MS)
         ledger.add_at(lot.offer, "salvage", end - 1, -left)
@@ -186,7 +200,12 @@ def _porting(ledger: Ledger, prepared: Prepared) -> None:
     for family in sorted(held - base - set(prepared.study.ported)):
         spec = prepared.study.porting.get(family)
         if spec is not None:
-            ledger.add_at(f"porting {family}", "porting", max(prepared.ports[family] - int(spec.time), 0), float(spec.cost))
+            ledger.add_at(
+                f"porting {family}",
+                "porting",
+                max(prepared.ports[family] - int(spec.time), 0),
+                float(spec.cost),
+            )
 
 
 def _premiums(ledger: Ledger, ctx: Context) -> None:
@@ -194,7 +213,9 @@ def _premiums(ledger: Ledger, ctx: Context) -> None:
     for reference in study.strategies[ctx.prepared.strategy].options:
         offer_name, _, option_name = reference.rpartition(".")
         option = next(o for o in study.offers[offer_name].options if o.name == option_name)
-        ledger.add_at(offer_name, "premium", max(ctx.prepared.calendar.ms(option.decide), 0), float(option.premium))
+        ledger.add_at(
+            offer_name, "premium", max(ctx.prepared.calendar.ms(option.decide), 0), float(option.premium)
+        )
 
 
 def _min_spend(ledger: Ledger, ctx: Context) -> None:
@@ -232,7 +253,9 @@ def owed_after(ctx: Context, at: int) -> dict[str, float]:
     study = ctx.prepared.study
     for lot in ctx.prepared.portfolio.lots:
         state = ctx.lots[lot.key]
-        if state.status in ("not converted", "unused", "terminated") or (lot.purchased_by_rule and state.planned > at):
+        if state.status in ("not converted", "unused", "terminated") or (
+            lot.purchased_by_rule and state.planned > at
+        ):
             continue
         pay = study.offers[lot.offer].take_or_pay
         share = 1.0 if pay is None else float(pay.share)

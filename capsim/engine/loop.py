@@ -14,7 +14,9 @@ from capsim.errors import CapsimError
 from capsim.kernel.api import Cluster, Code
 
 
-def run_to_end(env: simpy.Environment, cluster: Cluster, end: int, finished: Callable[[int, int], None]) -> int:
+def run_to_end(
+    env: simpy.Environment, cluster: Cluster, end: int, finished: Callable[[int, int], None]
+) -> int:
     """Run both clocks to `end`.
 
     Args:
@@ -34,7 +36,9 @@ def run_to_end(env: simpy.Environment, cluster: Cluster, end: int, finished: Cal
         if status.code == Code.FINISHED:
             finished(status.job, status.now)
         elif status.code == Code.INVARIANT:
-            raise CapsimError(f"the scheduler's accounts do not close at {status.now} ms: {cluster.check()[:3]}")
+            raise CapsimError(
+                f"the scheduler's accounts do not close at {status.now} ms: {cluster.check()[:3]}"
+            )
         elif until >= end:
             return events
         else:

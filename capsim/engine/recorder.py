@@ -19,7 +19,7 @@ class Recorder:
         sites: by column name, chip-ms since the start, shape (months + 1, places).
         kinds: allocated chip-ms, shape (months + 1, places, kinds).
         work: useful, redone, overhead and in-flight chip-ms, shape (months + 1, places, kinds, 4).
-        fragmented: share of the free chips that no queued job could use, at each boundary, shape (months + 1,).
+        fragmented: share of the free chips that no queued job could use, shape (months + 1,).
     """
 
     COLUMNS = ("active", "out", "barred", "broken", "free", "spare")

@@ -100,7 +100,16 @@ def _figures(run: Run, recorder: Recorder) -> Figures:
         lost_research = float((research.offered - research.done) @ ledger.factors) * float(spec.value_lost)
     slip = np.array([_slip_cost(run, r) for r in runs])
     return Figures(
-        ledger, ladder(run, recorder), tokens, research, runs, used, lost, lost_research, slip, training_pflop_days(run)
+        ledger,
+        ladder(run, recorder),
+        tokens,
+        research,
+        runs,
+        used,
+        lost,
+        lost_research,
+        slip,
+        training_pflop_days(run),
     )
 
 
@@ -128,7 +137,9 @@ def _money(run: Run, f: Figures) -> dict[str, float]:
     cash = f.ledger.npv()
     lost_tokens, slip = float(f.lost_tokens.sum()), float(f.slip.sum())
     portfolio, offers = ctx.prepared.portfolio, ctx.prepared.study.offers
-    converted = {lot.offer for lot in portfolio.lots if ctx.lots[lot.key].status not in ("not converted", "unused")}
+    converted = {
+        lot.offer for lot in portfolio.lots if ctx.lots[lot.key].status not in ("not converted", "unused")
+    }
     values: dict[str, float] = {}
     for lot in portfolio.lots:
         if lot.offer in portfolio.offers and ctx.lots[lot.key].status != "unused":
@@ -139,7 +150,9 @@ def _money(run: Run, f: Figures) -> dict[str, float]:
         if ctx.shells[shell.key].status != "not converted":
             converted.add(shell.offer)
     headline = sum(float(offers[o].headline or v) for o, v in values.items())
-    binding = sum(v * float(1.0 if (b := offers[o].binding) is None else b) for o, v in values.items() if o in converted)
+    binding = sum(
+        v * float(1.0 if (b := offers[o].binding) is None else b) for o, v in values.items() if o in converted
+    )
     return {
         "total_npv": cash + lost_tokens + f.lost_research + slip,
         "cash_npv": cash,
@@ -156,7 +169,7 @@ def _money(run: Run, f: Figures) -> dict[str, float]:
 
 
 def _equity(run: Run) -> float:
-    """Equity and warrants after haircut; what vests with delivery counts by the share of the chips delivered."""
+    """Equity and warrants after haircut; what vests with delivery counts by the share delivered."""
     ctx = run.ctx
     total = 0.0
     for name in ctx.prepared.portfolio.offers:
@@ -208,7 +221,9 @@ def _work(run: Run, recorder: Recorder, f: Figures) -> dict[str, float]:
     mtok = float((within @ weights).sum()) / MTOK
     target = np.array([r.state.finish >= 0 and r.state.finish <= r.state.target for r in f.runs])
     weight = np.array([float(r.chip_ms) for r in f.runs])
-    ettr = float((np.array([r.ettr for r in f.runs]) * weight).sum() / weight.sum()) if weight.sum() > 0 else 0.0
+    ettr = (
+        float((np.array([r.ettr for r in f.runs]) * weight).sum() / weight.sum()) if weight.sum() > 0 else 0.0
+    )
     offered = float(f.research.offered.sum())
     return {
         "useful_pflop_days_npv": pflop_days,
@@ -234,7 +249,7 @@ def _inference_share(recorder: Recorder) -> float:
 
 
 def _mfu(run: Run, recorder: Recorder) -> float:
-    """MFU of productive research and training chip-time: rates of research by system, weighted by useful time."""
+    """MFU of productive training and research time: the research rates, weighted by useful time."""
     rates = run.ctx.prepared.rates.research
     useful = recorder.work[-1, :, :INFERENCE, 0].sum(axis=1) + recorder.work[-1, :, :INFERENCE, 3].sum(axis=1)
     total = share = 0.0
@@ -292,7 +307,7 @@ def first_sustained(daily: NDArray[np.float64], level: float, days: int) -> floa
 
 
 def _paid_idle(run: Run, recorder: Recorder, f: Figures) -> tuple[float, float]:
-    """Discounted rent of committed chips that were free, and their share of the paid chip-time of held offers."""
+    """Discounted rent of committed chips that were free; their share of the paid chip-time."""
     ctx = run.ctx
     held = set(ctx.prepared.portfolio.offers)
     free, active = recorder.monthly("free"), recorder.monthly("active")
@@ -304,7 +319,9 @@ def _paid_idle(run: Run, recorder: Recorder, f: Figures) -> tuple[float, float]:
         rent = f.ledger.usd.get((offer, "commitment"))
         total = active[:, own].sum(axis=1)
         if rent is not None:
-            mean = np.divide((share * active)[:, own].sum(axis=1), total, out=np.zeros(len(total)), where=total > 0)
+            mean = np.divide(
+                (share * active)[:, own].sum(axis=1), total, out=np.zeros(len(total)), where=total > 0
+            )
             npv += float((rent * mean) @ f.ledger.factors)
     paid = int(f.ladder.paid[chips].sum())
     return npv, float((f.ladder.idle + f.ladder.fragmented)[chips].sum()) / paid if paid else 0.0

@@ -86,7 +86,13 @@ def _cash(run: Run, f: Figures) -> Iterable[tuple[Any, ...]]:
     labels = run.ctx.prepared.calendar.month_labels()
     for (offer, line), amounts in sorted(f.ledger.usd.items()):
         for month in np.flatnonzero(amounts):
-            yield labels[month], offer, line, float(amounts[month]), float(amounts[month] * f.ledger.factors[month])
+            yield (
+                labels[month],
+                offer,
+                line,
+                float(amounts[month]),
+                float(amounts[month] * f.ledger.factors[month]),
+            )
 
 
 def _training(run: Run, f: Figures) -> Iterable[tuple[Any, ...]]:
@@ -126,7 +132,7 @@ def _services(run: Run, f: Figures) -> Iterable[tuple[Any, ...]]:
 
 
 def _assignment(run: Run, recorder: Recorder, f: Figures) -> Iterable[tuple[Any, ...]]:
-    """Who ran where: chip-time and work by workload and system, with each system's share of the work wanted."""
+    """Who ran where: chip-time and work by workload and system, as a share of the work wanted."""
     ctx = run.ctx
     found: dict[tuple[str, str, str, str], list[float]] = {}
 
@@ -162,13 +168,28 @@ def _assignment(run: Run, recorder: Recorder, f: Figures) -> Iterable[tuple[Any,
         for p, place in enumerate(ctx.places()):
             if power[p] > 0:
                 share = float(power[p] / power.sum())
-                add(service.name, "inference", place.system, "Mtok", float(held[s, p] * run.chips[s, p]), served * share)
+                add(
+                    service.name,
+                    "inference",
+                    place.system,
+                    "Mtok",
+                    float(held[s, p] * run.chips[s, p]),
+                    served * share,
+                )
         rented = float(f.tokens.rented[s].sum()) / MTOK
         if rented > 0:
             add(service.name, "inference", "rented", "Mtok", 0.0, rented)
     for (workload, kind, system, unit), (chip_ms, work) in found.items():
         if chip_ms > 0 or work > 0:
-            yield workload, kind, system, chip_ms, work, work / wanted[workload] if wanted[workload] > 0 else 0.0, unit
+            yield (
+                workload,
+                kind,
+                system,
+                chip_ms,
+                work,
+                work / wanted[workload] if wanted[workload] > 0 else 0.0,
+                unit,
+            )
 
 
 SIZE_CLASSES = ((1, 8), (9, 64), (65, 512), (513, 4096), (4097, 32768), (32769, 1 << 30))
@@ -179,7 +200,9 @@ def _research(run: Run) -> Iterable[tuple[Any, ...]]:
     if not run.campaigns:
         return
     jobs, runs = run.ctx.cluster.jobs[: run.campaigns], run.ctx.cluster.runs[: run.campaigns]
-    wait = np.where(runs["start"] >= 0, runs["start"] - jobs["submit"], run.ctx.end - jobs["submit"]) / MS_HOUR
+    wait = (
+        np.where(runs["start"] >= 0, runs["start"] - jobs["submit"], run.ctx.end - jobs["submit"]) / MS_HOUR
+    )
     length = jobs["run"] / MS_HOUR
     for low, high in SIZE_CLASSES:
         mask = (jobs["size_min"] >= low) & (jobs["size_min"] <= high) & (jobs["submit"] < run.ctx.end)
@@ -195,7 +218,7 @@ def _research(run: Run) -> Iterable[tuple[Any, ...]]:
 
 
 def _contracts(run: Run, recorder: Recorder, f: Figures) -> Iterable[tuple[Any, ...]]:
-    """One row a held offer: value, what was paid, credits, idleness, exit at the end of 2028, mean lateness."""
+    """One row a held offer: value, payments, credits, idleness, exit at the end of 2028, lateness."""
     ctx = run.ctx
     calendar = ctx.prepared.calendar
     year_end = min(max(calendar.ms(date(2029, 1, 1)), 0), ctx.end)
@@ -212,11 +235,20 @@ def _contracts(run: Run, recorder: Recorder, f: Figures) -> Iterable[tuple[Any, 
             if shell.offer == offer:
                 months = (shell.term or 0) / (365.25 / 12 * 24 * MS_HOUR)
                 value += shell.kw * shell.price_kw_month * months
-                bound += shell.kw * shell.price_kw_month * months * (ctx.shells[shell.key].status != "not converted")
+                bound += (
+                    shell.kw
+                    * shell.price_kw_month
+                    * months
+                    * (ctx.shells[shell.key].status != "not converted")
+                )
         own = np.array([place.offer == offer for place in ctx.places()])
-        idle = float(free[own].sum()) / float(active[own].sum()) if own.any() and active[own].sum() > 0 else 0.0
+        idle = (
+            float(free[own].sum()) / float(active[own].sum()) if own.any() and active[own].sum() > 0 else 0.0
+        )
         delays = [state.delay for state in states if state.status != "not converted"]
-        paid = f.ledger.nominal(offer) - f.ledger.nominal(offer, "salvage") - f.ledger.nominal(offer, "credit")
+        paid = (
+            f.ledger.nominal(offer) - f.ledger.nominal(offer, "salvage") - f.ledger.nominal(offer, "credit")
+        )
         yield (
             offer,
             sum(lot.chips for lot in lots),

@@ -45,7 +45,7 @@ class TokenAccounts:
 
 
 def count_tokens(run: Run) -> TokenAccounts:
-    """Serve each hour's demand with the capacity held in its step; rent what the study allows for the rest."""
+    """Serve each hour's demand with the capacity held in its step; rent what the study allows."""
     ctx, scaler = run.ctx, run.autoscaler
     hours = ctx.demand.tokens.shape[1]
     held = np.diff(scaler.held, axis=0)[:, :-1].astype(np.float64)
@@ -69,7 +69,9 @@ def count_tokens(run: Run) -> TokenAccounts:
     return accounts
 
 
-def deferred(requested: NDArray[np.float64], capacity: NDArray[np.float64], deadline: int) -> NDArray[np.float64]:
+def deferred(
+    requested: NDArray[np.float64], capacity: NDArray[np.float64], deadline: int
+) -> NDArray[np.float64]:
     """Work served first come first served within `deadline` hours of its request; what is older is dropped.
 
     Args:
@@ -81,7 +83,9 @@ def deferred(requested: NDArray[np.float64], capacity: NDArray[np.float64], dead
         Work served in each hour, same shape.
     """
     served = np.zeros_like(requested)
-    serve_deferred(np.ascontiguousarray(requested), np.ascontiguousarray(capacity), np.zeros(deadline + 1), served)
+    serve_deferred(
+        np.ascontiguousarray(requested), np.ascontiguousarray(capacity), np.zeros(deadline + 1), served
+    )
     return served
 
 

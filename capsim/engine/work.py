@@ -42,9 +42,10 @@ class Ladder:
 def ladder(run: Run, recorder: Recorder) -> Ladder:
     """Account for every paid chip-millisecond.
 
-    Late: paid before delivery. Dark: on site without power, or the site was down. Broken: in repair, drained or
-    leaving. Fragmented: free but of no use to any queued job (sampled monthly), or held as spares of a gang's
-    segments. Idle: free otherwise. Redone: restarts, checkpoints and work done again. Productive: the rest.
+    Late: paid before delivery. Dark: on site without power, or the site was down. Broken: in repair, drained
+    or leaving. Fragmented: free but of no use to any queued job (sampled monthly), or held as spares of a
+    gang's segments. Idle: free otherwise. Redone: restarts, checkpoints and work done again. Productive: the
+    rest.
     """
     ctx = run.ctx
     places = ctx.places()
@@ -110,7 +111,7 @@ def research_work(run: Run, recorder: Recorder) -> ResearchWork:
         failed = ctx.demand.campaigns["fate"] == 1
         total = float(work[finished].sum())
         useful = 1.0 - float(work[finished & failed].sum()) / total if total else 1.0
-    # the fluid share is served as one of the "services": its need is offered, its holding (already in done) is work
+    # the share below a node is held like a service: its need is offered, its holding is in `done`
     offered = offered + fluid_ms
     return ResearchWork(offered, done, useful)
 

@@ -107,7 +107,7 @@ TABLES: dict[str, tuple[str, ...]] = {
 #: measures of the table ``series``: chips (mean of the month) unless noted.
 SERIES: tuple[str, ...] = (
     "contracted", "delivered", "powered", "healthy", "training", "research", "inference", "spare", "idle",
-    "delivered_gb200e", "demand_gb200e",
+    "delivered_gb200e",
 )  # fmt: skip
 
 

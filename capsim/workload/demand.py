@@ -22,7 +22,7 @@ FATES = ("completed", "failed", "cancelled")
 
 
 def log_linear(points: dict[date, float], start: date, at_ms: NDArray[np.int64]) -> NDArray[np.float64]:
-    """Interpolate a dated series linearly in the logarithm; constant before the first and after the last date.
+    """Interpolate a dated series linearly in the logarithm; constant outside its dates.
 
     Args:
         points: dates and positive values.
@@ -49,7 +49,7 @@ def lognormal_sigma(spec: Lognormal) -> float:
 def growth_path(
     sigma: float, by: date, start: date, hours: int, key: tuple[str | int, ...]
 ) -> NDArray[np.float64]:
-    """An uncertain factor on demand: exp(sigma z t / T), one draw z a world, growing linearly in log until `by` and on."""
+    """An uncertain factor on demand: exp(sigma z t / T) with one draw z a world and T the time to `by`."""
     horizon = max((by - start).days * 24, 1)
     z = normal(*key)
     return np.exp(sigma * z * np.arange(hours) / horizon)

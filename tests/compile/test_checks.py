@@ -62,7 +62,6 @@ WRONG = [
         "cloud never has a system with the least number",
     ),
     ("scale-up", "systems.rack.node=5", "a domain of 72 chips is no whole number of nodes of 5"),
-    ("scale-up", "systems.rack.node=0", "`rack` has an empty node, domain or block"),
     ("scale-up", "systems.rack.segment=73", "a segment of 73 chips in a domain of 72"),
     ("scale-up", "systems.rack.node=36", ""),
     ("scale-up", 'offers."cloud.v1".quantity.lot=70', "comes in lots of 70 chips, rack in nodes of 4"),
@@ -100,7 +99,6 @@ WRONG = [
         "strategies.orders.hold={cloud.v1: [{chip: rack, quantity: 72, at: 2026-05}]}",
         "the total of `cloud.v1` cannot be spread over dated orders",
     ),
-    ("lots", 'offers."cloud.v1".quantity.lot=0', "lots of 0 chips"),
     (
         "exclusivity",
         "strategies.cloud.hold={cloud.v1: 7200, framework: 72}",
@@ -111,6 +109,11 @@ WRONG = [
         "uncertainty.conversion={live: 100%}",
         "vendor holds `letter` (loi), certain for want of a probability of `loi`",
     ),
+    ("limits", "horizon.end=2100", "a horizon of 74 years; write at most 30 years"),
+    ("limits", "demand.research.campaigns=1G", "1,000,000,000 campaigns; write at most 50,000,000"),
+    ("limits", "systems.box.node=1", ""),
+    ("limits", "offers.site.quantity.max=100M", "cloud: 18,335,493 nodes"),
+    ("limits", "strategies.wait.rules.0.review=1d", ""),
     ("chip-time-overflow", "offers.framework.quantity.max=9G", ""),
 ]
 

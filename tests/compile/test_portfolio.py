@@ -28,7 +28,9 @@ offers:
 
 def test_a_holding_is_split_by_tranche_and_system_in_whole_racks(tmp_path: Path) -> None:
     found = portfolio(tmp_path, TWO + "strategies: {s: {hold: {o: 7200}}}")
-    assert [(lot.index, lot.system, lot.chips, lot.planned // MS_DAY, lot.new_build) for lot in found.lots] == [
+    assert [
+        (lot.index, lot.system, lot.chips, lot.planned // MS_DAY, lot.new_build) for lot in found.lots
+    ] == [
         (0, "gb200_nvl72", 1080, 0, False),
         (0, "gb300_nvl72", 720, 0, False),
         (1, "gb200_nvl72", 3240, 181, True),
@@ -73,10 +75,16 @@ def test_the_built_in_contract_of_38_billion_is_2_92_a_chip_hour(root: Path) -> 
 
 
 def test_rules_get_room_for_every_purchase_they_could_make(tmp_path: Path) -> None:
-    text = TWO.replace("tranches: [{at: 2026-01-01, share: 25%, delivery: existing}, {at: 2026-07-01, share: 75%}]", "market: m") + """
+    text = (
+        TWO.replace(
+            "tranches: [{at: 2026-01-01, share: 25%, delivery: existing}, {at: 2026-07-01, share: 75%}]",
+            "market: m",
+        )
+        + """
 markets: {m: {start: $2/h, state: a, volatility: 10%, regimes: {a: {drift: 0%/y, leave: 0%/q}}}}
 strategies: {s: {rules: [{when: "backlog > 2w", review: 4w, buy: {offer: o, quantity: 720, lead: 1q, limit_per_quarter: 1440}}]}}
 """
+    )
     found = portfolio(tmp_path, text)
     # two years are 8 quarters at two purchases each, and one to round up; reviews every four weeks would allow 26
     assert len(found.lots) == 16

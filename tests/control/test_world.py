@@ -87,7 +87,12 @@ def test_conversion_and_outages_have_their_rates(tmp_path: Path) -> None:
 
 def test_a_price_path_starts_at_one_and_drifts() -> None:
     market = Market.model_validate(
-        {"start": "$2/h", "state": "up", "volatility": "0%", "regimes": {"up": {"drift": "21%/y", "leave": "0%/q"}}}
+        {
+            "start": "$2/h",
+            "state": "up",
+            "volatility": "0%",
+            "regimes": {"up": {"drift": "21%/y", "leave": "0%/q"}},
+        }
     )
     path = price_path(market, 25, (1, "m"))
     assert path[0] == 1.0
@@ -101,7 +106,10 @@ def test_regimes_are_left_at_their_rate() -> None:
             "start": "$2/h",
             "state": "up",
             "volatility": "0%",
-            "regimes": {"up": {"drift": "10%/y", "leave": "20%/q"}, "down": {"drift": "-10%/y", "leave": "0%/q"}},
+            "regimes": {
+                "up": {"drift": "10%/y", "leave": "20%/q"},
+                "down": {"drift": "-10%/y", "leave": "0%/q"},
+            },
         }
     )
     left = [float(np.argmax(np.diff(price_path(market, 120, (run, "m"))) < 0)) for run in range(2000)]

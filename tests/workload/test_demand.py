@@ -11,7 +11,7 @@ from capsim.compile.calendar import Calendar
 from capsim.control.world import draw_demand
 from capsim.spec.loader import load_study
 from capsim.spec.study import Study
-from capsim.workload.demand import MS_HOUR, lognormal_sigma, log_linear
+from capsim.workload.demand import MS_HOUR, log_linear, lognormal_sigma
 
 
 @pytest.fixture(scope="module")
