@@ -16,9 +16,15 @@ from capsim.spec.values import (
     DurationMs,
     Flop,
     Fraction,
+    HourOfDay,
+    Multiple,
     Number,
+    PositiveCount,
+    PositiveDurationMs,
+    PositiveNumber,
     RatePerYear,
     Share,
+    Sigma,
     Text,
     TokensPerDay,
     UsdPerChipHour,
@@ -32,14 +38,14 @@ from capsim.spec.values import (
 class ChipRange(Section):
     """An elastic gang's bounds."""
 
-    min: Count
-    max: Count
+    min: PositiveCount
+    max: PositiveCount
 
 
 class Checkpointing(Section):
     """How a gang saves and restarts."""
 
-    interval: DurationMs | None = Field(default=None, description="Young/Daly where absent")
+    interval: PositiveDurationMs | None = Field(default=None, description="Young/Daly where absent")
     stall: DurationMs = Field(description="time a checkpoint stops the gang")
     restart: DurationMs = Field(description="detection, replacement and reload after a failure")
 
@@ -64,7 +70,7 @@ class TrainingRun(Section):
     target: Date
     priority: Count
     slip_cost: UsdPerDay = Field(description="cost of a day after the target")
-    sites: Count | None = Field(default=None, description="sites it may span (1 where absent)")
+    sites: PositiveCount | None = Field(default=None, description="sites it may span (1 where absent)")
     rl: ReinforcementLearning | None = None
     checkpoint: Checkpointing
     note: Text | None = None
@@ -73,10 +79,10 @@ class TrainingRun(Section):
 class Lognormal(Section):
     """A lognormal by its median and either sigma or p99, cut at `max`."""
 
-    median: DurationMs
-    sigma: Number | None = None
-    p99: DurationMs | None = None
-    max: DurationMs | None = None
+    median: PositiveDurationMs
+    sigma: Sigma | None = None
+    p99: PositiveDurationMs | None = None
+    max: PositiveDurationMs | None = None
 
     @model_validator(mode="after")
     def _one_width(self) -> Lognormal:
@@ -88,8 +94,8 @@ class Lognormal(Section):
 class Estimate(Section):
     """What users ask for: the run time times a lognormal factor of at least 1."""
 
-    median: Number
-    sigma: Number
+    median: PositiveNumber
+    sigma: Sigma
 
 
 class Fates(Section):
@@ -104,7 +110,7 @@ class Fates(Section):
 class Tenants(Section):
     """Who submits: `count` tenants with Zipf shares."""
 
-    count: Count
+    count: PositiveCount
     zipf: Number
 
 
@@ -112,13 +118,15 @@ class Research(Section):
     """A stream of research campaigns of one node and more; below a node it is a fluid share."""
 
     campaigns: Count = Field(description="campaigns over the horizon")
-    campaigns_growth: Number = Field(description="submissions a month at the end over those at the start")
-    capacity: ByKey[Date, Count] = Field(
+    campaigns_growth: PositiveNumber = Field(
+        description="submissions a month at the end over those at the start"
+    )
+    capacity: ByKey[Date, PositiveCount] = Field(
         description="mean demand in reference chips (the GB200, achieved), log-linear between dates"
     )
     model: str
     precision: Precision
-    chips: ByKey[Count, Share] = Field(
+    chips: ByKey[PositiveCount, Share] = Field(
         description="campaign sizes at the start of the horizon; they grow with the capacity"
     )
     duration: Lognormal
@@ -142,7 +150,7 @@ class Research(Section):
 class Percentile(Section):
     """A latency objective."""
 
-    p95: DurationMs
+    p95: PositiveDurationMs
 
 
 class Slo(Section):
@@ -150,7 +158,7 @@ class Slo(Section):
 
     ttft: Percentile | None = None
     tpot: Percentile | None = None
-    deadline: DurationMs | None = None
+    deadline: PositiveDurationMs | None = None
 
 
 class Bursts(Section):
@@ -158,15 +166,17 @@ class Bursts(Section):
 
     rate: RatePerYear
     size: Fraction = Field(description="extra demand at the start of a burst, e.g. 50%")
-    decay: DurationMs
+    decay: PositiveDurationMs
 
 
 class Shape(Section):
     """Daily and weekly shape of demand."""
 
-    peak: Number = Field(description="daily peak over the daily mean")
+    peak: Multiple = Field(description="daily peak over the daily mean")
     weekend: Fraction = Field(description="change at weekends, e.g. -12%")
-    peak_hour: Number = Field(default=Value(20.0, confidence="assumed"), description="hour of the peak, UTC")
+    peak_hour: HourOfDay = Field(
+        default=Value(20.0, confidence="assumed"), description="hour of the peak, UTC"
+    )
     bursts: Bursts | None = None
 
 
@@ -178,8 +188,8 @@ class Service(Section):
     tokens: ByKey[Date, TokensPerDay] = Field(
         description="input plus output tokens a day, log-linear between dates"
     )
-    input_length: Number = Field(description="mean input tokens a request")
-    output_length: Number = Field(description="mean output tokens a request, reasoning included")
+    input_length: PositiveNumber = Field(description="mean input tokens a request")
+    output_length: PositiveNumber = Field(description="mean output tokens a request, reasoning included")
     cache_hit: Share = Field(description="share of input tokens served from a prefix cache")
     precision: Precision
     shape: Shape
@@ -193,7 +203,7 @@ class Service(Section):
 class Demand(Section):
     """All work of the lab."""
 
-    scale: Number = Field(description="multiplies research and inference demand")
+    scale: PositiveNumber = Field(description="multiplies research and inference demand")
     training_runs: list[TrainingRun] = Field(default_factory=list)
     research: Research | None = None
     inference: list[Service] = Field(default_factory=list)

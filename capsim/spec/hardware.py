@@ -10,7 +10,23 @@ from typing import Literal
 from pydantic import Field, model_validator
 
 from capsim.spec.base import Section
-from capsim.spec.values import Confidence, Count, Date, DurationMs, Flag, Number, Share, Text, problem, Fraction
+from capsim.spec.values import (
+    Confidence,
+    Count,
+    Date,
+    DurationMs,
+    Flag,
+    Fraction,
+    Multiple,
+    Number,
+    PositiveCount,
+    PositiveDurationMs,
+    PositiveNumber,
+    Share,
+    Sigma,
+    Text,
+    problem,
+)
 
 Stack = Literal["cuda", "rocm", "neuron", "xla", "maia-sdk"]
 Precision = Literal["bf16", "fp8", "fp4", "int8"]
@@ -21,11 +37,11 @@ class Chip(Section):
 
     vendor: str
     stack: Stack
-    tflops: dict[Precision, Number] = Field(description="dense peak TFLOP/s by precision")
-    hbm_gb: Number = Field(description="device memory, GB of 10^9 bytes")
-    hbm_tbs: Number = Field(description="device memory bandwidth, TB/s")
-    scaleup_gbs: Number = Field(description="scale-up bandwidth one way, GB/s per chip")
-    scaleout_gbs: Number | None = Field(
+    tflops: dict[Precision, PositiveNumber] = Field(description="dense peak TFLOP/s by precision")
+    hbm_gb: PositiveNumber = Field(description="device memory, GB of 10^9 bytes")
+    hbm_tbs: PositiveNumber = Field(description="device memory bandwidth, TB/s")
+    scaleup_gbs: PositiveNumber = Field(description="scale-up bandwidth one way, GB/s per chip")
+    scaleout_gbs: PositiveNumber | None = Field(
         default=None, description="scale-out bandwidth one way, GB/s per chip"
     )
     tdp_w: Number | None = Field(default=None, description="chip thermal design power, W")
@@ -53,25 +69,25 @@ class Reliability(Section):
     lemon_factor: Number | None = Field(
         default=None, description="how many times as often a lemon node fails"
     )
-    repair_median: DurationMs | None = Field(default=None, description="median time in repair")
-    repair_sigma: Number | None = Field(default=None, description="sigma of the lognormal repair time")
+    repair_median: PositiveDurationMs | None = Field(default=None, description="median time in repair")
+    repair_sigma: Sigma | None = Field(default=None, description="sigma of the lognormal repair time")
 
 
 class System(Section):
     """How chips are built into nodes, scale-up domains and blocks; what one chip draws at the campus."""
 
     chip: str
-    node: Count = Field(description="chips that one node failure takes down")
-    domain: Count = Field(description="chips of one scale-up domain")
-    segment: Count | None = Field(
+    node: PositiveCount = Field(description="chips that one node failure takes down")
+    domain: PositiveCount = Field(description="chips of one scale-up domain")
+    segment: PositiveCount | None = Field(
         default=None,
         description="chips of a domain that a gang over several domains uses; the rest are its spares",
     )
-    block_domains: Count = Field(description="scale-up domains in one scale-out block")
-    oversubscription: Number | None = Field(
+    block_domains: PositiveCount = Field(description="scale-up domains in one scale-out block")
+    oversubscription: Multiple | None = Field(
         default=None, description="oversubscription between blocks, 1 = none"
     )
-    kw_per_chip: Number = Field(description="critical IT power provisioned at the campus, kW a chip")
+    kw_per_chip: PositiveNumber = Field(description="critical IT power provisioned at the campus, kW a chip")
     reliability: Reliability = Field(default_factory=Reliability)
     available: Date | None = None
     note: Text | None = None
@@ -81,15 +97,15 @@ class ModelCard(Section):
     """A model's shape, as far as rates and memory need it."""
 
     kind: Literal["dense", "moe", "hybrid-moe"]
-    params_b_active: Number = Field(description="parameters active per token, 10^9")
-    params_b_total: Number = Field(description="all parameters, 10^9")
-    layers: Count
-    hidden: Count
-    heads: Count
-    kv_heads: Count | None = None
+    params_b_active: PositiveNumber = Field(description="parameters active per token, 10^9")
+    params_b_total: PositiveNumber = Field(description="all parameters, 10^9")
+    layers: PositiveCount
+    hidden: PositiveCount
+    heads: PositiveCount
+    kv_heads: PositiveCount | None = None
     head_dim: Count | None = None
-    experts: Count | None = Field(default=None, description="routed experts a layer")
-    experts_active: Count | None = Field(default=None, description="routed experts a token uses")
+    experts: PositiveCount | None = Field(default=None, description="routed experts a layer")
+    experts_active: PositiveCount | None = Field(default=None, description="routed experts a token uses")
     params_b_experts: Number | None = Field(default=None, description="parameters in routed experts, 10^9")
     kv_bytes_per_token: Number = Field(
         description="KV-cache bytes of one token over all layers, 16-bit unless noted"

@@ -19,6 +19,9 @@ from capsim.spec.values import (
     Fraction,
     Kilowatts,
     OneOrByName,
+    PositiveCount,
+    PositiveDurationMs,
+    Pue,
     RatePerYear,
     Share,
     SignedDurationMs,
@@ -36,8 +39,8 @@ class Quantity(Section):
     """How many chips one may take."""
 
     min: Count = Field(description="least number of chips")
-    max: Count
-    lot: Count = Field(description="chips are taken in multiples of this")
+    max: PositiveCount
+    lot: PositiveCount = Field(description="chips are taken in multiples of this")
 
 
 class Tranche(Section):
@@ -128,7 +131,7 @@ class Option(Section):
 
     name: str
     chip: str
-    quantity: Count
+    quantity: PositiveCount
     decide: Date
     deliver: Date
     price: ContractPrice
@@ -141,20 +144,20 @@ class Power(Section):
     site: str
     it: Kilowatts | None = Field(default=None, description="critical IT power")
     facility: Kilowatts | None = Field(default=None, description="gross power at the meter")
-    pue: Fraction | None = Field(default=None, description="facility power over IT power, e.g. 1.2")
+    pue: Pue | None = Field(default=None, description="facility power over IT power, e.g. 1.2")
 
 
 class Outages(Section):
     """Whole-site outages."""
 
     rate: RatePerYear
-    duration: DurationMs = Field(description="mean of an exponential duration")
+    duration: PositiveDurationMs = Field(description="mean of an exponential duration")
 
 
 class Maintenance(Section):
     """Planned windows in which a site is drained."""
 
-    every: DurationMs
+    every: PositiveDurationMs
     duration: DurationMs
 
 
@@ -218,9 +221,11 @@ class Offer(Section):
         default_factory=dict, description="systems and their shares of the quantity"
     )
     quantity: Quantity | None = None
-    default: Count | None = Field(default=None, description="holding that the total price is stated for")
+    default: PositiveCount | None = Field(
+        default=None, description="holding that the total price is stated for"
+    )
     tranches: list[Tranche] = Field(default_factory=list)
-    term: DurationMs | None = Field(default=None, description="from each tranche's delivery")
+    term: PositiveDurationMs | None = Field(default=None, description="from each tranche's delivery")
     ends: Date | None = Field(default=None, description="common end in place of a term")
     price: ContractPrice | None = None
     take_or_pay: TakeOrPay | None = None

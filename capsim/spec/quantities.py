@@ -52,6 +52,15 @@ class Form:
             raise ValueError("is not a finite number")
         return _whole(number, raw) if self.whole else number
 
+    def show(self, number: float) -> str:
+        """Short text of a number for messages, in the largest unit that it is a whole number of."""
+        if number == 0:
+            return "0"
+        if self.suffix == " ms":
+            unit = max((u for u, ms in DURATIONS.items() if number % ms == 0), key=DURATIONS.__getitem__)
+            return f"{number / DURATIONS[unit]:g} {unit}"
+        return f"{self.prefix}{number:g}{self.suffix}"
+
     def write(self, number: float) -> str:
         """Text that reads back as the same number."""
         text = str(int(number)) if self.whole else repr(float(number))
@@ -213,9 +222,7 @@ def _share_per(time: str, growth: bool) -> Callable[[bool, float, str], float]:
 
 NUMBER: Final = Form("a number", "0.5, 40, 1.2M or 5e26", _plain("a plain number"))
 COUNT: Final = Form("a whole number", "72, 500k or 1.2M", _count, whole=True)
-HELD_CHIPS: Final = Form(
-    "min, max, a list of orders or a number of chips", "230k", _count, whole=True
-)
+HELD_CHIPS: Final = Form("min, max, a list of orders or a number of chips", "230k", _count, whole=True)
 FRACTION: Final = Form("a share", "35% or 0.35", _fraction)
 USD: Final = Form("money", "$1.5M or $38B", _money(""), prefix="$")
 USD_PER_HOUR: Final = Form("money per chip-hour", "$2.10/h", _money("/h", "/chip-h"), prefix="$", suffix="/h")

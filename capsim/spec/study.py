@@ -13,6 +13,7 @@ from capsim.spec.hardware import Chip, ModelCard, Porting, Price, System
 from capsim.spec.offers import Offer, Status
 from capsim.spec.values import (
     AnyMapping,
+    AutoscalePeriodMs,
     Count,
     Date,
     DurationMs,
@@ -20,8 +21,10 @@ from capsim.spec.values import (
     FractionPerQuarter,
     GrowthPerYear,
     HeldChips,
-    Number,
+    PositiveCount,
+    ReviewPeriodMs,
     Share,
+    Sigma,
     Text,
     Usd,
     UsdPerHour,
@@ -77,11 +80,11 @@ class DemandBreak(Section):
 class DemandUncertainty(Section):
     """What is not known about demand."""
 
-    growth_sigma: Number = Field(
+    growth_sigma: Sigma = Field(
         description="sigma of the log of token demand by `growth_by`, growing linearly in time"
     )
     growth_by: Date
-    research_sigma: Number = Field(description="the same for research demand")
+    research_sigma: Sigma = Field(description="the same for research demand")
     cadence: DurationMs = Field(description="standard deviation of the shift of each run's earliest date")
     break_: DemandBreak | None = Field(default=None, alias="break")
 
@@ -104,7 +107,7 @@ class Order(Section):
     """A dated call under a framework contract."""
 
     chip: str
-    quantity: Count
+    quantity: PositiveCount
     at: Date
 
 
@@ -112,7 +115,7 @@ class Buy(Section):
     """What a rule buys."""
 
     offer: str
-    quantity: Count
+    quantity: PositiveCount
     lead: DurationMs
     limit_per_quarter: Count | None = None
 
@@ -123,7 +126,7 @@ class Rule(Section):
     when: Text = Field(
         description="e.g. 'backlog > 2w' or 'utilisation > 85% for 30d'; conditions joined by 'or'"
     )
-    review: DurationMs
+    review: ReviewPeriodMs
     buy: Buy
 
 
@@ -159,11 +162,12 @@ class Scheduler(Section):
     order: Literal["fcfs", "sjf", "priority"] = "priority"
     backfilling: Literal["none", "easy"] = "easy"
     placement: Literal["best-fit", "first-fit", "spread"] = "best-fit"
-    autoscale: DurationMs = Field(description="period of the autoscaler, at least 6 h")
+    autoscale: AutoscalePeriodMs = Field(description="period of the autoscaler, at least 6 h")
     preempt: bool = True
     training_share: Share = Field(
         default=Value(0.75, confidence="assumed"),
-        description="largest share of a site that a named run takes above its least size while services need the rest",
+        description="largest share of a site that a named run takes above its least size "
+        "while services need the rest",
     )
     locality_penalty: Share = Field(description="speed lost per doubling of the blocks that a gang spans")
 
@@ -188,7 +192,7 @@ class Compare(Section):
     """Defaults of `capsim compare`."""
 
     against: str
-    runs: Count = Whole(32)
+    runs: PositiveCount = Whole(32)
     cases: list[str] = Field(default_factory=lambda: ["base"])
 
 

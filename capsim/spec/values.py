@@ -26,6 +26,7 @@ from pydantic_core import PydanticCustomError, core_schema
 
 from capsim.spec import quantities as forms
 from capsim.spec.nodes import plain
+from capsim.units import DAY_MS, HOUR_MS
 
 Confidence = Literal["measured", "vendor", "secondary", "derived", "recalled", "assumed"]
 """How far a number can be trusted, best first."""
@@ -120,9 +121,18 @@ def problem(what: str, hint: str, *place: str) -> PydanticCustomError:
 class Quantity:
     """How one kind of value is read, written and described; used as ``Annotated[Value, Quantity(form)]``."""
 
-    def __init__(self, form: forms.Form, *, least: float | None = None, most: float | None = None) -> None:
+    def __init__(
+        self,
+        form: forms.Form,
+        *,
+        least: float | None = None,
+        above: float | None = None,
+        most: float | None = None,
+    ) -> None:
+        """Bounds in the unit of the form: at least, above, at most."""
         self.form = form
         self.least = least
+        self.above = above
         self.most = most
         self.kind: type[Value] | type[Whole] = Whole if form.whole else Value
         # Large files say the same thing many times; plain values are alike and may be one object.
@@ -134,16 +144,20 @@ class Quantity:
             number = self.form.read(raw)
         except ValueError as error:
             raise problem(f"{forms.shown(raw)} {error}", f"write {self.form.example}", *place) from None
-        if (self.least is not None and number < self.least) or (self.most is not None and number > self.most):
+        if not self._within(number):
             raise problem(f"{forms.shown(raw)} is out of bounds", f"write {self._bounds()}", *place)
         return number
 
+    def _within(self, number: float) -> bool:
+        return (
+            (self.least is None or number >= self.least)
+            and (self.above is None or number > self.above)
+            and (self.most is None or number <= self.most)
+        )
+
     def _bounds(self) -> str:
-        low = None if self.least is None else self.form.write(self.least)
-        high = None if self.most is None else self.form.write(self.most)
-        if high is None:
-            return f"at least {low}"
-        return f"at most {high}" if low is None else f"something between {low} and {high}"
+        named = (("at least", self.least), ("more than", self.above), ("at most", self.most))
+        return " and ".join(f"{words} {self.form.show(bound)}" for words, bound in named if bound is not None)
 
     def read(self, raw: Any) -> Value | Whole:
         """A value from YAML (text or a mapping) or from a program (a number in the unit of this kind)."""
@@ -365,8 +379,17 @@ OneOrByName = Annotated[
 Number = Annotated[Value, Quantity(forms.NUMBER, least=0.0)]
 Count = Annotated[Whole, Quantity(forms.COUNT, least=0)]
 HeldChips = Annotated[Whole, Quantity(forms.HELD_CHIPS, least=0)]
+PositiveNumber = Annotated[Value, Quantity(forms.NUMBER, above=0.0)]
+Multiple = Annotated[Value, Quantity(forms.NUMBER, least=1.0)]
+"""How many times as much; at least 1."""
+Sigma = Annotated[Value, Quantity(forms.NUMBER, least=0.0, most=5.0)]
+"""Standard deviation of a logarithm; beyond 5 a lognormal has no useful mean."""
+HourOfDay = Annotated[Value, Quantity(forms.NUMBER, least=0.0, most=24.0)]
+PositiveCount = Annotated[Whole, Quantity(forms.COUNT, least=1)]
 Fraction = Annotated[Value, Quantity(forms.FRACTION)]
 Share = Annotated[Value, Quantity(forms.FRACTION, least=0.0, most=1.0)]
+Pue = Annotated[Value, Quantity(forms.FRACTION, least=1.0, most=10.0)]
+"""Facility power over IT power."""
 Usd = Annotated[Value, Quantity(forms.USD)]
 UsdPerHour = Annotated[Value, Quantity(forms.USD_PER_HOUR, least=0.0)]
 UsdPerDay = Annotated[Value, Quantity(forms.USD_PER_DAY, least=0.0)]
@@ -374,10 +397,14 @@ UsdPerMtok = Annotated[Value, Quantity(forms.USD_PER_MTOK, least=0.0)]
 UsdPerKwMonth = Annotated[Value, Quantity(forms.USD_PER_KW_MONTH, least=0.0)]
 UsdPerChipHour = Annotated[Value, Quantity(forms.USD_PER_CHIP_HOUR, least=0.0)]
 Kilowatts = Annotated[Value, Quantity(forms.KILOWATTS, least=0.0)]
-Flop = Annotated[Value, Quantity(forms.FLOP, least=0.0)]
-TokensPerDay = Annotated[Value, Quantity(forms.TOKENS_PER_DAY, least=0.0)]
+Flop = Annotated[Value, Quantity(forms.FLOP, above=0.0)]
+TokensPerDay = Annotated[Value, Quantity(forms.TOKENS_PER_DAY, above=0.0)]
 DurationMs = Annotated[Whole, Quantity(forms.DURATION, least=0)]
+PositiveDurationMs = Annotated[Whole, Quantity(forms.DURATION, least=1)]
+AutoscalePeriodMs = Annotated[Whole, Quantity(forms.DURATION, least=6 * HOUR_MS)]
+"""The autoscaler decides in the slow calendar: steps finer than 6 h belong to the scheduler."""
+ReviewPeriodMs = Annotated[Whole, Quantity(forms.DURATION, least=DAY_MS)]
 SignedDurationMs = Annotated[Whole, Quantity(forms.DURATION)]
 RatePerYear = Annotated[Value, Quantity(forms.RATE_PER_YEAR, least=0.0)]
-GrowthPerYear = Annotated[Value, Quantity(forms.GROWTH_PER_YEAR, least=-1.0)]
+GrowthPerYear = Annotated[Value, Quantity(forms.GROWTH_PER_YEAR, above=-1.0, most=100.0)]
 FractionPerQuarter = Annotated[Value, Quantity(forms.FRACTION_PER_QUARTER, least=0.0, most=1.0)]

@@ -112,7 +112,7 @@ WRONG = [
     ("limits", "horizon.end=2100", "a horizon of 74 years; write at most 30 years"),
     ("limits", "demand.research.campaigns=1G", "1,000,000,000 campaigns; write at most 50,000,000"),
     ("limits", "systems.box.node=1", ""),
-    ("limits", "offers.site.quantity.max=100M", "cloud: 18,335,493 nodes"),
+    ("limits", "offers.site.quantity.max=200M", "cloud: 36,668,827 nodes"),
     ("limits", "strategies.wait.rules.0.review=1d", ""),
     ("chip-time-overflow", "offers.framework.quantity.max=9G", ""),
 ]

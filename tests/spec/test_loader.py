@@ -99,7 +99,7 @@ GOLDEN = [
             ("lots: 72}", 'unknown key `lots` in `offers."cloud.v1".quantity`; did you mean `lot`?'),
         ],
     ),
-    ("p: 30%}", "p: 130%}", [("130%", "`130%` is out of bounds; write something between 0.0 and 1.0")]),
+    ("p: 30%}", "p: 130%}", [("130%", "`130%` is out of bounds; write at least 0 and at most 1")]),
     (
         "hold: {cloud.v1: 7200}",
         "hold: {cloud.v1: most}",
