@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import math
 
-import numpy as np
-
 from capsim import __version__
 from capsim.report.layout import Line, blocks, paragraph
 from capsim.report.numbers import figure, usd
@@ -108,26 +106,23 @@ def provenance_line(context: Context) -> str:
 
 def demand_line(results: Results, context: Context, table: Table) -> str:
     """Demand in reference chips at year ends and its cost at the base's price; empty if unknown."""
-    case, base = table.case, table.against
-    series = results.table("series", case, base, measure="demand_gb200e")
-    if not len(series["month"]):
+    demand = context.demand
+    if not demand:
         return ""
-    months, which = np.unique(series["month"].astype(str), return_inverse=True)
-    grid = np.zeros((len(months), results.plan.runs))
-    np.add.at(grid, (which, series["run"]), series["value"])
-    median = dict(zip(months.tolist(), np.median(grid, axis=1), strict=True))
-    decembers = [m for m in median if m.endswith("-12")]
-    points = decembers[1::2] if len(decembers) > 3 else decembers[-1:] or [months[-1]]
-    ends = ", ".join(f"{figure(median[m] / 1e6)}M end {m[:4]}" for m in points[:3])
+    months = list(demand)
+    decembers = [month for month in months if month.endswith("-12")]
+    points = decembers[1::2] if len(decembers) > 3 else [*decembers[:1], *months[-1:]]
+    ends = ", ".join(f"{_large(demand[m])} end {m}" for m in dict.fromkeys(points[:3]))
     price = _price(results, table)
     if math.isnan(price):
-        return f"Demand P50: {ends} in GB200e"
-    bill = price * math.fsum(median[m] * days_in(m) * HOURS_DAY for m in median)
+        return f"Demand in GB200e (central path): {ends}"
+    bill = price * math.fsum(chips * days_in(m) * HOURS_DAY for m, chips in demand.items())
     published = ""
     if context.published_spend is not None:
         amount, words = context.published_spend
         published = f", {100 * bill / amount:.0f} % of the {usd(amount)} of {words}"
-    return f"Demand P50 in GB200e: {ends}; at {base}'s ${price:.2f}/h that is {usd(bill)}{published}"
+    at = f"at {table.against}'s ${price:.2f}/h"
+    return f"Demand in GB200e (central path): {ends}; {at} that is {usd(bill)}{published}"
 
 
 def _price(results: Results, table: Table) -> float:

@@ -33,10 +33,9 @@ MEASURES: tuple[tuple[str, str, bool], ...] = (
     ("inference", "inference", False),
     ("idle", "idle", False),
     ("delivered_gb200e", "delivered, GB200e", False),
-    ("demand_gb200e", "demand, GB200e", False),
 )
 #: measures that show a P10 as well with --wide.
-SPREAD: tuple[str, ...] = ("delivered", "healthy", "delivered_gb200e", "demand_gb200e")
+SPREAD: tuple[str, ...] = ("delivered", "healthy", "delivered_gb200e")
 CELL, NAME = 6, 19
 CONTRACT_FIGURES = ("paid", "credits", "idle_share", "exit_end_2028", "late_days_mean")
 EVENTS = 5
@@ -60,7 +59,7 @@ def depth_report(results: Results, context: Context, width: int, wide: bool) -> 
     return blocks(
         heading(results, context, strategy, case, width),
         totals(results, context, row, case, width),
-        capacity_rows(results, strategy, case, width, wide),
+        capacity_rows(results, context, strategy, case, width, wide),
         named_runs(results, context, strategy, case, width),
         assignment,
         waits_table(results, strategy, case, width) if wide else [],
@@ -138,7 +137,9 @@ def periods(months: list[str], room: int) -> list[Period]:
     return [Period(y, tuple(m for m in months if m.startswith(y))) for y in sorted({m[:4] for m in months})]
 
 
-def capacity_rows(results: Results, strategy: str, case: str, width: int, wide: bool) -> list[Line]:
+def capacity_rows(
+    results: Results, context: Context, strategy: str, case: str, width: int, wide: bool
+) -> list[Line]:
     """Chips over time: P50 over runs of the mean of each period, thousands."""
     series = results.table("series", case, strategy)
     months = sorted(set(series["month"].tolist()))
@@ -159,6 +160,9 @@ def capacity_rows(results: Results, strategy: str, case: str, width: int, wide: 
         lines.append(_time_line(words, np.median(grid, axis=0)))
         if wide and measure in SPREAD:
             lines.append(_time_line("   P10", np.quantile(grid, 0.1, axis=0, method="inverted_cdf")))
+    if context.demand:
+        needed = [float(np.mean([context.demand.get(m, 0.0) for m in p.months])) for p in columns]
+        lines.append(_time_line("demand, GB200e", needed))
     return lines
 
 

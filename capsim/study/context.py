@@ -43,6 +43,7 @@ class Context:
         offer_prices: USD a chip-hour of offers with one price.
         common_offers: offers held by every strategy (the base fleet).
         unavailable: offers that cannot be held, with the reason.
+        demand: reference chips needed on demand's central path, by month (empty where unknown).
         published_spend: USD and the words for it, to compare demand with.
     """
 
@@ -62,6 +63,7 @@ class Context:
     common_offers: frozenset[str]
     unavailable: Mapping[str, str]
     published_spend: tuple[float, str] | None
+    demand: Mapping[str, float]
 
     def discount(self, day: float) -> float:
         """Discount factor of a payment `day` days after the start: (1 + r) ** -(day / 365.25)."""

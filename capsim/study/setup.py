@@ -21,6 +21,7 @@ from capsim.spec.quantities import did_you_mean
 from capsim.spec.study import Study
 from capsim.study.compare import plan_record
 from capsim.study.context import Assumed, Context, InputKind
+from capsim.study.demand import central_demand
 
 MAX_RUNS = 1_000_000
 
@@ -89,7 +90,13 @@ def set_up(request: Request) -> Setup:
     return Setup(
         plan=plan,
         prepared=prepared,
-        context=context_of(first.study, request.study, base.digest, frozenset().union(*bases)),
+        context=context_of(
+            first.study,
+            request.study,
+            base.digest,
+            common_offers=frozenset().union(*bases),
+            demand=central_demand(first.study, prepared[plan.against, plan.cases[0]].rates),
+        ),
         specs={case: resolved_yaml(found.study) for case, found in loaded.items()},
         warnings=tuple(dict.fromkeys(text for p in prepared.values() for text in p.warnings)),
     )
@@ -127,7 +134,9 @@ def _checked(draft: Draft, case: str) -> Loaded:
     return loaded
 
 
-def context_of(study: Study, asked: str, digest: str, common_offers: frozenset[str]) -> Context:
+def context_of(
+    study: Study, asked: str, digest: str, *, common_offers: frozenset[str], demand: Mapping[str, float]
+) -> Context:
     """What a report needs to know of `study`."""
     research = study.demand.research
     return Context(
@@ -147,6 +156,7 @@ def context_of(study: Study, asked: str, digest: str, common_offers: frozenset[s
         common_offers=common_offers,
         unavailable={name: str(o.unavailable) for name, o in study.offers.items() if o.unavailable},
         published_spend=_published_spend(study),
+        demand=demand,
     )
 
 

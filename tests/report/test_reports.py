@@ -55,7 +55,7 @@ def test_blocks_of_a_comparison_are_in_order(results: Results) -> None:
     text = "\n".join(line.text for line in comparison_report(results, CONTEXT, 120, False))
     wanted = [
         "capsim compare", "4 strategies x 2 cases x 12 runs", "2025-11..2026-12", "study 3f9a1c  seed 7",
-        "Facts dated up to 2025-12-20", "40 ASSUMED", "Demand P50", "Simulated: 96.0k jobs, 4,800 failures",
+        "Facts dated up to 2025-12-20", "40 ASSUMED", "Demand in GB200e", "Simulated: 96.0k jobs, 4,800 failures",
         "RANKED BY TOTAL", "vs base", "cannot be told apart", "capacity and risk", "of 100 chip-", "by case",
         "Why  ", "What binds", "Not chosen", "What flips it", "Weakest input", "Left out",
         "CVaR95 needs 400 runs",
@@ -87,7 +87,8 @@ def test_demand_is_compared_with_what_was_published(results: Results) -> None:
     context = synthetic.context(published_spend=(600e9, "spend through 2030"))
     text = demand_line(results, context, table(results, "base"))
     assert re.fullmatch(
-        r"Demand P50 in GB200e: 0\.17\dM end 2026; at azure's \$3\.20/h that is \$4\.\d+B, "
+        r"Demand in GB200e \(central path\): 96\.4k end 2025-12, 174k end 2026-12; "
+        r"at azure's \$3\.20/h that is \$4\.31B, "
         r"1 % of the \$600B of spend through 2030",
         text,
     )

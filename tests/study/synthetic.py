@@ -88,7 +88,6 @@ def _tables(
             "inference": delivered[i] * 0.3,
             "idle": delivered[i] * 0.04,
             "spare": 0.0,
-            "demand_gb200e": 90_000.0 * (1 + i / 14) * (0.9 + 0.1 * slow),
         }
         for measure, value in values.items():
             for name, entry in zip(series, (month, offer, "gb300_nvl72", measure, value), strict=True):
@@ -266,5 +265,6 @@ def context(**changes: Any) -> Context:
         "common_offers": frozenset(),
         "unavailable": {"openai-google": "no terms published"},
         "published_spend": None,
+        "demand": {month: 90_000.0 * (1 + i / 14) for i, month in enumerate(MONTHS)},
     }
     return Context(**{**known, **changes})

@@ -1,0 +1,148 @@
+"""From a study to a comparison: names, prices of lost work, central demand. Nothing is simulated here."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from capsim.errors import InputError, StudyError
+from capsim.spec.loader import Loaded, load_study, read_study
+from capsim.study import setup as setting_up
+from capsim.study.context import Assumed
+from capsim.study.demand import central_demand
+from capsim.study.setup import Request, Setup, context_of, set_up
+
+
+@pytest.fixture(scope="module")
+def quickstart() -> Loaded:
+    return load_study("quickstart", case="base")
+
+
+@pytest.fixture(scope="module")
+def frontier() -> Loaded:
+    return load_study("frontier-lab", case="base")
+
+
+@pytest.fixture
+def light(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Strategies are named, not compiled, so that only the set-up is tested."""
+    portfolio = SimpleNamespace(base_offers=frozenset({"own-cluster"}))
+    strategy: Any = SimpleNamespace(portfolio=portfolio, warnings=("rounded up",), rates=None)
+    monkeypatch.setattr(setting_up, "prepare", lambda loaded, name: strategy)
+    monkeypatch.setattr(setting_up, "central_demand", lambda study, rates: {})
+
+
+def asked(**changes: Any) -> Setup:
+    return set_up(Request("quickstart", **changes))
+
+
+@pytest.mark.usefixtures("light")
+def test_the_study_decides_what_is_not_asked_for() -> None:
+    plan = asked().plan
+    assert plan.strategies == ("big-cloud", "new-cloud", "wait")
+    assert (plan.cases, plan.runs, plan.against) == (("base",), 8, "big-cloud")
+
+
+@pytest.mark.usefixtures("light")
+def test_the_base_is_always_among_the_strategies() -> None:
+    assert asked(strategies=("wait", "new-cloud")).plan.strategies == ("big-cloud", "new-cloud", "wait")
+    assert asked(strategies=("wait",), against="new-cloud").plan.strategies == ("new-cloud", "wait")
+    assert asked(strategies=("wait",)).plan.against == "wait", "alone it has nobody to be compared with"
+
+
+@pytest.mark.usefixtures("light")
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"strategies": ("big-clout",)}, "--strategies: there is no 'big-clout'; did you mean `big-cloud`?"),
+        ({"against": "nobody"}, "--against: there is no 'nobody'"),
+        ({"cases": ("grid-laid",)}, "--cases: there is no 'grid-laid'; did you mean `grid-late`?"),
+        ({"runs": 0}, "--runs 0: write a number from 1"),
+        ({"seed": -1}, "--seed -1: write a whole number from 0"),
+    ],
+)
+def test_wrong_names_and_numbers(changes: dict[str, Any], message: str) -> None:
+    with pytest.raises(InputError) as caught:
+        asked(**changes)
+    assert message in str(caught.value)
+
+
+@pytest.mark.usefixtures("light")
+def test_errors_of_the_checks_stop_a_comparison() -> None:
+    with pytest.raises(StudyError):
+        asked(sets=("demand.training_runs.base-model.target=2026-01-02",))
+
+
+@pytest.mark.usefixtures("light")
+def test_seed_changes_the_draws_and_not_the_name_of_the_study() -> None:
+    plain, seeded = asked(), asked(seed=8)
+    assert plain.context.digest == seeded.context.digest
+    assert (plain.folder_name[-2:], seeded.folder_name[-2:]) == ("-7", "-8")
+
+
+@pytest.mark.usefixtures("light")
+def test_sets_and_as_of_change_the_study() -> None:
+    assert asked().context.digest != asked(sets=("demand.scale=2",)).context.digest
+    assert str(asked(as_of="2025-12-21").context.as_of) == "2025-12-21"
+
+
+@pytest.mark.usefixtures("light")
+def test_a_written_spec_is_the_resolved_study(tmp_path: Any) -> None:
+    path = tmp_path / "spec.yaml"
+    path.write_text(asked(sets=("demand.scale=2",)).specs["base"])
+    assert float(load_study(path).study.demand.scale) == 2.0
+
+
+def weakest(loaded: Loaded) -> dict[str, Assumed]:
+    context = context_of(loaded.study, "x", loaded.digest, common_offers=frozenset(), demand={})
+    return {a.label: a for a in context.assumed}
+
+
+def test_prices_of_lost_work_are_weak_inputs_with_their_ranges(frontier: Loaded) -> None:
+    found = weakest(frontier)
+    slip = found["a day's slip"]
+    assert (slip.mid, slip.low, slip.high) == (30e6, 0.0, 100e6)
+    assert slip.shown == "$30M/d (ASSUMED, $0..$100M)"
+    tokens = found["lost tokens of chat, api, agents"]
+    assert tokens.subjects == ("chat", "api", "agents")
+    assert tokens.shown == "$2.7/Mtok (derived, $1..$5)"
+    assert found["lost tokens of batch"].mid < tokens.mid
+
+
+def test_offers_without_public_terms_are_named(frontier: Loaded) -> None:
+    context = context_of(frontier.study, "x", frontier.digest, common_offers=frozenset(), demand={})
+    assert "openai-google-2025" in context.unavailable
+    assert context.published_spend == (600e9, "spend through 2030")
+
+
+def test_central_demand_is_the_sum_of_its_parts(quickstart: Loaded) -> None:
+    service = SimpleNamespace(chips=8, tokens=4000.0)
+    rates: Any = SimpleNamespace(reference=2e15, services={("chat", "gb200_nvl72"): service})
+    found = central_demand(quickstart.study, rates)
+    assert next(iter(found)) == "2026-01"
+    assert len(found) == 18
+    training = 6e25 / 2e15 / (92 * 86_400)  # earliest 2026-07-01, target 2026-10-01
+    assert found["2026-08"] - _without_training(quickstart, rates)["2026-08"] == pytest.approx(training)
+    assert found["2026-06"] == pytest.approx(_without_training(quickstart, rates)["2026-06"])
+    first_month = _without_training(quickstart, rates)["2026-01"]
+    research, tokens = 2000 * 2.5 ** (15.5 / 546), 200e9 * 5 ** (15.5 / 546)
+    assert first_month == pytest.approx(research + tokens / 86_400 * 8 / 4000, rel=1e-3)
+
+
+def _without_training(loaded: Loaded, rates: Any) -> dict[str, float]:
+    study = loaded.study.model_copy(
+        update={"demand": loaded.study.demand.model_copy(update={"training_runs": []})}
+    )
+    return central_demand(study, rates)
+
+
+def test_every_case_of_the_shipped_studies_has_a_context() -> None:
+    for name in ("quickstart", "frontier-lab"):
+        draft = read_study(name)
+        for case in draft.cases:
+            loaded = draft.resolve(case)
+            context = context_of(loaded.study, name, loaded.digest, common_offers=frozenset(), demand={})
+            assert context.assumed
+            assert context.provenance["assumed"] > 0
