@@ -111,12 +111,12 @@ def holding_quantity(name: str, offer: Offer, held: object, notes: list[str]) ->
     """Chips of a holding ``min``, ``max`` or a number, rounded up to the lot; the rounding is noted."""
     quantity = offer.quantity
     if quantity is None:
-        return int(held)  # type: ignore[call-overload, no-any-return]
+        return int(str(held))
     if held == "min":
         return int(quantity.min)
     if held == "max":
         return int(quantity.max)
-    wanted, lot = int(held), int(quantity.lot)  # type: ignore[call-overload]
+    wanted, lot = int(str(held)), int(quantity.lot)
     rounded = -(-wanted // lot) * lot
     if rounded != wanted:
         notes.append(f"{name}: {wanted:,} chips rounded up to {rounded:,} (lots of {lot:,})")

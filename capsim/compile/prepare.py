@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from capsim.compile.calendar import Calendar
 from capsim.compile.portfolio import Lot, Portfolio, build_portfolio
 from capsim.compile.rates import Rates, build_rates
+from capsim.spec.hardware import Stack
 from capsim.spec.study import Study
 
 #: accounting kinds of the kernel, by index
@@ -104,11 +105,11 @@ def porting_dates(study: Study, portfolio: Portfolio, calendar: Calendar) -> dic
     Porting is decided when the first chips of the stack are ordered: `time` before their planned delivery,
     but not before the decision date (the start of the horizon).
     """
-    first: dict[str, int] = {}
+    first: dict[Stack, int] = {}
     for lot in portfolio.lots:
         family = study.chips[study.systems[lot.system].chip].stack
         first[family] = min(first.get(family, lot.planned), lot.planned)
-    dates = {}
+    dates: dict[str, int] = {}
     for family, planned in sorted(first.items()):
         if family in study.ported:
             dates[family] = 0

@@ -108,7 +108,8 @@ class Draws:
         if spec is None or float(spec.rate) <= 0:
             return []
         gap = 365.25 * MS_DAY / float(spec.rate)
-        found, at, count = [], 0.0, 0
+        found: list[tuple[int, int]] = []
+        at, count = 0.0, 0
         while True:
             at += exponential(gap, *self.key, "outage", offer_name, count)
             length = exponential(float(spec.duration), *self.key, "outage length", offer_name, count)

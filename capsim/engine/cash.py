@@ -74,7 +74,8 @@ class Ledger:
 
 def overlap(edges: NDArray[np.int64], begin: int, end: int) -> NDArray[np.int64]:
     """Milliseconds of [begin, end) in each month, shape (months,)."""
-    return np.maximum(np.minimum(edges[1:], end) - np.maximum(edges[:-1], begin), 0)
+    spans: NDArray[np.int64] = np.maximum(np.minimum(edges[1:], end) - np.maximum(edges[:-1], begin), 0)
+    return spans
 
 
 def lot_span(lot: Lot, state: LotState, end: int) -> tuple[int, int]:

@@ -61,8 +61,8 @@ class Recorder:
         return np.diff(self.sites[name], axis=0)
 
 
-def fragmented_share(reasons: dict[str, int]) -> float:
+def fragmented_share(pools: list[dict[str, int]]) -> float:
     """Share of the free chips that queued jobs want and cannot use: too few or scattered."""
-    stuck = reasons.get("too_few", 0) + reasons.get("scattered", 0)
-    free = stuck + reasons.get("no_demand", 0) + reasons.get("reserved", 0)
+    stuck = sum(reasons["too_few"] + reasons["scattered"] for reasons in pools)
+    free = stuck + sum(reasons["no_demand"] + reasons["reserved"] for reasons in pools)
     return stuck / free if free else 0.0

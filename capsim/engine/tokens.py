@@ -161,10 +161,12 @@ def _market(ctx: Context, market: str | None, hours: int) -> NDArray[np.float64]
         return np.ones(hours)
     edges = np.array(ctx.prepared.calendar.months()[:-1], dtype=np.float64)
     month = np.searchsorted(edges, np.arange(hours) * float(MS_HOUR), side="right") - 1
-    return ctx.draws.market(market)[month]
+    path: NDArray[np.float64] = ctx.draws.market(market)[month]
+    return path
 
 
 def discount_hours(ctx: Context, hours: int) -> NDArray[np.float64]:
     """Discount factor at the middle of each hour, shape (hours,)."""
     days = (np.arange(hours) + 0.5) * MS_HOUR / MS_DAY
-    return (1.0 + ctx.prepared.calendar.discount_rate) ** (-days / DAYS_YEAR)
+    factors: NDArray[np.float64] = (1.0 + ctx.prepared.calendar.discount_rate) ** (-days / DAYS_YEAR)
+    return factors

@@ -105,7 +105,7 @@ def research_work(run: Run, recorder: Recorder) -> ResearchWork:
         jobs, runs = ctx.cluster.jobs[: run.campaigns], ctx.cluster.runs[: run.campaigns]
         work = jobs["size_ref"].astype(np.float64) * jobs["run"] / MS_HOUR
         month = np.clip(np.searchsorted(edges, jobs["submit"], side="right") - 1, 0, months - 1)
-        offered = np.bincount(month, weights=work, minlength=months)
+        offered = np.bincount(month, weights=work, minlength=months).astype(np.float64)
         finished = runs["state"] == DONE
         assert ctx.demand.campaigns is not None
         failed = ctx.demand.campaigns["fate"] == 1
@@ -122,14 +122,15 @@ def _fluid(run: Run, edges: NDArray[np.int64]) -> NDArray[np.float64]:
     at = np.arange(scaler.steps, dtype=np.int64) * scaler.period
     month = np.clip(np.searchsorted(edges, at, side="right") - 1, 0, len(edges) - 2)
     span = np.minimum(scaler.period, run.ctx.end - at) / MS_HOUR
-    return np.bincount(month, weights=scaler.need[:, -1] * span, minlength=len(edges) - 1)
+    return np.bincount(month, weights=scaler.need[:, -1] * span, minlength=len(edges) - 1).astype(np.float64)
 
 
 def _monthly_efficiency(run: Run, edges: NDArray[np.int64]) -> NDArray[np.float64]:
     """Share of the full rate by month and place (1 unless a stack is being ported)."""
     scaler = run.autoscaler
     step = np.clip((edges[:-1] + edges[1:]) // 2 // scaler.period, 0, scaler.steps - 1)
-    return scaler.efficiency[step]
+    shares: NDArray[np.float64] = scaler.efficiency[step]
+    return shares
 
 
 @dataclass(frozen=True)
@@ -187,7 +188,8 @@ def _productive_ms(jobs: NDArray[np.void], runs: NDArray[np.void]) -> NDArray[np
     """Time each job would have taken without failures, checkpoints and queues, for the work it has done."""
     done = (jobs["run"] - runs["work_left"]).astype(np.float64)
     done = np.where(runs["state"] == DONE, jobs["run"].astype(np.float64), done)
-    return np.divide(done, runs["rate"], out=np.zeros_like(done), where=runs["rate"] > 0)
+    time: NDArray[np.float64] = np.divide(done, runs["rate"], out=np.zeros_like(done), where=runs["rate"] > 0)
+    return time
 
 
 def training_pflop_days(run: Run) -> NDArray[np.float64]:

@@ -6,6 +6,7 @@ All draws are keyed by the workload, so every strategy of a run faces the same d
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from datetime import date
 
 import numpy as np
@@ -21,7 +22,7 @@ Z99 = 2.3263478740408408  # standard normal quantile of 0.99
 FATES = ("completed", "failed", "cancelled")
 
 
-def log_linear(points: dict[date, float], start: date, at_ms: NDArray[np.int64]) -> NDArray[np.float64]:
+def log_linear(points: Mapping[date, float], start: date, at_ms: NDArray[np.int64]) -> NDArray[np.float64]:
     """Interpolate a dated series linearly in the logarithm; constant outside its dates.
 
     Args:
