@@ -94,6 +94,51 @@ def prices(name: Name = None, history: History = False, as_json: Json = False) -
         _print(prices_table(found, _width()))
 
 
+@catalog_app.command("serve")
+def serve(
+    model: Annotated[str, typer.Argument(metavar="MODEL", help="A model card, by its name or an alias.")],
+    precision: Annotated[
+        str, typer.Option("--precision", help="fp4, fp8 or bf16; wider where a chip lacks it.")
+    ] = "fp8",
+    input_length: Annotated[
+        float, typer.Option("--input", min=1, help="Mean input tokens of a request.")
+    ] = 1000,
+    output_length: Annotated[
+        float, typer.Option("--output", min=1, help="Mean output tokens of a request.")
+    ] = 1000,
+    ttft: Annotated[
+        float, typer.Option("--ttft", min=0.001, help="p95 of the time to the first token, ms.")
+    ] = 2000,
+    tpot: Annotated[
+        float, typer.Option("--tpot", min=0.001, help="p95 of the time per output token, ms.")
+    ] = 100,
+    as_json: Json = False,
+) -> None:
+    """Tokens/s, tokens/s per MW and $ per million output tokens on every system that holds a model; why others do not."""
+    from capsim.errors import InputError
+    from capsim.report.serving import serving_view
+    from capsim.workload.serving_catalog import as_rows, serve_table
+
+    if precision not in ("fp4", "fp8", "bf16"):
+        raise InputError(f"--precision is {precision}; write fp4, fp8 or bf16")
+    name, found = serve_table(
+        model,
+        precision=precision,
+        input_length=input_length,
+        output_length=output_length,
+        ttft_ms=ttft,
+        tpot_ms=tpot,
+    )
+    if as_json:
+        _print({"model": name, "systems": as_rows(found)})
+        return
+    typer.echo(
+        f"{name}: {input_length:g} tokens in, {output_length:g} out, p95 TTFT {ttft:g} ms, p95 TPOT {tpot:g} ms"
+    )
+    for part in serving_view(found, _width()):
+        _print(part)
+
+
 def _show(kind: str, name: str | None, as_json: bool) -> None:
     """All entries of a kind as a table, or one with its sources."""
     from capsim.catalog.library import load_catalog

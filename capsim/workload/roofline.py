@@ -85,7 +85,7 @@ MOST_DOMAINS_OF_TOKEN = 4
 WIDE_BYTES = 3.0
 # Neuron (transformers-neuronx on Trn1 and Inf2): compiled graphs, no host in the loop; fitted to its published rows.
 NEURON = replace(
-    DENSE, memory=0.6, kv=0.6, compute=0.15, attention=0.15, latency=130e-6, busy=0.0, host_request=0.0
+    DENSE, memory=0.6, kv=0.6, compute=0.25, attention=0.25, latency=130e-6, busy=0.0, host_request=0.0
 )
 # vLLM of 2023 (Splitwise): kernels launched one by one from Python; fitted to its published rows.
 EAGER = replace(DENSE, host_layer=3.7e-4, busy=0.0, attention=0.3, host_request=0.0)
