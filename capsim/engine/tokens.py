@@ -131,7 +131,7 @@ def _rent_for(
     per_chip = rate.tokens * 3600.0 / rate.chips
     wanted = accounts.requested[s] - accounts.within[s] - accounts.beyond[s] - accounts.rented[s]
     chips = np.minimum(np.maximum(wanted, 0.0) / per_chip, depth)
-    cost = chips * price
+    cost: NDArray[np.float64] = chips * price
     for year in range(len(budget)):
         span = years == year
         spent = np.cumsum(cost[span])
