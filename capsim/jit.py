@@ -27,7 +27,9 @@ from numba.core import config, event
 from numba.extending import intrinsic
 
 ROOT = Path(__file__).resolve().parent
-_IMPORT = re.compile(r"^\s*(?:from\s+(capsim[\w.]*)\s+import\s+(\([^)]*\)|[^\n]*)|import\s+(capsim[\w.]*))", re.M)
+_IMPORT = re.compile(
+    r"^\s*(?:from\s+(capsim[\w.]*)\s+import\s+(\([^)]*\)|[^\n]*)|import\s+(capsim[\w.]*))", re.M
+)
 
 
 def cache_root() -> Path:
@@ -90,7 +92,11 @@ class _Announcer(event.Listener):  # type: ignore[misc]
         name = getattr(event.data.get("dispatcher"), "py_func", None)
         if not self.said and str(getattr(name, "__module__", "")).startswith("capsim."):
             self.said = True
-            print("capsim: compiling the scheduler (once per version, under a minute)", file=sys.stderr, flush=True)
+            print(
+                "capsim: compiling the scheduler (once per version, under a minute)",
+                file=sys.stderr,
+                flush=True,
+            )
 
     def on_end(self, event: Any) -> None:
         """Nothing to say when a function is done."""
@@ -109,9 +115,12 @@ def kernel(signature: Any = None, **options: Any) -> Callable[[Callable[..., Any
     def decorate(function: Callable[..., Any]) -> Any:
         before = config.CACHE_DIR
         config.CACHE_DIR = str(cache_root() / source_key(function.__code__.co_filename))
+        flags = {"cache": signature is not None, "_nrt": False, "error_model": "numpy", **options}
         try:
-            arguments = () if signature is None else (signature,)
-            return numba.njit(*arguments, cache=True, _nrt=False, error_model="numpy", **options)(function)
+            if signature is None:
+                flags |= {"no_cpython_wrapper": True, "no_cfunc_wrapper": True}
+                return numba.njit(**flags)(function)
+            return numba.njit(signature, **flags)(function)
         finally:
             config.CACHE_DIR = before
 

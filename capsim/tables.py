@@ -138,6 +138,7 @@ POOL = np.dtype(
         ("n_sites", "i4"),
         ("bound", "i8"),  # in a pass: no larger gang can be placed in one site here
         ("bound_all", "i8"),  # ... over several sites
+        ("score_at", "i8"),  # table of an own placement for its domains
         ("rate", "f8"),  # mean failures per chip-ms of the active tranches
         ("active", "i8"),  # chips delivered and not retired
     ],
@@ -208,6 +209,7 @@ BLOCK = np.dtype(
         ("whole_t", "i4"),  # by the site's mark_t
         ("held", "i4"),  # wholly free now and taken by the reservation
         ("stamp", "i4"),  # for counting the blocks of a gang
+        ("score_at", "i8"),  # table of an own placement
         ("oversubscription", "f8"),
     ],
     align=True,
@@ -282,26 +284,29 @@ PIECE = np.dtype(
         ("group", "i4"),  # replica number of a service whose replicas span domains
         ("lost", "i4"),  # used chips that the failure being handled broke
         ("segment", "i4"),  # 1: the whole domain is held, some chips as spares
-    ]
+    ],
+    align=True,
 )
 """Chips that one holder has in one domain."""
 
-EVENT = np.dtype([("time", "i8"), ("key", "i8"), ("data", "i8")])
+EVENT = np.dtype([("time", "i8"), ("key", "i8"), ("data", "i8")], align=True)
 """Heap entry ordered by (time, key); key = kind << 40 | index."""
 
-END = np.dtype([("time", "i8"), ("job", "i4"), ("weight", "i4")])
+END = np.dtype([("time", "i8"), ("job", "i4"), ("weight", "i4")], align=True)
 """Entry of a site's list of estimated ends: ``weight`` domains become wholly free with it."""
 
-END_BLOCK = np.dtype([("count", "i4"), ("weight", "i4"), ("next_free", "i4"), ("spare1", "i4")])
+END_BLOCK = np.dtype([("count", "i4"), ("weight", "i4"), ("next_free", "i4"), ("spare1", "i4")], align=True)
 """Header of a block of END entries."""
 
-TREE = np.dtype([("duration", "i8"), ("size", "i8")])
+TREE = np.dtype([("duration", "i8"), ("size", "i8")], align=True)
 """Node of the waiting queue's tree: least shortest-possible estimate and least size below it."""
 
-SITE_KIND = np.dtype([("chips", "i8"), ("acc", "i8")])
+SITE_KIND = np.dtype([("chips", "i8"), ("acc", "i8")], align=True)
 """Chips allocated to one kind at one site, with its accumulator; row index site * N_KINDS + kind."""
 
-TALLY = np.dtype([("useful", "i8"), ("redone", "i8"), ("overhead", "i8"), ("chips", "i8"), ("acc", "i8")])
+TALLY = np.dtype(
+    [("useful", "i8"), ("redone", "i8"), ("overhead", "i8"), ("chips", "i8"), ("acc", "i8")], align=True
+)
 """Chip-time of closed segments by what it was, of one (pool, kind); row index pool * N_KINDS + kind."""
 
 COUNTERS = np.dtype(

@@ -8,16 +8,18 @@ from capsim.jit import kernel
 from capsim.kernel import capacity, failures, serving
 from capsim.kernel.heap import heap_drop
 from capsim.kernel.preemption import reach_stop
-from capsim.kernel.running import enqueue, reach_end, stop_job
 from capsim.kernel.progress import FAILED
 from capsim.kernel.reservation import drop_reservation
-from capsim.kernel.running import dequeue
-from capsim.kernel.schedule import schedule_pass
-from capsim.kernel.state import FAIL, FINISH, KEY_SHIFT, LISTED, REPAIR, RETIRE, STATE_TYPE, STOP
+from capsim.kernel.running import dequeue, enqueue, reach_end, stop_job
+from capsim.kernel.schedule import schedule_pass, unpark_class
+from capsim.kernel.state import FAIL, FINISH, KEY_SHIFT, LISTED, REPAIR, RETIRE, STOP, as_state
 from capsim.tables import CANCELLED, NEVER, RUNNING, WAITING
 
 REACHED, FINISHED, NO_ROOM = 0, 1, 3
 """What ``advance`` returns; NO_ROOM: the heap or the pieces must grow, call again afterwards."""
+
+ACTIVATE, RETIRE_DOMAINS, DRAIN, UNDRAIN, DOWN, UP, SUBMIT, CANCEL, RESIZE, RECONSIDER = range(10)
+"""Operations of ``operate``."""
 
 _MASK = (1 << KEY_SHIFT) - 1
 
@@ -91,9 +93,10 @@ def submit_due(s, time):
         enqueue(s, j)
 
 
-@kernel(int64(STATE_TYPE, int64))
-def advance(s, until):
+@kernel(int64(int64, int64))
+def advance(address, until):
     """Run all instants before ``until`` and the events of ``until``; see ``Cluster.advance``."""
+    s = as_state(address)
     c = s.clock[0]
     while True:
         if not has_room(s):
@@ -121,39 +124,13 @@ def advance(s, until):
         c.phase = 2
 
 
-@kernel(void(STATE_TYPE, int64, int64))
-def op_activate(s, tranche, n):
-    capacity.activate(s, tranche, n)
-
-
-@kernel(void(STATE_TYPE, int64, int64, int64, int64))
-def op_retire(s, tranche, n, kill, at):
-    capacity.retire(s, tranche, n, kill != 0, at)
-
-
-@kernel(void(STATE_TYPE, int64, int64, int64))
-def op_site(s, site, what, grace):
-    """0 drain, 1 undrain, 2 down, 3 up."""
-    if what == 0:
-        capacity.drain(s, site, grace)
-    elif what == 1:
-        capacity.undrain(s, site)
-    elif what == 2:
-        capacity.site_down(s, site)
-    else:
-        capacity.site_up(s, site)
-
-
-@kernel(void(STATE_TYPE, int64))
-def op_submit(s, j):
-    s.count[0].submitted += 1
-    enqueue(s, j)
-
-
-@kernel(void(STATE_TYPE, int64))
-def op_cancel(s, j):
+@kernel()
+def cancel(s, j):
+    """Take a job out of the queue or off its chips for good."""
     run = s.runs[j]
     if run.state == WAITING:
+        if run.first_piece >= 0 or s.classes[s.jobs[j].cls].parked == j:
+            unpark_class(s, int64(s.jobs[j].cls))
         dequeue(s, j)
     elif run.state == RUNNING:
         stop_job(s, j, FAILED)
@@ -167,18 +144,40 @@ def op_cancel(s, j):
     s.clock[0].happened = 1
 
 
-@kernel(void(STATE_TYPE, int64, int64))
-def op_resize(s, row, wanted):
+@kernel()
+def resize(s, row, wanted):
+    """Set the wanted replicas of a service on a pool; surplus ones leave at once."""
     sv = s.services[row]
     sv.wanted = wanted
     if sv.held > wanted:
         serving.shrink_service(s, row, int64(sv.held - wanted))
     elif sv.held < wanted:
         s.clock[0].growing = 1
-        s.clock[0].happened = 1
+    s.clock[0].happened = 1
 
 
-@kernel(void(STATE_TYPE))
-def op_reconsider(s):
-    """Speeds or costs changed: look at everything anew."""
-    serving.capacity_grew(s)
+@kernel(void(int64, int64, int64, int64, int64, int64))
+def operate(address, what, i, n, flag, at):
+    """One of the operations between instants (one entry point: it compiles faster than many)."""
+    s = as_state(address)
+    if what == ACTIVATE:
+        capacity.activate(s, i, n)
+    elif what == RETIRE_DOMAINS:
+        capacity.retire(s, i, n, flag != 0, at)
+    elif what == DRAIN:
+        capacity.drain(s, i, n)
+    elif what == UNDRAIN:
+        capacity.undrain(s, i)
+    elif what == DOWN:
+        capacity.site_down(s, i)
+    elif what == UP:
+        capacity.site_up(s, i)
+    elif what == SUBMIT:
+        s.count[0].submitted += 1
+        enqueue(s, i)
+    elif what == CANCEL:
+        cancel(s, i)
+    elif what == RESIZE:
+        resize(s, i, n)
+    else:
+        serving.capacity_grew(s)

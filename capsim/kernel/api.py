@@ -12,7 +12,15 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from capsim.kernel.layout import Classes, Layout, Services
+from capsim.kernel import accounts
+from capsim.kernel import advance as kernel
+from capsim.kernel.audit import audit
+from capsim.kernel.build import build
+from capsim.kernel.layout import Classes, Layout, LayoutError, Services
+from capsim.kernel.placement import OWN
+from capsim.kernel.state import EMPTY, pointers
+from capsim.policies.orders import PLACEMENTS, order_keys
+from capsim.tables import NEVER
 
 
 class Code(IntEnum):
@@ -57,110 +65,263 @@ class Cluster:
         classes: Classes,
         services: Services | None = None,
         *,
-        policy: Policy = Policy(),
+        policy: Policy | None = None,
         max_extra_jobs: int = 4096,
     ) -> None:
-        """``jobs``: JOB array sorted by submission (LayoutError if not). All failure seeds are the tranches'."""
-        raise NotImplementedError
+        """``jobs``: JOB array sorted by submission. Raises LayoutError for what cannot be simulated."""
+        policy = policy or Policy()
+        self._n_pools = len(layout.pools)
+        _check_jobs(jobs, classes)
+        own = not isinstance(policy.placement, str)
+        if not own and policy.placement not in PLACEMENTS:
+            raise LayoutError(
+                f"placement {policy.placement!r} is unknown: use one of {', '.join(PLACEMENTS)}"
+            )
+        if policy.backfill not in ("none", "easy"):
+            raise LayoutError(f"backfill {policy.backfill!r} is unknown: use none or easy")
+        if policy.overrun not in ("end", "run on"):
+            raise LayoutError(f"overrun {policy.overrun!r} is unknown: use end or run on")
+        score = policy.placement if own else None
+        self._s = build(layout, jobs, classes, services or Services(self._n_pools), max_extra_jobs, score)
+        self._pointers = pointers(self._s)
+        clock = self._s.clock[0]
+        clock["easy"] = policy.backfill == "easy"
+        clock["preemption"] = policy.preemption
+        clock["placement"] = OWN if own else PLACEMENTS.index(str(policy.placement))
+        clock["run_on"] = policy.overrun == "run on"
+        self._order = policy.order
+        n = len(jobs)
+        self._keys = self._order_keys(self._s.jobs[:n])
+        ranks = np.arange(n) if self._keys is None else np.argsort(self._keys, kind="stable")
+        self._s.by_rank[:n] = ranks
+        self._s.runs["rank"][ranks] = np.arange(n)
+        self._s.runs["work_left"][:n] = jobs["run"]
+        self._s.runs["request_left"][:n] = jobs["requested"]
+        if self._keys is not None:
+            self._keys = self._keys[ranks]
+
+    def _order_keys(self, rows: np.ndarray) -> np.ndarray | None:
+        try:
+            return order_keys(rows, self._s.classes["priority"][rows["cls"]], self._order)
+        except ValueError as error:
+            raise LayoutError(str(error)) from None
+
+    def _do(self, what: int, i: int, n: int = 0, flag: int = 0, at: int = int(NEVER)) -> None:
+        kernel.operate(self._pointers.ctypes.data, what, i, n, flag, at)
 
     @property
     def now(self) -> int:
         """The present instant, ms."""
-        raise NotImplementedError
+        return int(self._s.clock["now"][0])
 
     def advance(self, until: int) -> Status:
-        """Run all instants before ``until``, and the terminations (phase 1) of ``until``."""
-        raise NotImplementedError
+        """Run all instants before ``until``, and the terminations (phase 1) of ``until``.
+
+        Returns FINISHED early, right after the termination of a watched job.
+        """
+        while True:
+            code = kernel.advance(self._pointers.ctypes.data, until)
+            if code == kernel.NO_ROOM:
+                self._grow()
+                continue
+            clock = self._s.clock
+            job = int(clock["finished"][0])
+            clock["finished"] = -1
+            return Status(Code(code), job, int(clock["now"][0]))
+
+    def _grow(self) -> None:
+        """Double the arrays that can run out of room."""
+        s = self._s
+        more = {
+            name: np.concatenate([a, np.zeros_like(a)])
+            for name, a in (("heap", s.heap), ("pieces", s.pieces))
+        }
+        self._s = s._replace(**more)
+        self._pointers = pointers(self._s)
 
     def activate(self, tranche: int, domains: int | None = None) -> int:
         """The next ``domains`` domains of a tranche arrive (None: all that are left); returns how many."""
-        raise NotImplementedError
+        row = self._s.tranches[tranche]
+        left = int(row["n_domains"] - row["activated"])
+        n = left if domains is None else min(domains, left)
+        if n > 0:
+            self._do(kernel.ACTIVATE, tranche, n)
+        return n
 
-    def retire(self, tranche: int, domains: int | None = None, *, at: int | None = None, kill: bool = False) -> int:
+    def retire(
+        self, tranche: int, domains: int | None = None, *, at: int | None = None, kill: bool = False
+    ) -> int:
         """The last ``domains`` active domains of a tranche take no new work and leave when they are free.
 
         ``kill``: their jobs are stopped and requeued now. ``at``: the same at that instant. Returns how many.
         """
-        raise NotImplementedError
+        row = self._s.tranches[tranche]
+        left = int(row["activated"] - row["retired"])
+        n = left if domains is None else min(domains, left)
+        if n > 0:
+            self._do(kernel.RETIRE_DOMAINS, tranche, n, int(kill), int(NEVER) if at is None else at)
+        return n
 
     def drain(self, site: int, *, grace: int | None = None) -> None:
         """Nothing new starts at the site; with ``grace`` its jobs are checkpointed and requeued after so many ms."""
-        raise NotImplementedError
+        self._do(kernel.DRAIN, site, -1 if grace is None else grace)
 
     def undrain(self, site: int) -> None:
         """The site takes work again."""
-        raise NotImplementedError
+        self._do(kernel.UNDRAIN, site)
 
     def site_down(self, site: int) -> None:
         """Outage: gangs there fail and requeue, replicas there are lost, free chips are out."""
-        raise NotImplementedError
+        self._do(kernel.DOWN, site)
 
     def site_up(self, site: int) -> None:
         """The outage is over."""
-        raise NotImplementedError
+        self._do(kernel.UP, site)
 
     def submit(self, row: np.ndarray | np.void, *, watched: bool = True) -> int:
         """Submit one JOB row at the present instant; returns the job's index."""
-        raise NotImplementedError
+        s = self._s
+        j = int(s.clock["n_jobs"][0])
+        if j >= int(s.clock["cap_jobs"][0]):
+            raise LayoutError(
+                f"no room for another job: raise max_extra_jobs (now {j - int(s.clock['n_listed'][0])})"
+            )
+        s.jobs[j] = row[0] if isinstance(row, np.ndarray) and row.ndim else row
+        s.jobs["submit"][j] = self.now
+        s.jobs["watched"][j] = watched
+        _check_jobs(s.jobs[j : j + 1], None)
+        s.runs["work_left"][j] = s.jobs["run"][j]
+        s.runs["request_left"][j] = s.jobs["requested"][j]
+        self._insert_rank(j)
+        s.clock["n_jobs"] = j + 1
+        self._do(kernel.SUBMIT, j)
+        return j
+
+    def _insert_rank(self, j: int) -> None:
+        """Give a late job its place in the order: later ranks move up by one."""
+        s = self._s
+        if self._keys is None:
+            listed = int(s.clock["n_listed"][0])
+            rank = (
+                int(np.searchsorted(s.jobs["submit"][:listed], s.jobs["submit"][j], side="right"))
+                + j
+                - listed
+            )
+        else:
+            key = self._order_keys(s.jobs[j : j + 1])
+            assert key is not None
+            rank = int(np.searchsorted(self._keys, key[0], side="left"))
+            same = int(np.searchsorted(self._keys, key[0], side="right"))
+            submits = s.jobs["submit"][s.by_rank[rank:same]]
+            rank += int(np.searchsorted(submits, s.jobs["submit"][j], side="right"))
+            self._keys = np.insert(self._keys, rank, key[0])
+        if rank < j:
+            moved = s.by_rank[rank:j].copy()
+            s.by_rank[rank + 1 : j + 1] = moved
+            s.runs["rank"][moved] += 1
+            leaves = int(s.clock["leaves"][0])
+            s.tree[leaves + rank + 1 : leaves + j + 1] = s.tree[leaves + rank : leaves + j].copy()
+            s.tree["size"][leaves + rank] = s.tree["duration"][leaves + rank] = EMPTY
+            _rebuild_tree(s.tree, leaves)
+            for name in ("resv_rank", "promise_rank", "first_new"):
+                if s.clock[name][0] >= rank:
+                    s.clock[name] += 1
+        s.by_rank[rank] = j
+        s.runs["rank"][j] = rank
 
     def cancel(self, job: int) -> None:
         """Take a job out of the queue, or stop it."""
-        raise NotImplementedError
+        self._do(kernel.CANCEL, job)
 
     def resize(self, service: int, pool: int, replicas: int) -> None:
         """Set the wanted replicas; surplus replicas leave now, missing ones come with the next passes."""
-        raise NotImplementedError
+        row = service * self._n_pools + pool
+        if self._s.services["chips"][row] <= 0 and replicas > 0:
+            raise LayoutError(f"service {service} cannot run in pool {pool}: give it chips there")
+        if int(self._s.services["wanted"][row]) != replicas:
+            self._do(kernel.RESIZE, row, replicas)
 
     def resize_all(self, wanted: np.ndarray) -> None:
         """``resize`` for all: int array [service, pool]."""
-        raise NotImplementedError
+        for row in np.flatnonzero(wanted.ravel() != self._s.services["wanted"]):
+            self.resize(int(row) // self._n_pools, int(row) % self._n_pools, int(wanted.ravel()[row]))
 
     def set_speed(self, cls: int, pool: int, speed: float) -> None:
-        """Change a class's speed in a pool; running jobs keep theirs until they restart."""
-        raise NotImplementedError
+        """Change a class's speed in a pool; running jobs keep theirs until they start again."""
+        self._s.places["speed"][cls * self._n_pools + pool] = speed
+        self._do(kernel.RECONSIDER, 0)
 
     def set_cost(self, cls: int, pool: int, cost: float) -> None:
         """Change the marginal cost that the assignment "cheapest" compares."""
-        raise NotImplementedError
+        self._s.places["cost"][cls * self._n_pools + pool] = cost
+        self._do(kernel.RECONSIDER, 0)
 
     def counters(self) -> dict[str, int]:
         """The COUNTERS row as a dict."""
-        raise NotImplementedError
+        names = self._s.count.dtype.names or ()
+        return {name: int(self._s.count[name][0]) for name in names}
 
     def chip_time(self) -> np.ndarray:
         """Per site, chip-ms up to now: active, out, barred, broken, free, spare, allocated[N_KINDS]."""
-        raise NotImplementedError
-
-    def pool_time(self) -> np.ndarray:
-        """Per (pool, kind), chip-ms up to now: useful, redone, overhead, in_flight."""
-        raise NotImplementedError
+        return accounts.chip_time(self._s)
 
     def chips(self) -> np.ndarray:
         """Per site, chips now: the same columns as ``chip_time``."""
-        raise NotImplementedError
+        return accounts.chips(self._s)
+
+    def pool_time(self) -> np.ndarray:
+        """[pool, kind] chip-ms up to now: useful, redone, overhead, in_flight (open segments), allocated."""
+        return accounts.pool_time(self._s)
 
     def service_time(self) -> np.ndarray:
         """Replica-ms held up to now, int64 [service, pool]."""
-        raise NotImplementedError
+        rows = self._s.services
+        return (rows["held_acc"] + rows["held"].astype(np.int64) * self.now).reshape(-1, self._n_pools)
 
     def replicas(self) -> np.ndarray:
         """Replicas held now, int64 [service, pool]."""
-        raise NotImplementedError
+        return self._s.services["held"].astype(np.int64).reshape(-1, self._n_pools)
 
-    def fragmentation(self) -> dict[str, int]:
-        """Chips now that no queued job can use, by reason; see docs/scheduling.md."""
-        raise NotImplementedError
+    def fragmentation(self) -> list[dict[str, int]]:
+        """By pool: chips now that no queued job can use, by reason; see docs/scheduling.md."""
+        return accounts.fragmentation(self._s)
 
     def check(self) -> list[str]:
-        """Broken invariants (empty when all is well): every index and account recomputed from the pieces."""
-        raise NotImplementedError
+        """Broken invariants (empty when all is well): indices and accounts recomputed from the pieces."""
+        return audit(self._s)
 
     @property
     def jobs(self) -> np.ndarray:
         """The JOB rows, those submitted later included (a view)."""
-        raise NotImplementedError
+        return self._s.jobs[: int(self._s.clock["n_jobs"][0])]
 
     @property
     def runs(self) -> np.ndarray:
         """The RUN rows (a view): start, end, state, pool, chips, blocks, waited, lost, restarts, ..."""
-        raise NotImplementedError
+        return self._s.runs[: int(self._s.clock["n_jobs"][0])]
+
+
+def _check_jobs(jobs: np.ndarray, classes: Classes | None) -> None:
+    """Raise LayoutError for a job table that cannot be simulated."""
+    if np.any(np.diff(jobs["submit"]) < 0):
+        raise LayoutError("jobs must be sorted by submission: sort them first (stable)")
+    for name in ("run", "requested", "size_min", "size_ref"):
+        if np.any(jobs[name] <= 0):
+            raise LayoutError(f"job {int(np.flatnonzero(jobs[name] <= 0)[0])}: {name} must be positive")
+    if np.any(jobs["size_max"] < jobs["size_min"]):
+        raise LayoutError("size_max must be at least size_min")
+    if (
+        classes is not None
+        and len(jobs)
+        and not 0 <= jobs["cls"].min() <= jobs["cls"].max() < len(classes.rows)
+    ):
+        raise LayoutError(f"every job needs one of the {len(classes.rows)} classes")
+
+
+def _rebuild_tree(tree: np.ndarray, leaves: int) -> None:
+    """Recompute the inner nodes of the queue's tree from its leaves."""
+    n = leaves
+    while n > 1:
+        for name in ("size", "duration"):
+            tree[name][n // 2 : n] = tree[name][n : 2 * n].reshape(-1, 2).min(axis=1)
+        n //= 2

@@ -12,7 +12,7 @@ import numpy as np
 from capsim.jit import kernel
 from capsim.kernel.bits import bit_clear, bit_set, bit_test
 from capsim.kernel.ends import ends_add, ends_first, ends_next, ends_slot
-from capsim.tables import NEVER, N_KINDS
+from capsim.tables import N_KINDS, NEVER
 
 
 @kernel()

@@ -44,7 +44,10 @@ def mix(x):
 @kernel()
 def draw(seed, counter, lane):
     """The 64-bit draw number ``lane`` of event ``counter`` of a seed."""
-    return mix(mix(seed + np.uint64(0x9E3779B97F4A7C15) * (counter + np.uint64(1))) + np.uint64(0xD1B54A32D192ED03) * lane)
+    return mix(
+        mix(seed + np.uint64(0x9E3779B97F4A7C15) * (counter + np.uint64(1)))
+        + np.uint64(0xD1B54A32D192ED03) * lane
+    )
 
 
 @kernel()

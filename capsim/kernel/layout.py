@@ -13,7 +13,17 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from capsim.errors import CapsimError
-from capsim.tables import CHEAPEST, CLASS, CLASS_POOL, EARLIEST_START, FAILURE, FIXED_ORDER, JOB, N_KINDS, SERVICE
+from capsim.tables import (
+    CHEAPEST,
+    CLASS,
+    CLASS_POOL,
+    EARLIEST_START,
+    FAILURE,
+    FIXED_ORDER,
+    JOB,
+    N_KINDS,
+    SERVICE,
+)
 
 ASSIGNMENTS = {"fixed order": FIXED_ORDER, "earliest start": EARLIEST_START, "cheapest": CHEAPEST}
 
@@ -119,7 +129,9 @@ class Layout:
             raise LayoutError("a layout needs at least one pool, one site and one tranche")
         for i, p in enumerate(self.pools):
             if p.domain_chips < 1 or not 1 <= p.node_chips <= p.domain_chips:
-                raise LayoutError(f"pool {i}: domain_chips >= node_chips >= 1 is needed, not {p.domain_chips}, {p.node_chips}")
+                raise LayoutError(
+                    f"pool {i}: domain_chips >= node_chips >= 1 is needed, not {p.domain_chips}, {p.node_chips}"
+                )
             if not 0 <= p.segment <= p.domain_chips:
                 raise LayoutError(f"pool {i}: segment must lie in 0..{p.domain_chips}, not {p.segment}")
         for i, s in enumerate(self.sites):
@@ -173,7 +185,14 @@ class Classes:
         if not 0.0 < locality <= 1.0:
             raise LayoutError(f"locality must lie in (0, 1], not {locality}")
         row = np.zeros(1, CLASS)
-        row[0] = (kind, priority, ASSIGNMENTS[assignment], max_sites, preemptible, 0, interval, stall, restart, grace, locality)
+        row["kind"], row["priority"], row["assignment"] = kind, priority, ASSIGNMENTS[assignment]
+        row["max_sites"], row["preemptible"], row["grace"], row["locality"] = (
+            max_sites,
+            preemptible,
+            grace,
+            locality,
+        )
+        row["interval"], row["stall"], row["restart"] = interval, stall, restart
         place = np.zeros(self.pools, CLASS_POOL)
         if isinstance(speed, Mapping):
             for p, v in speed.items():
@@ -194,7 +213,9 @@ class Services:
         self.pools = pools
         self.rows = np.zeros(0, SERVICE)
 
-    def add(self, chips: Mapping[int, int], *, kind: int = 0, priority: int = 0, preempts: bool = False) -> int:
+    def add(
+        self, chips: Mapping[int, int], *, kind: int = 0, priority: int = 0, preempts: bool = False
+    ) -> int:
         """Add a service with the chips of one replica by pool; returns its index. It starts with no replica."""
         rows = np.zeros(self.pools, SERVICE)
         for pool, n in chips.items():

@@ -58,7 +58,7 @@ def best_fit(s, site, n, top, restricted):
 
 
 @kernel()
-def level_score(s, n, level, full):
+def level_score(s, n, level, full, at):
     """What ``find_domain`` minimises for the placement policy, ties by index."""
     mode = s.clock[0].placement
     if mode == FIRST_FIT:
@@ -66,7 +66,7 @@ def level_score(s, n, level, full):
     if mode == SPREAD:
         return np.int64(-level)
     if mode == OWN:
-        return s.score(n, level, full)
+        return s.scores[at + n * (full + 1) + level]
     return np.int64(level)
 
 
@@ -108,7 +108,7 @@ def find_domain(s, site, n, restricted, tenant):
     best, found = np.int64(0), np.int64(-1)
     level = bit_next(s.bits, st.levels_at, np.int64(st.level_words), n)
     while level >= 0:
-        score = level_score(s, n, level, full)
+        score = level_score(s, n, level, full, s.pools[st.pool].score_at)
         d = first_at_level(s, site, level, restricted)
         if d >= 0 and (found < 0 or score < best or (score == best and d < found)):
             best, found = score, d
@@ -116,7 +116,7 @@ def find_domain(s, site, n, restricted, tenant):
     if restricted:
         offer = part_offer(s, site)
         if offer >= n:
-            score = level_score(s, n, offer, full)
+            score = level_score(s, n, offer, full, s.pools[st.pool].score_at)
             d = np.int64(s.clock[0].resv_domain)
             if found < 0 or score < best or (score == best and d < found):
                 found = d
@@ -150,14 +150,14 @@ def fits(s, site, n, restricted):
 
 
 @kernel()
-def block_score(s, k, whole, size):
+def block_score(s, k, whole, size, at):
     mode = s.clock[0].placement
     if mode == FIRST_FIT:
         return np.int64(0)
     if mode == SPREAD:
         return np.int64(-whole)
     if mode == OWN:
-        return s.score(k, whole, size)
+        return s.scores[at + k * (size + 1) + whole]
     return np.int64(whole)
 
 
@@ -180,7 +180,7 @@ def find_block(s, site, k, restricted):
         if restricted:
             whole -= s.blocks[b].held
         if whole >= k:
-            score = block_score(s, k, whole, np.int64(s.blocks[b].n_domains))
+            score = block_score(s, k, whole, np.int64(s.blocks[b].n_domains), s.blocks[b].score_at)
             if found < 0 or score < best:
                 best, found = score, np.int64(b)
     return found
@@ -293,7 +293,9 @@ def take_spread(s, site, first, holder, k, restricted, spare_last):
             m = min(left, whole)
             left -= m
             last = np.int64(b)
-            first = take_whole(s, site, first, holder, last, m, restricted, spare_last if left == 0 else np.int64(0))
+            first = take_whole(
+                s, site, first, holder, last, m, restricted, spare_last if left == 0 else np.int64(0)
+            )
     return first, last
 
 

@@ -23,7 +23,8 @@ def sift_victims(s, i, n):
         if child >= n:
             return
         if child + 1 < n and (
-            v[2 * child + 2] > v[2 * child] or (v[2 * child + 2] == v[2 * child] and v[2 * child + 3] < v[2 * child + 1])
+            v[2 * child + 2] > v[2 * child]
+            or (v[2 * child + 2] == v[2 * child] and v[2 * child + 3] < v[2 * child + 1])
         ):
             child += 1
         if v[2 * i] > v[2 * child] or (v[2 * i] == v[2 * child] and v[2 * i + 1] <= v[2 * child + 1]):
@@ -52,7 +53,9 @@ def lend(s, j, sign):
     while p >= 0:
         piece = s.pieces[p]
         d = np.int64(piece.domain)
-        set_free(s, np.int64(s.doms[d].site), d, np.int64(s.doms[d].free + sign * (piece.chips + piece.spare)))
+        set_free(
+            s, np.int64(s.doms[d].site), d, np.int64(s.doms[d].free + sign * (piece.chips + piece.spare))
+        )
         p = np.int64(piece.next)
 
 
@@ -216,4 +219,3 @@ def preempt_chips(s, pool, priority, need):
         preempt(s, j)
         if noticed >= need:
             return
-

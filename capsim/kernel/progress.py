@@ -7,7 +7,7 @@ import math
 import numpy as np
 
 from capsim.jit import kernel
-from capsim.tables import NEVER, N_KINDS
+from capsim.tables import N_KINDS, NEVER
 
 COMPLETE, FAILED, CHECKPOINTED = 0, 1, 2
 

@@ -6,8 +6,8 @@ import numpy as np
 
 from capsim.jit import kernel
 from capsim.kernel.bits import bit_next, bit_set, bit_test
-from capsim.kernel.ends import ends_first, ends_next, ends_slot
 from capsim.kernel.domains import mark_move
+from capsim.kernel.ends import ends_first, ends_next, ends_slot
 from capsim.kernel.placement import BEST_FIT, PACK_TENANT, block_score, level_score
 from capsim.kernel.shadow import free_at, pool_shadow, span_choose
 from capsim.tables import NEVER
@@ -81,7 +81,7 @@ def reserve_small(s, site, n, tenant):
             free = free_at(s, d, c.shadow)
             if free < n:
                 continue
-            score = level_score(s, n, free, full)
+            score = level_score(s, n, free, full, s.pools[s.sites[site].pool].score_at)
             same = c.placement == PACK_TENANT and s.doms[d].tenant == tenant
             better = score < best or (score == best and d < found)
             if found < 0 or (same and not mine) or (same == mine and better):
@@ -118,7 +118,7 @@ def marked_block(s, site, k):
     for b in range(first, last):
         whole = np.int64(s.blocks[b].whole_t)
         if whole >= k:
-            score = block_score(s, k, whole, np.int64(s.blocks[b].n_domains))
+            score = block_score(s, k, whole, np.int64(s.blocks[b].n_domains), s.blocks[b].score_at)
             if found < 0 or score < best:
                 best, found = score, np.int64(b)
     return found

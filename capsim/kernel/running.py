@@ -19,7 +19,6 @@ from capsim.kernel.ends import ends_add, ends_remove
 from capsim.kernel.heap import heap_push
 from capsim.kernel.placement import PACK_TENANT, find_site, take_site, take_span
 from capsim.kernel.progress import (
-
     COMPLETE,
     FAILED,
     checkpoint_interval,
@@ -379,5 +378,3 @@ def try_start(s, j, pool, n, restricted, deadline):
             p = np.int64(s.pieces[p].next)
     begin(s, j, pool, max(site, np.int64(-1)), n, estimate)
     return True
-
-

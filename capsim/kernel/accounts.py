@@ -1,0 +1,108 @@
+"""Exact chip-time by site, pool and kind, and why free chips are not used."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from capsim.kernel.state import State
+from capsim.tables import N_KINDS, RUNNING, WAITING
+
+SITE_STATES = ("active", "out", "barred", "broken", "free", "spare")
+
+CHIP_TIME = np.dtype([*((name, "i8") for name in SITE_STATES), ("allocated", "i8", (N_KINDS,))])
+"""Chip-ms (or chips) of a site: active = out + barred + broken + free + spare + sum of allocated."""
+
+POOL_TIME = np.dtype([(name, "i8") for name in ("useful", "redone", "overhead", "in_flight", "allocated")])
+"""Chip-ms of a (pool, kind): allocated = useful + redone + overhead + in_flight."""
+
+
+def chips(s: State) -> np.ndarray:
+    """CHIP_TIME array of the chips now, by site."""
+    out = np.zeros(len(s.sites), CHIP_TIME)
+    for name in SITE_STATES:
+        out[name] = s.sites[name]
+    out["allocated"] = s.kinds["chips"].reshape(-1, N_KINDS)
+    return out
+
+
+def chip_time(s: State) -> np.ndarray:
+    """CHIP_TIME array of the integrals up to now, by site."""
+    now = int(s.clock["now"][0])
+    out = np.zeros(len(s.sites), CHIP_TIME)
+    for name in SITE_STATES:
+        out[name] = s.sites[name + "_acc"] + s.sites[name] * now
+    out["allocated"] = (s.kinds["acc"] + s.kinds["chips"] * now).reshape(-1, N_KINDS)
+    return out
+
+
+def pool_time(s: State) -> np.ndarray:
+    """POOL_TIME array [pool, kind] of the integrals up to now; services count as useful at once."""
+    now = int(s.clock["now"][0])
+    n = len(s.pools)
+    out = np.zeros(n * N_KINDS, POOL_TIME)
+    for name in ("useful", "redone", "overhead"):
+        out[name] = s.tally[name]
+    out["allocated"] = s.tally["acc"] + s.tally["chips"] * now
+    served = s.services["held"].astype(np.int64) * now + s.services["held_acc"]
+    pools = np.arange(len(s.services)) % n
+    np.add.at(out["useful"], pools * N_KINDS + s.services["kind"], served * s.services["chips"])
+    jobs = s.active[: int(s.clock["running"][0])]
+    runs = s.runs[jobs]
+    open_time = runs["chips"].astype(np.int64) * (now - runs["begun"])
+    kinds = s.classes["kind"][s.jobs["cls"][jobs]]
+    np.add.at(out["in_flight"], runs["pool"] * N_KINDS + kinds, open_time)
+    return out.reshape(n, N_KINDS)
+
+
+def fragmentation(s: State) -> list[dict[str, int]]:
+    """By pool: free chips by the reason why no queued job uses them, and chips that are not usable."""
+    waiting = np.flatnonzero(s.runs["state"] == WAITING)
+    clock = s.clock[0]
+    out = []
+    for pool in range(len(s.pools)):
+        sites = s.sites[s.sites["pool"] == pool]
+        usable = sites[sites["usable"] == 1]
+        free = int(usable["free"].sum())
+        row = dict.fromkeys(("no_demand", "reserved", "too_few", "scattered"), 0)
+        speed = s.places["speed"].reshape(-1, len(s.pools))[:, pool]
+        able = waiting[speed[s.jobs["cls"][waiting]] > 0.0]
+        if len(able) == 0:
+            row["no_demand"] = free
+        else:
+            held = (
+                int((usable["held"].astype(np.int64) * usable["domain_chips"]).sum())
+                if clock["resv_built"]
+                else 0
+            )
+            row["reserved"] = held
+            least = int(s.jobs["size_min"][able].min())
+            row["too_few" if free - held < least else "scattered"] = free - held
+        for name in ("broken", "barred", "out"):
+            row[name] = int(sites[name].sum())
+        out.append(row)
+    return out
+
+
+def check_accounts(s: State) -> list[str]:
+    """Identities of the accounts that do not hold."""
+    wrong = []
+    for what, table in (("chips", chips(s)), ("chip-time", chip_time(s))):
+        parts = sum((table[n] for n in SITE_STATES[1:]), table["allocated"].sum(axis=1))
+        for site in np.flatnonzero(parts != table["active"]):
+            wrong.append(
+                f"site {site}: {what} active {table['active'][site]} != {parts[site]}, the sum of its parts"
+            )
+    pools = pool_time(s)
+    parts = pools["useful"] + pools["redone"] + pools["overhead"] + pools["in_flight"]
+    for pool, kind in zip(*np.nonzero(parts != pools["allocated"]), strict=True):
+        wrong.append(
+            f"pool {pool} kind {kind}: allocated {pools['allocated'][pool, kind]} != {parts[pool, kind]}"
+        )
+    c, n = s.count[0], s.runs["state"]
+    if int(c["submitted"]) != int((n > 0).sum()):
+        wrong.append(f"{c['submitted']} submissions but {(n > 0).sum()} jobs have a state")
+    if int((n == RUNNING).sum()) != int(s.clock["running"][0]):
+        wrong.append("the number of running jobs is off")
+    if int((n == WAITING).sum()) != int(s.clock["queued"][0]):
+        wrong.append("the number of waiting jobs is off")
+    return wrong

@@ -1,0 +1,144 @@
+"""Every index of the kernel recomputed from the pieces: what ``Cluster.check`` reports."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from capsim.kernel.accounts import check_accounts
+from capsim.kernel.state import END_BLOCK_SIZE, State
+from capsim.tables import NEVER, RUNNING
+
+
+def held_chips(s: State) -> np.ndarray:
+    """Chips held in each domain, from the lists of its pieces."""
+    held = np.zeros(len(s.doms), np.int64)
+    for d in np.flatnonzero(s.doms["first_piece"] >= 0):
+        p = int(s.doms["first_piece"][d])
+        while p >= 0:
+            held[d] += int(s.pieces["chips"][p]) + int(s.pieces["spare"][p])
+            p = int(s.pieces["next_here"][p])
+    return held
+
+
+def bitmap(s: State, at: int, site: np.void) -> np.ndarray:
+    """A bitmap over a site's domains as booleans."""
+    words = s.bits[at : at + int(site["words"])]
+    return np.unpackbits(words.view(np.uint8), bitorder="little")[: int(site["n_domains"])].astype(bool)
+
+
+def check_domains(s: State) -> list[str]:
+    """Domains whose chips do not add up, or that are wrongly indexed."""
+    wrong = []
+    doms = s.doms
+    full = s.sites["domain_chips"][doms["site"]].astype(np.int64)
+    total = doms["free"] + doms["broken"] + held_chips(s)
+    for d in np.flatnonzero((doms["active"] == 1) & (total != full)):
+        wrong.append(f"domain {d}: free + broken + held is {total[d]}, not {full[d]}")
+    for d in np.flatnonzero((doms["active"] == 0) & (total != 0)):
+        wrong.append(f"domain {d} is not active and has {total[d]} chips")
+    for i, site in enumerate(s.sites):
+        lo, n = int(site["first_domain"]), int(site["n_domains"])
+        mine = doms[lo : lo + n]
+        listed = np.zeros(n, np.int64)
+        for level in range(1, int(site["domain_chips"]) + 1):
+            if s.counts[int(site["count_at"]) + level]:
+                listed[bitmap(s, int(site["rows_at"]) + (level - 1) * int(site["row_stride"]), site)] += level
+        expected = np.where((mine["active"] == 1) & (mine["leaving"] == 0), mine["free"], 0)
+        for d in np.flatnonzero(listed != expected):
+            wrong.append(f"domain {lo + d}: indexed at {listed[d]} free chips, has {expected[d]}")
+        whole = expected == site["domain_chips"]
+        if int(whole.sum()) != int(site["whole"]):
+            wrong.append(f"site {i}: {site['whole']} whole domains, really {whole.sum()}")
+        counts = (
+            np.bincount(mine["block"][whole], minlength=len(s.blocks)) if n else np.zeros(len(s.blocks), int)
+        )
+        first, m = int(site["first_block"]), int(site["n_blocks"])
+        if np.any(counts[first : first + m] != s.blocks["whole"][first : first + m]):
+            wrong.append(f"site {i}: whole domains of blocks are off")
+    return wrong
+
+
+def last_ends(s: State) -> tuple[np.ndarray, dict[tuple[int, int], int]]:
+    """Each domain's last estimated end, and the weight of each (site, job), from the pieces."""
+    ends = np.full(len(s.doms), int(NEVER), np.int64)
+    weight: dict[tuple[int, int], int] = {}
+    for d, dom in enumerate(s.doms):
+        if not dom["active"]:
+            continue
+        best, who, p = -1, -1, int(dom["first_piece"])
+        served = False
+        while p >= 0:
+            holder = int(s.pieces["holder"][p])
+            if holder >= int(s.clock["cap_jobs"][0]):
+                served = True
+            else:
+                weight.setdefault((int(dom["site"]), holder), 0)
+                if (int(s.runs["est_end"][holder]), holder) > (best, who):
+                    best, who = int(s.runs["est_end"][holder]), holder
+            p = int(s.pieces["next_here"][p])
+        if served or dom["broken"] or dom["leaving"]:
+            continue
+        ends[d] = best
+        if who >= 0:
+            weight[(int(dom["site"]), who)] += 1
+    return ends, weight
+
+
+def check_ends(s: State) -> list[str]:
+    """Last estimated ends, the lists of ends and the marks, recomputed."""
+    ends, weight = last_ends(s)
+    wrong = [
+        f"domain {d}: last end {s.doms['last_end'][d]}, really {ends[d]}"
+        for d in np.flatnonzero((s.doms["active"] == 1) & (ends != s.doms["last_end"]))
+    ]
+    listed: dict[tuple[int, int], int] = {}
+    for i, site in enumerate(s.sites):
+        order = s.end_order[int(site["ends_at"]) : int(site["ends_at"]) + int(site["n_ends"])]
+        times: list[tuple[int, int]] = []
+        for block in order:
+            rows = s.ends[block * END_BLOCK_SIZE : block * END_BLOCK_SIZE + s.end_blocks["count"][block]]
+            if int(rows["weight"].sum()) != int(s.end_blocks["weight"][block]):
+                wrong.append(f"site {i}: the weight of a block of ends is off")
+            times += [(int(t), int(j)) for t, j in zip(rows["time"], rows["job"], strict=True)]
+            listed |= {(i, int(r["job"])): int(r["weight"]) for r in rows}
+        if times != sorted(times):
+            wrong.append(f"site {i}: ends are not sorted")
+        if any(t != int(s.runs["est_end"][j]) for t, j in times):
+            wrong.append(f"site {i}: an end differs from its job's estimate")
+        lo, n = int(site["first_domain"]), int(site["n_domains"])
+        mine = (ends[lo : lo + n] <= site["mark_t"]) & (s.doms["active"][lo : lo + n] == 1)
+        if np.any(bitmap(s, int(site["mark_at"]), site) != mine):
+            wrong.append(f"site {i}: marked domains are off")
+        if int(site["able"]) != int((ends[lo : lo + n] < NEVER).sum()):
+            wrong.append(f"site {i}: able domains are off")
+    if listed != weight:
+        wrong.append(f"lists of ends: {listed} instead of {weight}")
+    return wrong
+
+
+def check_jobs(s: State) -> list[str]:
+    """Running gangs hold the chips that they should, nobody else holds any."""
+    wrong = []
+    have = np.zeros(int(s.clock["cap_jobs"][0]) + len(s.services), np.int64)
+    for d in np.flatnonzero(s.doms["first_piece"] >= 0):
+        p = int(s.doms["first_piece"][d])
+        while p >= 0:
+            have[s.pieces["holder"][p]] += int(s.pieces["chips"][p])
+            p = int(s.pieces["next_here"][p])
+    cap = int(s.clock["cap_jobs"][0])
+    want = np.where(s.runs["state"] == RUNNING, s.runs["chips"], 0)
+    for j in np.flatnonzero(have[:cap] != want):
+        wrong.append(f"job {j} holds {have[j]} chips, not {want[j]}")
+    for row in np.flatnonzero(have[cap:] != s.services["held"].astype(np.int64) * s.services["chips"]):
+        wrong.append(
+            f"service row {row} holds {have[cap + row]} chips for {s.services['held'][row]} replicas"
+        )
+    return wrong
+
+
+def audit(s: State) -> list[str]:
+    """All broken invariants, as text."""
+    wrong = check_accounts(s) + check_domains(s) + check_jobs(s)
+    if s.clock["easy"][0]:
+        wrong += check_ends(s)
+    return wrong
