@@ -26,11 +26,6 @@ def report(error: BaseException) -> int:
     if isinstance(error, KeyboardInterrupt):
         _say("capsim: interrupted")
         return 130
-    if isinstance(error, BrokenPipeError):
-        # The reader of stdout has gone (`| head`); nothing more can be said there.
-        with contextlib.suppress(OSError):
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 1
     reason = str(error).strip().splitlines()
     line = f"{type(error).__name__}: {reason[0]}" if reason else type(error).__name__
     _say(f"capsim: stopped by an unexpected {line[:300]} (details in {_write_log(error)})")

@@ -34,7 +34,7 @@ def main() -> None:
     """Entry point of the console script: exit 0 result, 2 wrong input, 1 anything else."""
     try:
         build()(prog_name="capsim")
-    except Exception as error:
+    except (Exception, KeyboardInterrupt) as error:
         from capsim.cli.failure import report
 
         sys.exit(report(error))
