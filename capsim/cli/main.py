@@ -11,7 +11,18 @@ import sys
 
 import typer
 
-COMMANDS: tuple[str, ...] = ("compare", "run", "trace", "catalog", "check", "init", "schema", "fidelity", "calibrate", "validate")
+COMMANDS: tuple[str, ...] = (
+    "compare",
+    "run",
+    "trace",
+    "catalog",
+    "check",
+    "init",
+    "schema",
+    "fidelity",
+    "calibrate",
+    "validate",
+)
 
 app = typer.Typer(
     name="capsim",
