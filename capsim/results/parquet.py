@@ -8,7 +8,7 @@ Merging flattens the lists into one file a table, with the run's keys as first c
 from __future__ import annotations
 
 import io
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
@@ -154,22 +154,29 @@ def write_runs(rows: Iterable[RunRow], sink: IO[bytes]) -> None:
 
 
 def write_table(table: str, parts: Iterable[tuple[bytes, Sequence[str]]], sink: IO[bytes]) -> None:
-    """Merge one table of parts (bytes, strategies to take in order) into `sink`, a row group a part."""
+    """Merge one table of parts (bytes, strategies to take in order) into `sink`.
+
+    Every run has row groups of its own, so that a reader of one strategy skips the others by their statistics.
+    """
     schema = _table_schema(table)
     with pq.ParquetWriter(sink, schema, **_OPTIONS) as writer:
         for raw, strategies in parts:
-            writer.write_table(_flatten(raw, table, strategies).cast(schema))
+            for piece in _flatten(raw, table, strategies):
+                if piece.num_rows:
+                    writer.write_table(piece.cast(schema))
 
 
-def _flatten(raw: bytes, table: str, strategies: Sequence[str]) -> pa.Table:
+def _flatten(raw: bytes, table: str, strategies: Sequence[str]) -> Iterator[pa.Table]:
+    """One table for each of `strategies`."""
     columns = [f"{table}/{name}" for name in TABLES[table]]
     part = pq.read_table(pa.BufferReader(raw), columns=[*KEYS, *columns], page_checksum_verification=True)
     found = part.column("strategy").to_pylist()
-    part = part.take(pa.array([found.index(s) for s in strategies], type=pa.int64())).combine_chunks()
-    parents = pc.list_parent_indices(part.column(columns[0]))
-    keys = [part.column(key).take(parents) for key in KEYS]
-    values = [pc.list_flatten(part.column(name)) for name in columns]
-    return pa.Table.from_arrays(keys + values, names=[*KEYS, *TABLES[table]])
+    for strategy in strategies:
+        row = part.slice(found.index(strategy), 1).combine_chunks()
+        parents = pc.list_parent_indices(row.column(columns[0]))
+        keys = [row.column(key).take(parents) for key in KEYS]
+        values = [pc.list_flatten(row.column(name)) for name in columns]
+        yield pa.Table.from_arrays(keys + values, names=[*KEYS, *TABLES[table]])
 
 
 def read_runs(path: Path) -> list[RunRow]:
