@@ -156,7 +156,7 @@ def write_runs(rows: Iterable[RunRow], sink: IO[bytes]) -> None:
 def write_table(table: str, parts: Iterable[tuple[bytes, Sequence[str]]], sink: IO[bytes]) -> None:
     """Merge one table of parts (bytes, strategies to take in order) into `sink`.
 
-    Every run has row groups of its own, so that a reader of one strategy skips the others by their statistics.
+    Every run has row groups of its own, so that readers of one strategy skip the others by statistics.
     """
     schema = _table_schema(table)
     with pq.ParquetWriter(sink, schema, **_OPTIONS) as writer:
