@@ -114,7 +114,7 @@ def serve(
     ] = 100,
     as_json: Json = False,
 ) -> None:
-    """Tokens/s, tokens/s per MW and $ per million output tokens on every system that holds a model; why others do not."""
+    """Where a model can be served: tokens/s, per MW and $ per million tokens; and why not elsewhere."""
     from capsim.errors import InputError
     from capsim.report.serving import serving_view
     from capsim.workload.serving_catalog import as_rows, serve_table
@@ -133,7 +133,8 @@ def serve(
         _print({"model": name, "systems": as_rows(found)})
         return
     typer.echo(
-        f"{name}: {input_length:g} tokens in, {output_length:g} out, p95 TTFT {ttft:g} ms, p95 TPOT {tpot:g} ms"
+        f"{name}: {input_length:g} tokens in, {output_length:g} out, "
+        f"p95 TTFT {ttft:g} ms, p95 TPOT {tpot:g} ms"
     )
     for part in serving_view(found, _width()):
         _print(part)

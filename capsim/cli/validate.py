@@ -24,7 +24,7 @@ def register(app: typer.Typer) -> None:
 
 
 def validate(out: Out = Path("docs/validation.md"), shared: Shared = None) -> None:
-    """Measure the models against the truth tables and write every validation table, with versions and digests."""
+    """Measure the models against the truth tables; write every validation table with versions and digests."""
     from capsim.report.validation import validation_text
 
     text = validation_text(shared)

@@ -1,4 +1,4 @@
-"""The published validation tables: training, inference, reliability and scheduling against the truth files."""
+"""The published validation tables: training, inference, reliability, scheduling against the truth."""
 
 from __future__ import annotations
 
@@ -66,8 +66,8 @@ def validation_text(shared: Path | None) -> str:
 def _head(truth: Path) -> Iterator[str]:
     yield "# Validation"
     yield ""
-    yield "Written by `capsim validate`; do not edit. Errors are absolute relative errors; signed is the median with sign."
-    yield "Every row is predicted with its own (group, model) left out of the calibration, fall-backs included."
+    yield "Written by `capsim validate`; do not edit. Errors are absolute and relative; signed: median with sign."
+    yield "Every row is predicted with its own (group, model) left out of the calibration; fall-backs count."
     yield ""
     yield (
         f"Python {platform.python_version()}; "
@@ -80,7 +80,8 @@ def _head(truth: Path) -> Iterator[str]:
     for name in ("training.csv", "inference_measured.csv"):
         yield f"| truth/{name} | `{_digest(truth / name)}` |"
     for name, _ in TRACES:
-        yield f"| truth/scheduling/{name}.truth.csv.gz | `{_digest(truth / 'scheduling' / f'{name}.truth.csv.gz')}` |"
+        file = f"scheduling/{name}.truth.csv.gz"
+        yield f"| truth/{file} | `{_digest(truth / file)}` |"
     yield ""
 
 
@@ -118,7 +119,8 @@ def _totals(found: dict[str, Any]) -> Iterator[str]:
     )
     yield ""
     for name, part in found["views"].items():
-        yield f"- {VIEWS[name]}: median {percent(part['median'])}, p90 {percent(part['p90'])} ({part['rows']} comparisons)"
+        figures = f"median {percent(part['median'])}, p90 {percent(part['p90'])}"
+        yield f"- {VIEWS[name]}: {figures} ({part['rows']} comparisons)"
     for item in (*found["unexpressed"], *found["excluded"]):
         yield f"- line {item['line']}, {item['model']} on {item['chip']}, not scored: {item['reason']}"
     yield ""
@@ -128,10 +130,17 @@ def published_day(speed: float = 1.0) -> Disaggregated:
     """DeepSeek-V3 on H800 nodes as DeepSeek lays it out, by the roofline times a speed."""
     catalog = known()
     found = serve_disaggregated(
-        catalog.models["deepseek-v3"], catalog.chips["h800"], catalog.systems["h100_hgx"], "fp8",
-        input_length=DAY_CONTEXT, output_length=1.0, tpot_ms=DAY_TPOT_MS, prefill=DAY_PREFILL, decode=DAY_DECODE,
+        catalog.models["deepseek-v3"],
+        catalog.chips["h800"],
+        catalog.systems["h100_hgx"],
+        "fp8",
+        input_length=DAY_CONTEXT,
+        output_length=1.0,
+        tpot_ms=DAY_TPOT_MS,
+        prefill=DAY_PREFILL,
+        decode=DAY_DECODE,
         speed=speed,
-    )  # fmt: skip
+    )
     if not isinstance(found, Disaggregated):
         raise InputError(f"DeepSeek-V3 on H800: {found.reason}")
     return found
@@ -166,8 +175,9 @@ def _day() -> Iterator[str]:
     plan = published_day()
     yield ""
     yield (
-        f"Prefill {plan.prefill}, {plan.prompt_tokens_per_chip:,.0f} computed prompt tokens/s per chip; decode "
-        f"{plan.decode}, {plan.output_tokens_per_chip:,.0f} output tokens/s per chip at {plan.tpot_ms:.0f} ms a token."
+        f"Prefill {plan.prefill}, {plan.prompt_tokens_per_chip:,.0f} computed prompt tokens/s "
+        f"per chip; decode {plan.decode}, {plan.output_tokens_per_chip:,.0f} output tokens/s per chip at "
+        f"{plan.tpot_ms:.0f} ms a token."
     )
     yield ""
 
@@ -180,12 +190,14 @@ def _reliability() -> Iterator[str]:
     yield "|---|--:|--:|"
     yield f"| Llama 3, 16,384 H100, mean time to failure | 3.09 h | {mttf_hours(16_384, rate):.2f} h |"
     yield f"| RSC-1 rate at 16,384 GPUs | 1.8 h | {mttf_hours(16_384, per_chip_rate(6.5)):.2f} h |"
-    yield f"| RSC-1, 1,024-GPU jobs (plain rate; lemon nodes explain the rest) | 7.9 h | {mttf_hours(1024, per_chip_rate(6.5)):.1f} h |"
+    small = mttf_hours(1024, per_chip_rate(6.5))
+    yield f"| RSC-1, 1,024-GPU jobs (plain rate; lemon nodes explain the rest) | 7.9 h | {small:.1f} h |"
     restart, write = 300.0, 10.0
     failure = mttf_hours(16_384, rate) * 3600
     interval = young_daly_seconds(write, failure)
     ratio = effective_time_ratio(interval, write, restart, failure)
-    yield f"| Llama 3 effective training time (restart 5 min, stall 10 s, interval {interval:.0f} s) | > 90 % | {percent(ratio)} |"
+    how = f"restart 5 min, stall 10 s, interval {interval:.0f} s"
+    yield f"| Llama 3 effective training time ({how}) | > 90 % | {percent(ratio)} |"
     yield ""
 
 

@@ -10,7 +10,7 @@ from typing import Literal
 from pydantic import Field
 
 from capsim.spec.base import Section
-from capsim.spec.values import Count, Number, Text
+from capsim.spec.values import Count, Flag, Number, PositiveCount, Text, Whole
 
 Kind = Literal["dense", "moe", "hybrid-moe"]
 
@@ -38,8 +38,8 @@ class TrainingMeasurement(MeasuredModel):
     chips: Number | None = None
     seq: Number | None = None
     tflops_chip: Number = Field(description="achieved model TFLOP/s per chip")
-    runs: Count = Field(default=1)  # type: ignore[assignment]
-    end_to_end: bool = Field(default=False, description="GPU-hours of a whole run, lost time included")
+    runs: PositiveCount = Whole(1)
+    end_to_end: Flag = Field(default=False, description="GPU-hours of a whole run, lost time included")
     group: str = Field(default="own", description="who measured it")
 
 
@@ -56,11 +56,11 @@ class InferenceMeasurement(MeasuredModel):
     engine: Literal["graph", "eager", "neuron"] = Field(default="graph", description="kind of serving engine")
     chips: Number = Field(description="chips of the replica")
     expert_parallel: Number | None = None
-    split_requests: bool = Field(default=False, description="attention is data parallel")
+    split_requests: Flag = Field(default=False, description="attention is data parallel")
     isl: Number = Field(description="input tokens")
     osl: Number = Field(description="output tokens")
     batch: Number = Field(description="running sequences")
-    runs: Count = Field(default=1)  # type: ignore[assignment]
+    runs: PositiveCount = Whole(1)
     group: str = Field(default="own", description="who measured it")
 
 

@@ -180,7 +180,7 @@ def write_calibration(path: Path, section: Mapping[str, object], origin: str) ->
     Raises:
         InputError: the file cannot be written.
     """
-    head = f"# Measurements of {origin}, reduced by `capsim calibrate`. A study uses them with `include: [this file]`.\n"
+    head = f"# Measurements of {origin}, reduced by `capsim calibrate`; a study uses them by `include`.\n"
     text = yaml.dump(section, Dumper=yaml.CSafeDumper, sort_keys=False, default_flow_style=None, width=200)
     try:
         path.write_text(head + text, encoding="utf-8")

@@ -7,6 +7,7 @@ import math
 from capsim.workload.hardware_view import generation
 from capsim.workload.inference_table import MEASURES, Serving, ServingPoint
 from capsim.workload.known import Known
+from capsim.workload.layouts import kv_factor
 from capsim.workload.measurements import NotExpressed, Row, model_of
 from capsim.workload.roofline import Replica, constants_for, engine_of
 
@@ -58,7 +59,7 @@ def serving_point(row: Row, catalog: Known) -> ServingPoint:
         constants_for(engine, shape),
         expert_parallel=row.value("expert_parallel") or 1.0,
         split_requests=row.text("split_requests").lower() == "true",
-        kv_bytes_factor=0.5 if row.text("precision") in {"fp8", "fp4", "int8"} and engine == "graph" else 1.0,
+        kv_bytes_factor=kv_factor(row.text("precision"), engine),
     )
     inputs, outputs = row.value("isl") or 1000.0, row.value("osl") or 1000.0
     at = serving_of(model, name, replica, engine, inputs, outputs, row.value("batch") or 1.0)

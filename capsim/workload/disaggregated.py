@@ -114,7 +114,7 @@ def _token_rate(replica: Replica, batch: float, context: float) -> float:
 
 
 def _batch_within(replica: Replica, stages: int, context: float, seconds: float) -> float:
-    """The most sequences of a stage whose step, over all stages, takes at most ``seconds``; 0 where none does."""
+    """The most sequences of a stage whose step over all stages takes at most ``seconds``; 0: none does."""
     low, high = 0.0, replica.most_sequences(context)
     if stages * replica.step_seconds(high, context) <= seconds:
         return high

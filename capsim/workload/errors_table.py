@@ -11,7 +11,7 @@ import numpy as np
 
 @dataclass(frozen=True)
 class Compared:
-    """One measured value beside its prediction; ``labels`` say where it belongs (chip, precision, kind ...)."""
+    """One measured value beside its prediction; ``labels`` say where it belongs (chip, kind ...)."""
 
     line: int
     measure: str

@@ -1,4 +1,4 @@
-"""The fidelity and calibration commands' work: a table in, figures or a calibration out, ready for JSON and YAML."""
+"""Work of the fidelity and calibration commands: a table in, figures or a calibration out."""
 
 from __future__ import annotations
 
@@ -71,9 +71,14 @@ def _tables(compared: Sequence[Compared], labels: Sequence[str]) -> dict[str, An
 
 
 def _payload(
-    kind: Kind, rows: int, compared: list[Compared], views: dict[str, Summary], unexpressed: list[Unexpressed],
-    excluded: list[Unexpressed], labels: Sequence[str],
-) -> dict[str, Any]:  # fmt: skip
+    kind: Kind,
+    rows: int,
+    compared: list[Compared],
+    views: dict[str, Summary],
+    unexpressed: list[Unexpressed],
+    excluded: list[Unexpressed],
+    labels: Sequence[str],
+) -> dict[str, Any]:
     total = summary(compared).as_dict()
     return {
         "table": kind,

@@ -17,9 +17,10 @@ GENERATIONS: Mapping[str, str] = {
     "rubin": "rubin",
     "mi300x": "cdna3", "mi325x": "cdna3", "mi355x": "cdna4", "mi455x": "cdna5",
     "tpu_v4": "tpu4", "tpu_v5e": "tpu5", "tpu_v5p": "tpu5", "tpu_v6e": "tpu6", "tpu_v7": "tpu7",
-    "trainium1": "neuroncore2", "inferentia2": "neuroncore2", "trainium2": "neuroncore3", "trainium3": "neuroncore4",
+    "trainium1": "neuroncore2", "inferentia2": "neuroncore2", "trainium2": "neuroncore3",
+    "trainium3": "neuroncore4",
 }  # fmt: skip
-# Where a chip's table has no 16-bit peak, or no peak at a precision, peaks halve with each doubling of the width.
+# Where a chip has no 16-bit peak, peaks halve with each doubling of the width.
 _WIDTH = {"bf16": 16, "fp8": 8, "int8": 8, "int8w": 16, "fp4": 4}
 
 

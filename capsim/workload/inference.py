@@ -24,7 +24,7 @@ from capsim.workload.shape import Shape, shape_of
 
 # Layouts whose latency under load is looked at when the best one by throughput misses an objective.
 TRIED_LAYOUTS = 4
-# Without objectives a replica is planned at this share of its saturated rate: queues explode beyond (assumed).
+# Without objectives a replica is planned at this share of its saturated rate (assumed; queues explode beyond).
 BATCH_UTILISATION = 0.95
 
 
@@ -97,7 +97,7 @@ def serve(
 
     Args:
         card, chip_name, chip, system: the model and the hardware.
-        precision: of weights and arithmetic; the next wider arithmetic is used where the chip has no such peak.
+        precision: of weights and arithmetic; the next wider one is used where the chip has no such peak.
         input_length, output_length: mean tokens of a request (reasoning tokens count as output).
         cache_hit: share of the input that a prefix cache holds: not computed again, but kept in memory.
         ttft_ms, tpot_ms: objectives at the 95th percentile; without any the replica works near saturation
@@ -149,9 +149,18 @@ def serve(
 
 
 def candidates(
-    shape: Shape, chip_name: str, chip: Chip, system: System, precision: str, input_length: float,
-    output_length: float, cache_hit: float, calibration: Calibration, model: str, wanted: Iterable[Layout] | None,
-) -> list[Candidate] | DoesNotFit:  # fmt: skip
+    shape: Shape,
+    chip_name: str,
+    chip: Chip,
+    system: System,
+    precision: str,
+    input_length: float,
+    output_length: float,
+    cache_hit: float,
+    calibration: Calibration,
+    model: str,
+    wanted: Iterable[Layout] | None,
+) -> list[Candidate] | DoesNotFit:
     """The layouts that hold the model, best saturated rate per chip first."""
     context = input_length + output_length / 2
     groups = (
@@ -186,14 +195,21 @@ def candidates(
     have = MEMORY_SHARE * float(chip.hbm_gb)
     return DoesNotFit(
         f"weights need {need:,.0f} GB at {precision}; a chip has {have:.0f} GB for them, a domain of "
-        f"{system.domain} {have * system.domain:,.0f} GB, and one sequence of {context:,.0f} tokens comes on top"
+        f"{system.domain} {have * system.domain:,.0f} GB, and a sequence of {context:,.0f} tokens on top"
     )
 
 
 def _calibrated(
-    layout: Layout, replica: Replica, most: float, chip_name: str, inputs: float, outputs: float, cache_hit: float,
-    calibration: Calibration, model: str,
-) -> Candidate:  # fmt: skip
+    layout: Layout,
+    replica: Replica,
+    most: float,
+    chip_name: str,
+    inputs: float,
+    outputs: float,
+    cache_hit: float,
+    calibration: Calibration,
+    model: str,
+) -> Candidate:
     """The candidate with the table's speed applied to all its times."""
     engine = engine_of("", replica.chip.stack)
     measure: Measure = "tpot" if engine == "neuron" else "throughput"
@@ -209,7 +225,7 @@ def _calibrated(
 def saturated_rate(
     replica: Replica, stages: int, inputs: float, outputs: float, batch: float, computed: float
 ) -> float:
-    """Output tokens/s of a saturated replica; pipeline stages share the batch. ``computed``: prompt tokens not cached."""
+    """Output tokens/s of a saturated replica; stages share the batch. ``computed``: uncached prompts."""
     part = batch / stages
     decode = outputs * replica.step_seconds(part, inputs + outputs / 2)
     return part * outputs / (decode + part * replica.prefill_seconds(computed))
@@ -244,10 +260,18 @@ def _planned(c: Candidate, lengths: Lengths, latency: Latency | None, load: floa
         f"planned at {load:.0%} of the saturated rate",
     )
     return Serving(
-        chips=c.layout.chips, layout=c.layout, batch=batch, output_tokens_per_s=rate,
-        input_tokens_per_s=rate * lengths.inputs / lengths.outputs, ttft_ms=first * 1e3, tpot_ms=token * 1e3,
-        max_utilisation=load, saturated_tokens_per_s=c.saturated, log_error=c.log_error, explain=explain,
-    )  # fmt: skip
+        chips=c.layout.chips,
+        layout=c.layout,
+        batch=batch,
+        output_tokens_per_s=rate,
+        input_tokens_per_s=rate * lengths.inputs / lengths.outputs,
+        ttft_ms=first * 1e3,
+        tpot_ms=token * 1e3,
+        max_utilisation=load,
+        saturated_tokens_per_s=c.saturated,
+        log_error=c.log_error,
+        explain=explain,
+    )
 
 
 def _as_layout(layout: Layout | tuple[int, int, int]) -> Layout:

@@ -95,16 +95,21 @@ def _compare(row: InferenceRow, measure: Measure, predicted: float) -> Compared:
     kind = "dense" if row.shape.kind == "dense" else "moe"
     load = "max" if row.batch is None else "batch"
     labels = {
-        "kind": kind, "chip": row.chip, "precision": row.precision, "measure": COLUMNS[measure], "load": load,
-        "engine": row.engine, "measure and kind": f"{COLUMNS[measure]} at {load} load, {kind}",
+        "kind": kind,
+        "chip": row.chip,
+        "precision": row.precision,
+        "measure": COLUMNS[measure],
+        "load": load,
+        "engine": row.engine,
+        "measure and kind": f"{COLUMNS[measure]} at {load} load, {kind}",
         "measure and group": f"{COLUMNS[measure]}, {row.group}",
-    }  # fmt: skip
+    }
     unit = UNITS[measure]
     return Compared(row.line, COLUMNS[measure], row.measured[measure] * unit, predicted * unit, labels)
 
 
 def _by_series(read: Sequence[InferenceRow]) -> list[Compared]:
-    """Calibrated on the table itself: each row from all others, those of its own (model, chip) series among them."""
+    """Calibrated on the table itself: each row from all others, those of its own series among them."""
     points: dict[Measure, list[tuple[InferenceRow, ServingPoint]]] = defaultdict(list)
     for row in read:
         for measure in row.measured:

@@ -11,6 +11,7 @@ from capsim.workload.calibration_points import NEURON_CORES, serving_of
 from capsim.workload.errors_table import Unexpressed
 from capsim.workload.inference_table import Measure, Serving, ServingPoint, bucket
 from capsim.workload.known import Known
+from capsim.workload.layouts import kv_factor
 from capsim.workload.measurements import NotExpressed, Row, chip_of, model_of, precision_of
 from capsim.workload.roofline import Replica, constants_for, engine_of
 from capsim.workload.shape import Shape
@@ -18,10 +19,10 @@ from capsim.workload.shape import Shape
 
 @dataclass(frozen=True)
 class InferenceRow:
-    """A serving measurement. ``measured``: output tokens/s per chip, seconds a token, seconds to the first token.
+    """A serving measurement; ``measured`` in output tokens/s per chip, seconds a token, seconds to the first.
 
-    ``batch`` is the sequences in flight; None where saturated. ``together``: prompts that the first-token time
-    covers (the whole batch where the row says so, else one).
+    ``batch`` is the sequences in flight; None where saturated. ``together``: prompts that the first-token
+    time covers (the whole batch where the row says so, else one).
     """
 
     line: int
@@ -59,20 +60,34 @@ def read_inference(row: Row, catalog: Known) -> InferenceRow:
     if chip.stack == "neuron" and "core" in row.text("note").lower():
         chips = max(1.0, chips / NEURON_CORES)
     replica = Replica(
-        shape, chip, precision, chips, constants_for(engine, shape), expert_parallel=experts,
-        split_requests=split, kv_bytes_factor=kv_factor(precision, engine),
-    )  # fmt: skip
+        shape,
+        chip,
+        precision,
+        chips,
+        constants_for(engine, shape),
+        expert_parallel=experts,
+        split_requests=split,
+        kv_bytes_factor=kv_factor(precision, engine),
+    )
     together = batch if batch and "batch" in row.text("note").lower() else 1.0
     source = row.text("source") or "unnamed"
     return InferenceRow(
-        row.number, row.text("group") or source.split("@")[0].split(" ")[0], source.split(" ")[0], model, shape, name,
-        precision, replica, engine, inputs, outputs, batch, together, _measured(row, chips, batch), source,
-    )  # fmt: skip
-
-
-def kv_factor(precision: str, engine: str) -> float:
-    """Bytes of the KV cache over its 16-bit size: engines that run 8- or 4-bit arithmetic keep it in 8 bit."""
-    return 0.5 if precision in {"fp8", "fp4", "int8"} and engine == "graph" else 1.0
+        row.number,
+        row.text("group") or source.split("@")[0].split(" ")[0],
+        source.split(" ")[0],
+        model,
+        shape,
+        name,
+        precision,
+        replica,
+        engine,
+        inputs,
+        outputs,
+        batch,
+        together,
+        _measured(row, chips, batch),
+        source,
+    )
 
 
 def _batch(row: Row) -> float | None:
@@ -166,8 +181,10 @@ def serving_entries(rows: Sequence[Row], catalog: Known) -> tuple[list[dict[str,
                 continue
             r = row.replica
             regime = (
-                bucket(row.input_length, 2), bucket(row.output_length, 2), bucket(running(row), 2),
-            )  # fmt: skip
+                bucket(row.input_length, 2),
+                bucket(row.output_length, 2),
+                bucket(running(row), 2),
+            )
             key = (
                 row.group,
                 row.model,
@@ -192,13 +209,25 @@ def _entry(members: Sequence[InferenceRow], measure: Measure) -> dict[str, objec
 
     shape = first.shape
     return {
-        "group": first.group, "model": first.model, "kind": shape.kind, "params_b_active": float(f"{shape.active / 1e9:.6g}"),
-        "params_b_total": float(f"{shape.total / 1e9:.6g}"), "chip": first.chip, "precision": first.precision,
-        "engine": first.engine, "chips": first.replica.chips, "expert_parallel": first.replica.expert_parallel,
-        "split_requests": first.replica.split_requests, "isl": mean([m.input_length for m in members]),
-        "osl": mean([m.output_length for m in members]), "batch": mean([running(m) for m in members]),
-        "measure": measure, "speed": float(f"{math.exp(middle):.4g}"), "runs": len(members), "source": first.source,
-    }  # fmt: skip
+        "group": first.group,
+        "model": first.model,
+        "kind": shape.kind,
+        "params_b_active": float(f"{shape.active / 1e9:.6g}"),
+        "params_b_total": float(f"{shape.total / 1e9:.6g}"),
+        "chip": first.chip,
+        "precision": first.precision,
+        "engine": first.engine,
+        "chips": first.replica.chips,
+        "expert_parallel": first.replica.expert_parallel,
+        "split_requests": first.replica.split_requests,
+        "isl": mean([m.input_length for m in members]),
+        "osl": mean([m.output_length for m in members]),
+        "batch": mean([running(m) for m in members]),
+        "measure": measure,
+        "speed": float(f"{math.exp(middle):.4g}"),
+        "runs": len(members),
+        "source": first.source,
+    }
 
 
 def scaled(replica: Replica, speed: float) -> Replica:

@@ -1,4 +1,4 @@
-"""The calibrated table behind serving speed: measured over modelled speed, shared between like configurations.
+"""The calibrated table behind serving speed: measured over modelled speed, shared between the like.
 
 The roofline (`roofline`) gives a time; the table gives log(measured speed / modelled speed) where it was
 measured, interpolated as in `training_table`. Three measures have a table each: `throughput` (saturated
@@ -27,18 +27,41 @@ MEASURES: tuple[Measure, ...] = ("throughput", "tpot", "ttft")
 NOISE = {"throughput": 0.01, "tpot": 0.004, "ttft": 0.004}
 # A study's own measurement is taken nearly as it is: it replaces the table where it was made.
 OWN_NOISE = 0.001
-# Variances of the levels of the fall-back for saturated throughput; round numbers near the leave-one-out optimum.
+# Variances of the levels of the fall-back, saturated throughput; round numbers near the best leave-one-out.
 THROUGHPUT = {
-    "kind": 0.05, "stack": 0.05, "generation": 0.075, "chip": 0.05, "precision": 0.02, "chip_precision": 0.025,
-    "generation_precision": 0.02, "size": 0.02, "sparsity": 0.003, "chips": 0.02, "split": 0.02, "model": 0.02,
-    "model_on_generation": 0.05, "regime": 0.03, "regime_on_chip": 0.05, "regime_of_shape": 0.02,
+    "kind": 0.05,
+    "stack": 0.05,
+    "generation": 0.075,
+    "chip": 0.05,
+    "precision": 0.02,
+    "chip_precision": 0.025,
+    "generation_precision": 0.02,
+    "size": 0.02,
+    "sparsity": 0.003,
+    "chips": 0.02,
+    "split": 0.02,
+    "model": 0.02,
+    "model_on_generation": 0.05,
+    "regime": 0.03,
+    "regime_on_chip": 0.05,
+    "regime_of_shape": 0.02,
     "regime_of_series": 0.01,
-}  # fmt: skip
+}
 # Variances for the time of one token and of the first token, within one serving engine.
 LATENCY = {
-    "engine": 0.02, "generation": 0.02, "chip": 0.01, "size": 0.01, "chips": 0.02, "model": 0.01, "precision": 0.005,
-    "load": 0.05, "load_on_chip": 0.003, "load_of_size": 0.01, "heads": 0.01, "chips_of_size": 0.04,
-}  # fmt: skip
+    "engine": 0.02,
+    "generation": 0.02,
+    "chip": 0.01,
+    "size": 0.01,
+    "chips": 0.02,
+    "model": 0.01,
+    "precision": 0.005,
+    "load": 0.05,
+    "load_on_chip": 0.003,
+    "load_of_size": 0.01,
+    "heads": 0.01,
+    "chips_of_size": 0.04,
+}
 FIRST_TOKEN = LATENCY | {"engine": 0.2, "chip": 0.08, "load_on_chip": 0.08, "heads": 0.04}
 # Bands: the standard deviation that the variances give, times this, holds 68 % of the leave-one-out errors of
 # truth/inference_measured.csv (dense and mixture apart for throughput).
@@ -207,7 +230,7 @@ class ServingTable:
         return float(self.solved.predict(np.zeros(1), cross)[0]), band * spread
 
     def left_one_out(self) -> list[float]:
-        """Log speed predicted at each point from all other points (the closed form of the linear estimator)."""
+        """Log speed predicted at each point from all others (closed form of the linear estimator)."""
         values = np.array([p.log_speed for p in self.points])
         return [float(v) for v in values - self.solved.weights / np.diag(self.solved.inverse)]
 
@@ -216,13 +239,19 @@ class ServingTable:
         kind = "mixture" if at.shape.moe else "dense"
         own = [p.at for p in self.points if p.at.shape.moe == at.shape.moe]
         levels = (
-            (f"{at.model} on {at.chip} at {at.precision}", [p for p in own if (p.model, p.chip, p.precision) == (at.model, at.chip, at.precision)]),
-            (f"{at.chip} at {at.precision}, {kind}", [p for p in own if (p.chip, p.precision) == (at.chip, at.precision)]),
+            (
+                f"{at.model} on {at.chip} at {at.precision}",
+                [p for p in own if (p.model, p.chip, p.precision) == (at.model, at.chip, at.precision)],
+            ),
+            (
+                f"{at.chip} at {at.precision}, {kind}",
+                [p for p in own if (p.chip, p.precision) == (at.chip, at.precision)],
+            ),
             (f"{at.chip}, {kind}", [p for p in own if p.chip == at.chip]),
             (f"generation {at.generation}, {kind}", [p for p in own if p.generation == at.generation]),
             (f"stack {at.stack}, {kind}", [p for p in own if p.stack == at.stack]),
             (f"all chips, {kind}", own),
-        )  # fmt: skip
+        )
         for text, found in levels:
             if found:
                 return f"{text}: {len(found)} points"

@@ -39,7 +39,7 @@ class Fit:
 
 
 def fit(values: Array, mean: Array, kernel: Array, noise: Array) -> Fit:
-    """Weights for ``values`` (n,) about ``mean`` (n,) with covariance ``kernel`` (n, n) and ``noise`` variances (n,)."""
+    """Weights of ``values`` about ``mean``, both (n,), for ``kernel`` (n, n) and ``noise`` variances (n,)."""
     departure, current = values - mean, noise.copy()
     weights: Array = np.zeros_like(departure)
     for round_ in range(ROBUST_FITS + 1):

@@ -1,4 +1,4 @@
-"""Latency of a replica against its load: percentiles from the micro-simulation, tabulated once and kept on disk.
+"""Latency of a replica by load: percentiles of the micro-simulation, tabulated once and kept on disk.
 
 A table belongs to the replica's step times, its limits and the length mix; its file is named by a hash of all
 of them, so that a changed constant never meets an old table. Folder: ``$CAPSIM_CACHE_DIR``, else
@@ -26,10 +26,10 @@ VERSION = 1
 # Loads of the table, shares of the saturated rate.
 LOADS = (0.05, 0.3, 0.5, 0.65, 0.75, 0.85, 0.9, 0.95, 1.0)
 PERCENTILES = (50, 95, 99)
-# Prompt tokens that one iteration computes at most, a common default of chunked prefill (assumed); with data-parallel
-# attention each chip has its own.
+# Prompt tokens that one iteration computes at most, a common default of chunked prefill (assumed); with
+# data-parallel attention each chip has its own.
 CHUNK = 2048
-# Coefficients of variation of prompt and output lengths: Azure LLM trace 2023, conversations (19,366 requests).
+# Coefficients of variation of prompt and output lengths: Azure LLM trace 2023, 19,366 conversations.
 INPUT_SPREAD = 0.96
 OUTPUT_SPREAD = 0.77
 # Requests simulated a load: enough that the batch turns over several times, within bounds.
@@ -76,7 +76,7 @@ class Requests:
 
 @dataclass(frozen=True)
 class Outcome:
-    """First token and completion of each request, ticks (n,); iterations, decoded tokens and end of the run."""
+    """First token and completion of each request, ticks (n,); iterations, tokens and end of the run."""
 
     first: NDArray[np.int64]
     finish: NDArray[np.int64]
@@ -87,7 +87,7 @@ class Outcome:
 
 @dataclass(frozen=True)
 class Latency:
-    """Percentiles by load: ``ttft`` and ``tpot`` in seconds (loads, percentiles), mean running ``batch`` (loads,)."""
+    """Percentiles by load: ``ttft``, ``tpot`` in seconds (loads, percentiles); mean ``batch`` (loads,)."""
 
     loads: NDArray[np.float64]
     ttft: NDArray[np.float64]
@@ -141,15 +141,19 @@ def engine_of(replica: Replica, lengths: Lengths, batch: float, stages: int = 1)
     room = max(1.0, replica.free_bytes()) * replica.kv_ways / held
     ways = replica.chips if replica.split_requests else 1.0
     constants = [
-        round(per_context / TICK), round(per_prompt * stages / TICK), round(per_pair * stages / TICK), round(CHUNK * ways),
-        round(min(room, 1e12)), most,
-    ]  # fmt: skip
+        round(per_context / TICK),
+        round(per_prompt * stages / TICK),
+        round(per_pair * stages / TICK),
+        round(CHUNK * ways),
+        round(min(room, 1e12)),
+        most,
+    ]
     whole = np.concatenate(([idle], steps)) / TICK
     return Engine(np.round(whole).astype(np.int64), np.array(constants, dtype=np.int64))
 
 
 def _prompt_cost(replica: Replica, tokens: float) -> tuple[float, float]:
-    """Seconds a prompt token, and seconds a squared token (attention), that give the prefill of ``tokens``."""
+    """Seconds a prompt token and a squared token (attention) that give the prefill of ``tokens``."""
     whole, double = replica.prefill_seconds(tokens), replica.prefill_seconds(2 * tokens)
     fixed = replica.prefill_seconds(1e-6)
     per_pair = max(0.0, (double - 2 * whole + fixed) / (2 * tokens * tokens))
@@ -165,9 +169,18 @@ def simulate(engine: Engine, requests: Requests) -> Outcome:
     heap, stage = np.zeros(most + 1, dtype=np.int64), np.zeros(most + 1, dtype=np.int64)
     totals = np.zeros(3, dtype=np.int64)
     microsim.run(
-        requests.arrival, requests.inputs, requests.held, requests.outputs, engine.step, engine.constants,
-        first, finish, heap, stage, totals,
-    )  # fmt: skip
+        requests.arrival,
+        requests.inputs,
+        requests.held,
+        requests.outputs,
+        engine.step,
+        engine.constants,
+        first,
+        finish,
+        heap,
+        stage,
+        totals,
+    )
     iterations, decoded, end = (int(v) for v in totals)
     return Outcome(first, finish, iterations, decoded, end)
 
@@ -281,7 +294,7 @@ def _simulated(engine: Engine, rate: float, lengths: Lengths) -> dict[str, Any]:
 
 
 def measured(requests: Requests, outcome: Outcome) -> tuple[NDArray[np.float64], NDArray[np.float64], float]:
-    """Seconds to the first token and a token of the requests after the warm-up, and the mean running batch."""
+    """Seconds to the first token and a token of requests after the warm-up, and the mean batch."""
     from capsim.workload.microsim import TICK
 
     start = int(len(requests.arrival) * WARM_UP)

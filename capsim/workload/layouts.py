@@ -45,7 +45,7 @@ class Layout:
 
 
 def kv_factor(precision: str, engine: str) -> float:
-    """Bytes of the KV cache over its 16-bit size: engines that run 8- or 4-bit arithmetic keep it in 8 bit."""
+    """Bytes of the KV cache over its 16-bit size: engines that run 8- or 4-bit arithmetic keep 8 bit."""
     return 0.5 if precision in {"fp8", "fp4", "int8"} and engine == "graph" else 1.0
 
 

@@ -17,7 +17,8 @@ from capsim.workload.known import Known, fold
 from capsim.workload.shape import Shape, shape_from_counts, shape_of
 
 PRECISIONS = {
-    "bf16": "bf16", "fp16": "bf16", "float16": "bf16", "bfloat16": "bf16", "16": "bf16", "fp8": "fp8", "int8": "int8",
+    "bf16": "bf16", "fp16": "bf16", "float16": "bf16", "bfloat16": "bf16", "16": "bf16", "fp8": "fp8",
+    "int8": "int8",
     "int8w": "int8w", "w8a16": "int8w", "fp4": "fp4", "nvfp4": "fp4", "mxfp4": "fp4", "mxfp8": "fp8",
 }  # fmt: skip
 KINDS = {"dense": "dense", "moe": "moe", "hybrid-moe": "hybrid-moe", "hybrid_moe": "hybrid-moe", "": ""}
@@ -114,9 +115,7 @@ def model_of(row: Row, catalog: Known) -> tuple[str, Shape]:
     """
     name = catalog.model(row.text("model"))
     active, total = row.value("params_b_active"), row.value("params_b_total")
-    kind = KINDS.get(row.text("kind").lower())
-    if kind is None:
-        kind = ""
+    kind = KINDS.get(row.text("kind").lower(), "")
     if name is not None:
         shape = shape_of(catalog.models[name])
         return name, _with_counts(shape, active, total)

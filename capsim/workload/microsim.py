@@ -87,9 +87,18 @@ def _steps_until(gap: Any, each: Any, grow: Any, most: Any) -> Any:
 
 @kernel(_SIGNATURE)
 def run(
-    arrival: Any, inputs: Any, held: Any, outputs: Any, step: Any, constants: Any, first: Any, finish: Any,
-    heap: Any, stage: Any, totals: Any,
-) -> None:  # fmt: skip
+    arrival: Any,
+    inputs: Any,
+    held: Any,
+    outputs: Any,
+    step: Any,
+    constants: Any,
+    first: Any,
+    finish: Any,
+    heap: Any,
+    stage: Any,
+    totals: Any,
+) -> None:
     """Simulate all requests; fills ``first`` and ``finish`` (ticks).
 
     Args:
@@ -138,11 +147,11 @@ def run(
             context += m * running
             decoded += m * running
             iteration += m
-            started = np.int64(0)
+            started = 0
         else:
             cost = step[running] + per_context * context
             left = budget
-            started = np.int64(0)
+            started = 0
             while started < prompts and left > 0:
                 request = stage[started]
                 piece = min(left, inputs[request] - done)

@@ -2,7 +2,7 @@
 
 A decode step of B sequences at a context on t chips takes
 
-    max(matrix products, weights read) + KV read + activations + expert dispatch + link + layers x latency + host
+    max(products, weights read) + KV read + activations + expert dispatch + link + layers x latency + host
 
 Matrix products 2 N_active B / (t peak eta_c); weights read W_touched(B) / (t BW eta_mem); KV read
 B context kv / (ways BW eta_kv); activations and expert dispatch are traffic of the residual stream through
@@ -39,8 +39,8 @@ class Constants:
         activations: reads and writes of the residual stream a layer.
         dispatch: reads and writes of the residual stream a layer and chosen expert.
         all_to_all: all-to-all traffic over the ideal one.
-        host_layer: seconds a layer of an engine that launches kernels from Python, concurrent with the device.
-        request_ways: power of the chips by which attention data parallelism divides host work and raises `most`.
+        host_layer: seconds a layer of an engine that launches from Python, concurrent with the device.
+        request_ways: power of the chips by which data-parallel attention divides host work, raises `most`.
     """
 
     compute: float
@@ -60,12 +60,21 @@ class Constants:
     request_ways: float = 0.6
 
 
-# Fitted by least squares of logarithms to max-load rows of TensorRT-LLM (perf-overview.md v1.0 and later, H100 to
-# GB200) and to aiconfigurator 0.12 step-time estimates (A100 to GB300), 2026-11; attention is models.md's 0.472.
+# Fitted to logarithms of max-load rows of TensorRT-LLM (perf-overview.md v1.0 and later, H100 to GB200) and
+# aiconfigurator 0.12 step-time estimates (A100 to GB300), 2026-11; attention is models.md's 0.472.
 DENSE = Constants(
-    compute=0.85, memory=0.92, kv=0.92, attention=0.472, link=0.55, latency=78e-6, busy=2.7, host_token=1.4e-6,
-    host_request=2.1e-4, most=2048, activations=63.0,
-)  # fmt: skip
+    compute=0.85,
+    memory=0.92,
+    kv=0.92,
+    attention=0.472,
+    link=0.55,
+    latency=78e-6,
+    busy=2.7,
+    host_token=1.4e-6,
+    host_request=2.1e-4,
+    most=2048,
+    activations=63.0,
+)
 MOE = replace(
     DENSE,
     compute=0.36,
@@ -79,11 +88,12 @@ MOE = replace(
     all_to_all=2.4,
     request_ways=0.37,
 )
-# A mixture over several domains: a token goes to at most four of them, with 8-bit values out and 16-bit ones back,
+# A mixture over several domains: a token goes to at most four of them, 8-bit values out and 16-bit ones back,
 # hidden behind the work of a second half-batch (DeepSeek-V3 technical report, section 3.2; DeepEP).
 MOST_DOMAINS_OF_TOKEN = 4
 WIDE_BYTES = 3.0
-# Neuron (transformers-neuronx on Trn1 and Inf2): compiled graphs, no host in the loop; fitted to its published rows.
+# Neuron (transformers-neuronx on Trn1 and Inf2): compiled graphs, no host in the loop; memory and latency
+# fitted to its published rows, compute between its first-token times (0.15) and Trn1 training MFU (0.29).
 NEURON = replace(
     DENSE, memory=0.6, kv=0.6, compute=0.25, attention=0.25, latency=130e-6, busy=0.0, host_request=0.0
 )
@@ -115,7 +125,7 @@ def constants_for(engine: str, shape: Shape) -> Constants:
 class Replica:
     """One model instance on ``chips`` chips at a precision.
 
-    ``expert_parallel`` > 1 spreads experts; ``split_requests`` says that attention is data parallel (each chip
+    ``expert_parallel`` > 1 spreads experts; ``split_requests``: attention is data parallel (each chip
     holds the KV cache of its own sequences), as large mixtures are served. ``link_gbs`` is the slowest link
     that the replica's collectives cross.
     """
@@ -222,7 +232,7 @@ class Replica:
         return stream * (c.activations / ways + c.dispatch * chosen / self.chips)
 
     def _with_link(self, device: float, tokens: float) -> float:
-        """Device time with the collectives of ``tokens`` tokens: hidden behind it over domains, on top inside one."""
+        """Device time with the collectives of ``tokens``: behind it over domains, on top inside one."""
         link = self._link(tokens)
         return max(device, link) if self.domains > 1 else device + link
 

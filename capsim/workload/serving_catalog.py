@@ -20,8 +20,8 @@ PRICE_KINDS = ("on_demand", "reserved_1y", "contract", "reserved_3y", "capacity_
 class ServedOn:
     """One system that holds the model, or the reason why it does not.
 
-    Rates are of output tokens at the largest load within the objectives; ``tokens_per_mw`` is per MW of critical IT
-    power; ``usd_per_mtok`` is per million output tokens at the median price of a chip-hour of ``price_kind``.
+    Rates are of output tokens at the largest load within the objectives; ``tokens_per_mw`` is per MW of
+    critical IT power; ``usd_per_mtok`` is per million output tokens at the median price of a chip-hour of ``price_kind``.
     """
 
     system: str
@@ -75,25 +75,53 @@ def _order(entry: ServedOn) -> tuple[bool, float, float]:
 
 
 def _served(
-    catalog: Catalog, name: str, card: ModelCard, system: str, precision: str, inputs: float, outputs: float,
-    ttft_ms: float | None, tpot_ms: float | None,
-) -> ServedOn:  # fmt: skip
+    catalog: Catalog,
+    name: str,
+    card: ModelCard,
+    system: str,
+    precision: str,
+    inputs: float,
+    outputs: float,
+    ttft_ms: float | None,
+    tpot_ms: float | None,
+) -> ServedOn:
     spec = catalog.systems[system]
     chip = catalog.chips[spec.chip]
     running = runs_at(chip, precision)
     plan = serve(
-        card, spec.chip, chip, spec, precision, input_length=inputs, output_length=outputs, ttft_ms=ttft_ms,
-        tpot_ms=tpot_ms, model=name,
-    )  # fmt: skip
+        card,
+        spec.chip,
+        chip,
+        spec,
+        precision,
+        input_length=inputs,
+        output_length=outputs,
+        ttft_ms=ttft_ms,
+        tpot_ms=tpot_ms,
+        model=name,
+    )
     if isinstance(plan, DoesNotFit):
         return ServedOn(system, spec.chip, running, refusal=plan.reason)
     each = plan.output_tokens_per_s / plan.chips
     price = _price(spec.chip)
     return ServedOn(
-        system, spec.chip, running, None, str(plan.layout), plan.chips, plan.output_tokens_per_s, each,
-        each / (float(spec.kw_per_chip) / 1e3), price[0] / each / 3600 * 1e6 if price else None,
-        price[1] if price else None, plan.max_utilisation, plan.ttft_ms, plan.tpot_ms, plan.log_error, plan.explain,
-    )  # fmt: skip
+        system,
+        spec.chip,
+        running,
+        None,
+        str(plan.layout),
+        plan.chips,
+        plan.output_tokens_per_s,
+        each,
+        each / (float(spec.kw_per_chip) / 1e3),
+        price[0] / each / 3600 * 1e6 if price else None,
+        price[1] if price else None,
+        plan.max_utilisation,
+        plan.ttft_ms,
+        plan.tpot_ms,
+        plan.log_error,
+        plan.explain,
+    )
 
 
 def _price(chip: str) -> tuple[float, str] | None:

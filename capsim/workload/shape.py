@@ -30,7 +30,7 @@ class Shape:
 
     Attributes:
         kind: dense, moe or hybrid-moe.
-        active, total, expert_params: parameters used per token, all, and in routed experts (counts, not 10^9).
+        active, total, expert_params: parameters used by a token, all, in routed experts (counts, not 10^9).
         layers, hidden, attention_width: number, width of the stream, width of all heads together.
         kv_bytes: KV-cache bytes of one token over all layers at 16 bit.
         experts, experts_active: routed experts a layer, and those that a token uses.
@@ -116,7 +116,7 @@ def shape_of(card: ModelCard) -> Shape:
 
 
 def _expert_params(card: ModelCard, active: float, total: float, experts: float, used: float) -> float:
-    """Parameters in routed experts: as the card says, else from total - active = experts x (1 - used/experts)."""
+    """Parameters in routed experts: the card's, else from total - active = inside x (1 - used/experts)."""
     if card.kind == "dense" or experts <= used:
         return 0.0
     if card.params_b_experts is not None:

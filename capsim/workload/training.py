@@ -1,9 +1,9 @@
-"""Training rates: achieved model FLOP/s per chip from model, chip, precision, system, chip count and sequence.
+"""Training rates: achieved model FLOP/s per chip from model, chip, precision, system, size, sequence.
 
 rate = table[model, chip, precision, chips, seq] x e_domain x cross-block x software
 
 The table is interpolated from published measurements (`training_table`). FLOPs of a token are
-6 N_active + 6 layers x attention width x seq (causal attention); MFU is against the dense peak of the precision.
+6 N_active + 6 layers x attention width x seq (causal); MFU is against the dense peak of the precision.
 """
 
 from __future__ import annotations
@@ -17,15 +17,15 @@ from capsim.workload.hardware_view import peak_16, peak_at, runs_at
 from capsim.workload.known import known
 from capsim.workload.shape import Shape, shape_of
 
-# Expert parallelism over a smaller scale-up domain than where the rate was measured (models.md): 0.55 at 8 of 64.
+# Expert parallelism over a smaller scale-up domain than where the rate was measured (models.md): 8 of 64.
 DOMAIN_EFFECT = 0.55
 EXPERT_PARALLEL = 64
 DOMAIN_SMALL = 8
-# A mixture counts as large where its experts do not fit one node of eight: above 200 x 10^9 parameters (assumed).
+# A mixture counts as large above 200 x 10^9 parameters (assumed: its experts do not fit a node of eight).
 LARGE_MOE = 200e9
 # Extra loss per doubling of chips when the global batch is fixed: models.md gives 0.05 to 0.07 in all.
 FIXED_BATCH_LOSS = 0.04
-# Loss per doubling of the blocks that a gang spans and per unit of oversubscription above 1 (assumed: data-parallel
+# Loss per doubling of the blocks of a gang and unit of oversubscription above 1 (assumed: data-parallel
 # traffic is overlapped; no public measurement separates it).
 BLOCK_LOSS = 0.02
 # Band of the software release (log): models.md gives +-15 %.
@@ -150,7 +150,7 @@ def shape_rate(
 def domain_effect(
     shape: Shape, chip_name: str, system: System, chips: float, calibration: Calibration
 ) -> float:
-    """Factor for a large MoE on a scale-up domain smaller than the one its rate was measured in; at most 1."""
+    """Factor for a large MoE on a scale-up domain smaller than where its rate was measured; at most 1."""
     needed = min(EXPERT_PARALLEL, shape.experts, chips)
     domain = float(system.segment or system.domain)
     if not shape.moe or shape.total < LARGE_MOE or domain >= needed:
@@ -177,5 +177,5 @@ def _block_effect(system: System, blocks: int) -> float:
 
 
 def checkpoint_seconds(card: ModelCard, storage_gbs: float) -> float:
-    """Seconds to write a full checkpoint at a site's shared storage bandwidth, GB/s (14 bytes a parameter)."""
+    """Seconds to write a checkpoint (14 bytes a parameter) at a site's shared storage bandwidth, GB/s."""
     return shape_of(card).checkpoint_bytes() / (max(storage_gbs, 1e-9) * 1e9)

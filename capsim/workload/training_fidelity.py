@@ -86,7 +86,7 @@ def _settings(row: Row) -> Settings:
 def _tflops(
     row: Row, shape: Shape, chip: str, precision: str, seq: float, chips: float, catalog: Known
 ) -> float:
-    """Achieved model TFLOP/s per chip: as given, from the MFU, from tokens/s, or from GPU-hours of known work."""
+    """Achieved model TFLOP/s per chip: given, or from MFU, tokens/s, or GPU-hours of known work."""
     given = row.value("tflops_chip")
     if given:
         return given
@@ -151,7 +151,7 @@ def _compare(row: TrainingRow, calibration: Calibration, catalog: Known) -> Comp
 
 
 def _anchored(rows: Sequence[TrainingRow], predicted: dict[int, float]) -> list[Compared]:
-    """Predictions scaled by the one measured point with the fewest chips of a series; the anchor is not scored."""
+    """Predictions scaled by the measured row with the fewest chips of a series, which is not scored."""
     series: dict[tuple[str, ...], list[TrainingRow]] = defaultdict(list)
     for row in rows:
         series[row.series].append(row)
@@ -169,7 +169,7 @@ def _anchored(rows: Sequence[TrainingRow], predicted: dict[int, float]) -> list[
 def training_entries(
     rows: Sequence[Row], catalog: Known
 ) -> tuple[list[dict[str, object]], list[Unexpressed]]:
-    """Entries of a calibration: one a (group, model, chip, precision, sequence x4, chips x8), its median rate."""
+    """Entries of a calibration: the median of a (group, model, chip, precision, sequence x4, chips x8)."""
     found: dict[tuple[object, ...], list[TrainingRow]] = defaultdict(list)
     left: list[Unexpressed] = []
     for row in rows:

@@ -40,7 +40,7 @@ MOE_SIZE = 0.1
 DENSE_SIZE = 0.02
 # Small dense models lose (llm-foundry on A100: 125M .43, 760M .53, 3B .58), per halving below 3B.
 SMALL = 0.05
-# Loss with the logarithm of (1 + attention FLOPs / matmul FLOPs): attention kernels run below matrix products.
+# Loss with the log of (1 + attention FLOPs / matmul FLOPs): attention kernels run below matrix products.
 ATTENTION = 0.1
 # An end-to-end figure (GPU-hours of a whole run) holds lost time: Llama-3 reports above 90 % effective.
 END_TO_END = -0.11
@@ -69,7 +69,7 @@ VARIANCE = {
     "group": 0.005,
     "end_to_end": 0.01,
 }
-# The band: the standard deviation that the variances give, times this, holds 68 % of the leave-one-out errors.
+# The band: the standard deviation of the variances, times this, holds 68 % of the leave-one-out errors.
 BAND = 0.65
 CATEGORIES = ("kind", "kind3", "chip", "generation", "stack", "precision", "group")
 
@@ -96,7 +96,7 @@ class Configuration:
 
 @dataclass(frozen=True)
 class TrainingPoint:
-    """One measured configuration: median of ``runs`` rows. ``log_rate`` is log(TFLOP/s per chip / 16-bit peak)."""
+    """One measured configuration, the median of ``runs`` rows; ``log_rate`` of TFLOP/s over 16-bit peak."""
 
     at: Configuration
     model: str

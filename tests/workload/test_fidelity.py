@@ -90,9 +90,18 @@ def test_bands_hold_about_two_thirds_of_the_errors(shared: Path) -> None:
             continue
         r = read_training(row, catalog)
         found = shape_rate(
-            r.shape, r.chip, catalog.chips[r.chip], catalog.system(r.chip), r.precision, r.chips, seq=r.seq,
-            calibration=shipped(), group=r.group, without=(r.group, r.model), end_to_end=r.end_to_end,
-        )  # fmt: skip
+            r.shape,
+            r.chip,
+            catalog.chips[r.chip],
+            catalog.system(r.chip),
+            r.precision,
+            r.chips,
+            seq=r.seq,
+            calibration=shipped(),
+            group=r.group,
+            without=(r.group, r.model),
+            end_to_end=r.end_to_end,
+        )
         rows += 1
         inside += abs(log(found.flops_per_chip / 1e12 / r.tflops)) <= found.log_error
     assert 0.55 < inside / rows < 0.80

@@ -133,8 +133,17 @@ def test_cached_prompts_cost_no_compute() -> None:
 
 def test_a_users_measurement_scales_serving() -> None:
     before = plan("llama-3.1-70b", "mi355x_node8", layout=(8, 1, 1))
-    entry = {"model": "llama-3.1-70b", "chip": "mi355x", "precision": "fp8", "measure": "throughput", "speed": 0.4,
-             "chips": 8, "isl": 1000, "osl": 1000, "batch": 2048}  # fmt: skip
+    entry = {
+        "model": "llama-3.1-70b",
+        "chip": "mi355x",
+        "precision": "fp8",
+        "measure": "throughput",
+        "speed": 0.4,
+        "chips": 8,
+        "isl": 1000,
+        "osl": 1000,
+        "batch": 2048,
+    }
     own = shipped().extended(CalibrationSection.model_validate({"inference": [entry]}))
     after = plan("llama-3.1-70b", "mi355x_node8", layout=(8, 1, 1), calibration=own)
     assert isinstance(before, Serving) and isinstance(after, Serving)
@@ -164,9 +173,14 @@ def test_a_damaged_table_is_made_again() -> None:
 def test_disaggregated_rates() -> None:
     spec = CATALOG.systems["gb200_nvl72"]
     found = serve_disaggregated(
-        CATALOG.models["deepseek-v3"], CATALOG.chips["gb200"], spec, "fp8", input_length=4000, output_length=1000,
+        CATALOG.models["deepseek-v3"],
+        CATALOG.chips["gb200"],
+        spec,
+        "fp8",
+        input_length=4000,
+        output_length=1000,
         tpot_ms=50,
-    )  # fmt: skip
+    )
     assert isinstance(found, Disaggregated)
     assert found.tpot_ms <= 50.001
     all_cold = found.chips_for(1e6, 1e5)

@@ -41,14 +41,13 @@ def test_rate_mfu_and_tokens_agree() -> None:
 
 
 def test_every_system_gets_a_sane_rate_with_a_band_and_a_source() -> None:
-    for name, system in CATALOG.systems.items():
+    for name in CATALOG.systems:
         for model in ("dense-8b", "llama-3.1-405b", "deepseek-v3"):
             for precision in ("bf16", "fp8", "fp4"):
                 found = rate(model, name, precision, 1024)
                 assert 0.01 < found.mfu < 0.9, (name, model, precision, found)
                 assert 0.02 < found.log_error < 0.6
                 assert "points" in found.source
-    assert system.chip
 
 
 def test_fall_back_order() -> None:
@@ -104,9 +103,19 @@ def test_large_mixture_on_a_small_domain_is_slower_only_if_measured_in_a_larger_
 def test_a_users_measurement_replaces_the_table() -> None:
     before = rate("llama-3.1-70b", "mi355x_node8", "bf16", 64, seq=8192)
     section = CalibrationSection.model_validate(
-        {"training": [{"model": "llama-3.1-70b", "chip": "mi355x", "precision": "bf16", "chips": 64, "seq": 8192,
-                       "tflops_chip": 600.0}]}
-    )  # fmt: skip
+        {
+            "training": [
+                {
+                    "model": "llama-3.1-70b",
+                    "chip": "mi355x",
+                    "precision": "bf16",
+                    "chips": 64,
+                    "seq": 8192,
+                    "tflops_chip": 600.0,
+                }
+            ]
+        }
+    )
     own = shipped().extended(section)
     after = rate("llama-3.1-70b", "mi355x_node8", "bf16", 64, seq=8192, calibration=own)
     assert abs(math.log(after.flops_per_chip / 600e12)) < 0.02 < abs(math.log(before.flops_per_chip / 600e12))
