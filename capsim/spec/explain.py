@@ -9,6 +9,7 @@ from itertools import islice
 from typing import Annotated, Any, Final, Literal, Union, get_args, get_origin
 
 from pydantic import ValidationError
+from pydantic.fields import FieldInfo
 
 from capsim.errors import Problem
 from capsim.spec.base import Section
@@ -130,11 +131,12 @@ def _missing(
 
 def _hint(wanted: list[Any]) -> str:
     """What to write for a type of the schema."""
-    texts = dict.fromkeys(text for kind in wanted if (text := _sample(kind)))
+    texts = dict.fromkeys(text for kind in wanted if (text := describe(kind)))
     return " or ".join(texts) or "write another value"
 
 
-def _sample(kind: Any) -> str:
+def describe(kind: Any) -> str:
+    """What a type of the schema looks like in a study."""
     for note in get_args(kind)[1:] if get_origin(kind) is Annotated else ():
         if isinstance(note, Quantity):
             return note.form.example
@@ -152,11 +154,20 @@ def _sample(kind: Any) -> str:
     if get_origin(bare) is Literal:
         return "one of " + ", ".join(str(choice) for choice in get_args(bare))
     if get_origin(bare) is dict:
-        return "a mapping of names"
+        key, value = get_args(bare)
+        keys = "dates" if _has(key, _DateKind) else "sizes" if _has(key, Quantity) else "names"
+        keys = ", ".join(_choices(key)) or keys
+        values = " or ".join(filter(None, (describe(item) for item in alternatives(value))))
+        return f"a mapping of {keys}" + (f", each {values}" if values else "")
     if get_origin(bare) is list:
-        inner = _sample(get_args(bare)[0])
+        inner = describe(get_args(bare)[0])
         return "a list" + (f", each entry {inner}" if inner else "")
     return "a text" if bare is str else ""
+
+
+def _has(kind: Any, note: type) -> bool:
+    """Whether a type is annotated with a note of a class."""
+    return any(isinstance(item, note) for item in get_args(kind)[1:])
 
 
 def _bare(kind: Any) -> Any:
@@ -181,22 +192,27 @@ def _choices(kind: Any) -> tuple[Any, ...]:
     return get_args(bare) if get_origin(bare) is Literal else ()
 
 
-def _alternatives(kind: Any) -> Iterator[Any]:
+def alternatives(kind: Any) -> Iterator[Any]:
     """The members of a union, None left out; annotations of a quantity stay with it."""
     bare = _bare(kind)
     if get_origin(bare) in (Union, types.UnionType):
         for member in get_args(bare):
             if member is not type(None):
-                yield from _alternatives(member)
+                yield from alternatives(member)
     else:
         yield kind
+
+
+def noted(field: FieldInfo) -> Any:
+    """The annotation of a field with the notes that pydantic keeps apart."""
+    return Annotated[field.annotation, *field.metadata] if field.metadata else field.annotation
 
 
 def _at(schema: Any, loc: typing.Sequence[str | int]) -> Iterator[Any]:
     """The types that the schema has at a path; steps that lead nowhere are names of alternatives."""
     if loc and loc[-1] == "[key]":
         loc = (*loc[:-2], "[key]")
-    kinds = list(_alternatives(schema))
+    kinds = list(alternatives(schema))
     for step in loc:
         below = [found for kind in kinds for found in _below(kind, step)]
         kinds = below or kinds
@@ -208,10 +224,9 @@ def _below(kind: Any, step: str | int) -> Iterator[Any]:
     if _is_section(bare):
         for name, field in bare.model_fields.items():
             if step in (name, field.alias):
-                noted = Annotated[field.annotation, *field.metadata] if field.metadata else field.annotation
-                yield from _alternatives(noted)
+                yield from alternatives(noted(field))
     elif get_origin(bare) is dict:
         key, value = get_args(bare)
-        yield from _alternatives(key if step == "[key]" else value)
+        yield from alternatives(key if step == "[key]" else value)
     elif get_origin(bare) is list and isinstance(step, int):
-        yield from _alternatives(get_args(bare)[0])
+        yield from alternatives(get_args(bare)[0])

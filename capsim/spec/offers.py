@@ -57,7 +57,7 @@ class Tranche(Section):
 class ContractPrice(Section):
     """Exactly one way of stating the price."""
 
-    total: Usd | None = Field(default=None, description="spread over the chip-hours of the default holding")
+    total: Usd | None = Field(default=None, description="spread over the planned chip-hours of what is held")
     per_chip_hour: OneOrByName[UsdPerHour] | None = None
     per_kw_month: UsdPerKwMonth | None = Field(
         default=None, description="per kW of critical IT power and month"

@@ -17,6 +17,7 @@ from capsim.spec.values import (
     Count,
     Date,
     DurationMs,
+    Flag,
     Fraction,
     FractionPerQuarter,
     GrowthPerYear,
@@ -163,7 +164,7 @@ class Scheduler(Section):
     backfilling: Literal["none", "easy"] = "easy"
     placement: Literal["best-fit", "first-fit", "spread"] = "best-fit"
     autoscale: AutoscalePeriodMs = Field(description="period of the autoscaler, at least 6 h")
-    preempt: bool = True
+    preempt: Flag = True
     training_share: Share = Field(
         default=Value(0.75, confidence="assumed"),
         description="largest share of a site that a named run takes above its least size "
