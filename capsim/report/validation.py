@@ -66,7 +66,7 @@ def validation_text(shared: Path | None) -> str:
 def _head(truth: Path) -> Iterator[str]:
     yield "# Validation"
     yield ""
-    yield "Written by `capsim validate`; do not edit. Errors are absolute and relative; signed: median with sign."
+    yield "Written by `capsim validate`; do not edit. Errors are absolute and relative; signed is a median."
     yield "Every row is predicted with its own (group, model) left out of the calibration; fall-backs count."
     yield ""
     yield (

@@ -24,7 +24,7 @@ from capsim.workload.shape import Shape, shape_of
 
 # Layouts whose latency under load is looked at when the best one by throughput misses an objective.
 TRIED_LAYOUTS = 4
-# Without objectives a replica is planned at this share of its saturated rate (assumed; queues explode beyond).
+# Without objectives a replica is planned at this share of its saturated rate (assumed; queues grow beyond).
 BATCH_UTILISATION = 0.95
 
 

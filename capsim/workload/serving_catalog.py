@@ -21,7 +21,8 @@ class ServedOn:
     """One system that holds the model, or the reason why it does not.
 
     Rates are of output tokens at the largest load within the objectives; ``tokens_per_mw`` is per MW of
-    critical IT power; ``usd_per_mtok`` is per million output tokens at the median price of a chip-hour of ``price_kind``.
+    critical IT power; ``usd_per_mtok`` is per million output tokens at the median price of a chip-hour of
+    ``price_kind``.
     """
 
     system: str
