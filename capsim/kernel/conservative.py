@@ -12,6 +12,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
+from numba import types
 from numpy.typing import ArrayLike
 
 from capsim.errors import InputError
@@ -226,7 +227,18 @@ def _submit(jobs: Jobs, queue: Queue, profile: Profile, job: int, depth: int, no
         queue.state[BOUNDARY] = queue.state[SLOTS]
 
 
-@kernel()
+_INTS, _INDICES = types.int64[::1], types.uint64[::1]
+_PROFILE = types.NamedTuple([_INTS] * 2 + [_INDICES] * 2 + [_INTS] * 5 + [_INDICES] * 2 + [_INTS], Profile)
+_SIGNATURE = types.void(
+    types.NamedUniTuple(_INTS, len(Jobs._fields), Jobs),
+    types.NamedUniTuple(_INTS, len(Queue._fields), Queue),
+    _PROFILE,
+    types.int64,
+    _INTS,
+)
+
+
+@kernel(_SIGNATURE)
 def simulate(jobs: Jobs, queue: Queue, profile: Profile, depth: int, tally: Ints) -> None:
     """Run all instants until every job has started; fills ``jobs.start`` and ``tally``."""
     cursor, count = 0, jobs.submit.size
@@ -257,7 +269,7 @@ def simulate(jobs: Jobs, queue: Queue, profile: Profile, depth: int, tally: Ints
 def _checked(name: str, values: ArrayLike) -> Ints:
     """One column of the jobs as a contiguous int64 array."""
     column = np.asarray(values)
-    if column.ndim != 1 or not np.issubdtype(column.dtype, np.integer):
+    if column.ndim != 1 or (column.size and not np.issubdtype(column.dtype, np.integer)):
         raise InputError(f"{name}: expected a list of whole numbers, one a job")
     return np.ascontiguousarray(column, dtype=np.int64)
 
