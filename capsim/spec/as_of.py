@@ -2,7 +2,8 @@
 
 Facts about hardware and models describe things, not knowledge of the market: they are used whenever they
 were read, and counted. Numbers of an offer or a market whose source is dated later are used too, because
-the offer itself was known, and each such offer or market is named in a warning.
+the offer itself was known, and each such offer or market is named in a warning; those of the study itself
+(its demand, its uncertainty) are its author's choice and listed.
 """
 
 from __future__ import annotations
@@ -68,9 +69,10 @@ def _without(offer: Offer, hidden: dict[str, datetime.date]) -> Offer:
 
 
 def _later_facts(study: Study, tree: Mapping, file: str) -> list[Finding]:
-    """Warnings about values of used offers and markets, and the count of those about hardware."""
+    """Warnings about values of used offers and markets; the others are only told."""
     date = study.as_of
     physical = 0
+    own: list[Sourced] = []
     later: dict[tuple[str, str], list[Sourced]] = {}
     for sourced in used_values(study):
         read = sourced.value.as_of
@@ -81,16 +83,25 @@ def _later_facts(study: Study, tree: Mapping, file: str) -> list[Finding]:
             physical += 1
         elif section in _MARKET_SECTIONS:
             later.setdefault((section, str(sourced.path[1])), []).append(sourced)
+        else:
+            own.append(sourced)
     findings = []
     for (section, name), values in later.items():
-        facts = ", ".join(f"{join_path(v.path[2:])} ({v.value.as_of})" for v in values[:6])
-        more = f" and {len(values) - 6} more" if len(values) > 6 else ""
-        what = f"{len(values)} facts of `{name}` have a source dated after {date}: {facts}{more}"
+        what = f"{len(values)} facts of `{name}` have a source dated after {date}: {_listed(values, 2)}"
         place = locate(tree, (section, name)).key_at
         findings.append(
             Finding(CHECK, "warning", place.problem(what, "move the date with --as-of, or say why"))
         )
+    if own:
+        what = f"{len(own)} numbers of the study itself have a source dated after {date}: {_listed(own, 0)}"
+        findings.append(Finding(CHECK, "info", Problem(file, 0, 0, what)))
     if physical:
         what = f"physical facts read later than {date}: {physical} (hardware and models; used all the same)"
         findings.append(Finding(CHECK, "info", Problem(file, 0, 0, what)))
     return findings
+
+
+def _listed(values: list[Sourced], skip: int) -> str:
+    """The first few values with their dates; ``skip`` leading names are left out."""
+    facts = ", ".join(f"{join_path(item.path[skip:])} ({item.value.as_of})" for item in values[:6])
+    return facts + (f" and {len(values) - 6} more" if len(values) > 6 else "")

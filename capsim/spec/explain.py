@@ -17,7 +17,7 @@ from capsim.spec.merge import NewKey, Path
 from capsim.spec.nodes import Mapping, Mark, Sequence
 from capsim.spec.paths import join_path
 from capsim.spec.quantities import DATE_EXAMPLE, did_you_mean, shown
-from capsim.spec.values import Quantity, _DateKind, _FlagKind, _TextKind
+from capsim.spec.values import DateKind, FlagKind, Quantity, TextKind
 
 MOST_EXPLAINED: Final = 1_000
 """Verdicts of the schema that are put into words."""
@@ -140,11 +140,11 @@ def describe(kind: Any) -> str:
     for note in get_args(kind)[1:] if get_origin(kind) is Annotated else ():
         if isinstance(note, Quantity):
             return note.form.example
-        if isinstance(note, _DateKind):
+        if isinstance(note, DateKind):
             return DATE_EXAMPLE
-        if isinstance(note, _TextKind):
+        if isinstance(note, TextKind):
             return "a text"
-        if isinstance(note, _FlagKind):
+        if isinstance(note, FlagKind):
             return "true or false"
     bare = _bare(kind)
     if _is_section(bare):
@@ -155,7 +155,7 @@ def describe(kind: Any) -> str:
         return "one of " + ", ".join(str(choice) for choice in get_args(bare))
     if get_origin(bare) is dict:
         key, value = get_args(bare)
-        keys = "dates" if _has(key, _DateKind) else "sizes" if _has(key, Quantity) else "names"
+        keys = "dates" if _has(key, DateKind) else "sizes" if _has(key, Quantity) else "names"
         keys = ", ".join(_choices(key)) or keys
         values = " or ".join(filter(None, (describe(item) for item in alternatives(value))))
         return f"a mapping of {keys}" + (f", each {values}" if values else "")

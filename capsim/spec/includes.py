@@ -33,7 +33,13 @@ def find_study(name: str | Path) -> Path:
     Raises StudyError where there is none.
     """
     path = Path(name)
-    if path.exists() or path.suffix or len(path.parts) != 1:
+    try:
+        is_path = path.exists() or bool(path.suffix) or len(path.parts) != 1
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        hint = "write the path of a study"
+        raise StudyError([Problem(str(name)[:80], 0, 0, f"is no file name ({reason})", hint)]) from None
+    if is_path:
         return path
     shipped = shipped_studies()
     if path.name in shipped:
@@ -123,6 +129,10 @@ class Reader:
         """The files that one entry of ``include`` means, with the names that messages show."""
         if item.startswith("builtin:"):
             return self._builtin(item, at)
+        if "**" in item:
+            # It would walk whole disks.
+            self.problems.append(at.problem(f"`**` in {shown(item)}", "name the folder"))
+            return []
         folder = including.parent
         try:
             if any(sign in item for sign in "*?["):

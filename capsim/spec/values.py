@@ -260,7 +260,7 @@ def read_provenance(raw: dict[Any, Any]) -> dict[str, Any]:
     return provenance
 
 
-class _DateKind:
+class DateKind:
     """Reads dates; with provenance the result is a `Day`."""
 
     @staticmethod
@@ -271,8 +271,8 @@ class _DateKind:
                     raise problem(
                         f"unknown key {forms.shown(key)} in a date", "write {value: 2026-04-01, source: ...}"
                     )
-            return Day.of(_DateKind._day(raw.get("value"), "value"), **read_provenance(raw))
-        return _DateKind._day(raw)
+            return Day.of(DateKind._day(raw.get("value"), "value"), **read_provenance(raw))
+        return DateKind._day(raw)
 
     @staticmethod
     def _day(raw: Any, *place: str) -> datetime.date:
@@ -300,7 +300,7 @@ class _DateKind:
         return forms.date_json_schema()
 
 
-class _TextKind:
+class TextKind:
     """Text, also where it looks like a number or a date."""
 
     @staticmethod
@@ -322,7 +322,7 @@ class _TextKind:
         return {"not": {"type": ["object", "array", "null"]}}
 
 
-class _FlagKind:
+class FlagKind:
     """YAML 1.2 booleans: `true` and `false` only (`on` and `yes` are text)."""
 
     @staticmethod
@@ -357,9 +357,9 @@ def _distinct(raw: Any, handler: Any) -> Any:
 Key = TypeVar("Key")
 Item = TypeVar("Item")
 
-Date = Annotated[datetime.date, _DateKind()]
-Text = Annotated[str, _TextKind()]
-Flag = Annotated[bool, _FlagKind()]
+Date = Annotated[datetime.date, DateKind()]
+Text = Annotated[str, TextKind()]
+Flag = Annotated[bool, FlagKind()]
 AnyMapping = Annotated[dict[str, Any], BeforeValidator(plain)]
 """A nested mapping that is kept as it was written."""
 

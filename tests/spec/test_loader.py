@@ -259,7 +259,19 @@ def test_files_that_include_each_other(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "include", ["{a: 1}", "[[x]]", "[5.yaml]", "['*.nothing']", "['\\0']", "[/dev/zero]", "['']", "[..]"]
+    "include",
+    [
+        "{a: 1}",
+        "[[x]]",
+        "[5.yaml]",
+        "['*.nothing']",
+        "['\\0']",
+        "[/dev/zero]",
+        "['']",
+        "[..]",
+        "['**/*.yaml']",
+        "[" + "x" * 5000 + "]",
+    ],
 )
 def test_odd_includes(tmp_path: Path, include: str) -> None:
     path = tmp_path / "main.yaml"
@@ -274,6 +286,13 @@ def test_files_that_cannot_be_read(tmp_path: Path) -> None:
     assert problems(tmp_path)[0].endswith("is a folder; write the path of a YAML file")
     with pytest.raises(StudyError, match="there is no such study; did you mean `quickstart`"):
         load_study("quickstrat")
+
+
+@pytest.mark.parametrize("name", ["", "x" * 5000, "a\0b", "a\0b.yaml", "/dev/zero", "x/y" * 2000])
+def test_odd_names_of_studies(name: str) -> None:
+    with pytest.raises(StudyError) as caught:
+        load_study(name)
+    assert len(caught.value.problems) == 1
 
 
 def test_shipped_studies_load_by_name(root: Path) -> None:
@@ -368,6 +387,13 @@ def test_a_fact_dated_later_is_a_named_warning(write: Write) -> None:
     warnings = [item for item in load_study(path).findings if item.level == "warning"]
     assert [(item.check, item.where.line) for item in warnings] == [("as-of", 53)]
     assert "headline (2026-03-01)" in warnings[0].text
+
+
+def test_numbers_of_the_study_itself_that_are_dated_later_are_listed(write: Write) -> None:
+    path = write(("slip_cost: {low: 0", "slip_cost: {as_of: 2026-03, low: 0"))
+    texts = [item.text for item in load_study(path).findings if item.level == "info"]
+    wanted = "1 numbers of the study itself have a source dated after 2026-02-01: "
+    assert wanted + "demand.training_runs.first.slip_cost (2026-03-01)" in texts
 
 
 def test_a_wrong_decision_date() -> None:
