@@ -22,7 +22,6 @@ from capsim.workload.measurements import NotExpressed, Row, model_of
 from capsim.workload.shape import Shape
 from capsim.workload.training_table import (
     CEILING,
-    OWN_NOISE,
     Configuration,
     TrainingPoint,
     TrainingTable,
@@ -79,7 +78,7 @@ class Calibration:
     def training_table(self, without: tuple[str, str] | None = None) -> TrainingTable:
         """The fitted table; ``without`` a (group, model) leaves all points of that pair out."""
         if without not in self._tables:
-            points = [p for p in self.training if (p.at.group, p.model) != without]
+            points = [p for p in self.training if (p.group, p.model) != without]
             self._tables[without] = TrainingTable.fitted(points)
         return self._tables[without]
 
@@ -97,11 +96,16 @@ class Calibration:
             return self
         found = catalog or known()
         try:
-            own = [replace(training_point(entry_row(e), found), noise=OWN_NOISE) for e in section.training]
+            own = [_owned(training_point(entry_row(e), found)) for e in section.training]
             served = [replace(serving_point(entry_row(e), found), own=True) for e in section.inference]
         except NotExpressed as reason:
             raise InputError(f"calibration: {reason}") from None
         return Calibration((*self.training, *own), (*self.serving, *served))
+
+
+def _owned(point: TrainingPoint) -> TrainingPoint:
+    """A study's own point: what sets its publisher's software apart is part of what the study runs."""
+    return replace(point, own=True, at=replace(point.at, group=""))
 
 
 def entry_row(entry: MeasuredModel) -> Row:
@@ -133,7 +137,7 @@ def training_point(row: Row, catalog: Known) -> TrainingPoint:
         end_to_end=row.text("end_to_end").lower() in {"1", "true", "yes"},
     )
     runs = int(row.value("runs") or 1)
-    return TrainingPoint(at, model, math.log(rate / peak_16(chip)), runs, row.text("source"))
+    return TrainingPoint(at, at.group, model, math.log(rate / peak_16(chip)), runs, row.text("source"))
 
 
 def training_points(rows: Iterable[Mapping[str, str]], catalog: Known) -> tuple[TrainingPoint, ...]:

@@ -213,12 +213,11 @@ class ServingTable:
         """Fit the points of a measure."""
         f = Features.of([p.at for p in points])
         values = np.array([p.log_speed for p in points])
-        noise = np.array(
-            [(OWN_NOISE if p.own else NOISE[measure]) * (1.0 + 1.0 / p.runs) / 2.0 for p in points]
-        )
-        return cls(
-            measure, tuple(points), f, fit(values, np.zeros(len(points)), likeness(f, f, measure), noise)
-        )
+        own = np.array([p.own for p in points])
+        runs = np.array([(1.0 + 1.0 / p.runs) / 2.0 for p in points])
+        noise = np.where(own, OWN_NOISE, NOISE[measure]) * runs
+        solved = fit(values, np.zeros(len(points)), likeness(f, f, measure), noise, own)
+        return cls(measure, tuple(points), f, solved)
 
     def predict(self, at: Serving) -> tuple[float, float]:
         """Log speed and the standard deviation of its error (its band)."""

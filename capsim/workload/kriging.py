@@ -17,6 +17,8 @@ from numpy.typing import NDArray
 Array = NDArray[np.float64]
 
 ROBUST_FITS = 2
+# Predictions are rounded so that they do not depend on how many threads a linear-algebra library uses.
+DIGITS = 9
 # Residuals beyond this many standard deviations of the noise count as outliers.
 ROBUST_LIMIT = 1.5
 
@@ -30,21 +32,27 @@ class Fit:
 
     def predict(self, mean: Array, cross: Array) -> Array:
         """Predictions of m configurations: ``mean`` (m,), ``cross`` kernel values to the points (m, n)."""
-        return np.asarray(mean + cross @ self.weights)
+        return np.asarray(np.round(mean + cross @ self.weights, DIGITS))
 
     def variance(self, own: Array, cross: Array) -> Array:
         """Variance of m predictions; ``own`` the kernel of each configuration with itself (m,)."""
         explained = ((cross @ self.inverse) * cross).sum(axis=1)
-        return np.asarray(np.maximum(own - explained, 0.0))
+        return np.asarray(np.round(np.maximum(own - explained, 0.0), DIGITS))
 
 
-def fit(values: Array, mean: Array, kernel: Array, noise: Array) -> Fit:
-    """Weights of ``values`` about ``mean``, both (n,), for ``kernel`` (n, n) and ``noise`` variances (n,)."""
+def fit(
+    values: Array, mean: Array, kernel: Array, noise: Array, trusted: NDArray[np.bool_] | None = None
+) -> Fit:
+    """Weights of ``values`` about ``mean``, both (n,), for ``kernel`` (n, n) and ``noise`` variances (n,).
+
+    ``trusted`` points keep their noise however far they lie from the others.
+    """
+    robust = np.ones(len(values), dtype=np.bool_) if trusted is None else ~trusted
     departure, current = values - mean, noise.copy()
     weights: Array = np.zeros_like(departure)
     for round_ in range(ROBUST_FITS + 1):
         weights = np.asarray(np.linalg.solve(kernel + np.diag(current), departure), dtype=np.float64)
         if round_ < ROBUST_FITS:
             residual = np.abs(current * weights) / np.sqrt(noise)
-            current = noise * np.maximum(1.0, residual / ROBUST_LIMIT)
+            current = noise * np.where(robust, np.maximum(1.0, residual / ROBUST_LIMIT), 1.0)
     return Fit(weights, np.asarray(np.linalg.inv(kernel + np.diag(current)), dtype=np.float64))

@@ -96,14 +96,18 @@ class Configuration:
 
 @dataclass(frozen=True)
 class TrainingPoint:
-    """One measured configuration, the median of ``runs`` rows; ``log_rate`` of TFLOP/s over 16-bit peak."""
+    """One measured configuration, the median of ``runs`` rows; ``log_rate`` of TFLOP/s over 16-bit peak.
+
+    ``group`` names who measured it. A study's ``own`` point stands for its software: ``at`` has no group.
+    """
 
     at: Configuration
+    group: str
     model: str
     log_rate: float
     runs: int
     source: str
-    noise: float = NOISE
+    own: bool = False
 
 
 @dataclass(frozen=True)
@@ -213,8 +217,9 @@ class TrainingTable:
         """Fit the points; at least one is needed."""
         f = Features.of([p.at for p in points])
         values = np.array([p.log_rate for p in points])
-        noise = np.array([p.noise * (1.0 + 1.0 / p.runs) / 2.0 for p in points])
-        return cls(tuple(points), f, fit(values, expected(f), likeness(f, f), noise))
+        own = np.array([p.own for p in points])
+        noise = np.where(own, OWN_NOISE, NOISE) * np.array([(1.0 + 1.0 / p.runs) / 2.0 for p in points])
+        return cls(tuple(points), f, fit(values, expected(f), likeness(f, f), noise, own))
 
     def predict(self, items: Sequence[Configuration]) -> tuple[Array, Array]:
         """Log rate and the standard deviation of its error (its band), each (len(items),)."""

@@ -128,7 +128,7 @@ def test_left_out_means_left_out(shared: Path) -> None:
         p["predicted"] for p in fidelity("training", source, shipped())["predictions"]
     ]
     removed = shipped().training_table(("mbridge", "deepseek-v3")).points
-    assert not [p for p in removed if (p.at.group, p.model) == ("mbridge", "deepseek-v3")]
+    assert not [p for p in removed if (p.group, p.model) == ("mbridge", "deepseek-v3")]
     assert [p for p in removed if p.model == "deepseek-v3"]
 
 

@@ -1,0 +1,119 @@
+"""``capsim fidelity``, ``calibrate``, ``validate`` and ``catalog serve`` from the user's side."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.cli.command import run
+
+TABLE = """model,chip,precision,chips,seq,tflops_chip,group
+llama3-8b,h100,bf16,64,8192,400,mine
+nobody-knows,h100,bf16,64,8192,400,mine
+llama3-8b,abacus,bf16,64,8192,400,mine
+"""
+SERVING = """model,chip,precision,tp,isl,osl,concurrency,out_tok_s_chip
+llama3.3-70b,h100,fp8,2,1000,1000,max,2100
+llama3.1-405b,inf2,bf16,1,1000,1000,max,1
+"""
+
+
+@pytest.fixture(autouse=True)
+def own_cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Latency tables of the tests stay out of the user's cache."""
+    monkeypatch.setenv("CAPSIM_CACHE_DIR", str(tmp_path_factory.getbasetemp() / "cache"))
+
+
+@pytest.fixture
+def table(tmp_path: Path) -> Path:
+    """A training table with two rows that cannot be expressed."""
+    path = tmp_path / "own.csv"
+    path.write_text(TABLE, encoding="utf-8")
+    return path
+
+
+def test_training_table_names_what_it_cannot_express(capsys: pytest.CaptureFixture[str], table: Path) -> None:
+    code, out, err = run(capsys, "fidelity", "training", str(table))
+    assert (code, err) == (0, "")
+    assert "line 3: nobody-knows on h100 not expressed: model 'nobody-knows' has no card" in out
+    assert "line 4: llama3-8b on abacus not expressed: chip 'abacus' is not in the catalog" in out
+    assert out.splitlines()[-1].startswith("3 rows, 1 expressed, 1 comparisons")
+
+
+def test_json_ends_with_the_totals(capsys: pytest.CaptureFixture[str], table: Path) -> None:
+    code, out, _ = run(capsys, "fidelity", "training", str(table), "--json")
+    found = json.loads(out)
+    assert code == 0
+    assert list(found)[-6:] == ["rows", "expressed", "median", "p90", "signed", "by"]
+    assert (found["rows"], found["expressed"]) == (3, 1)
+    assert found["median"] == found["p90"] == abs(found["signed"])
+
+
+def test_serving_table(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    path = tmp_path / "serving.csv"
+    path.write_text(SERVING, encoding="utf-8")
+    code, out, err = run(capsys, "fidelity", "inference", str(path))
+    assert (code, err) == (0, "")
+    assert "does not fit" in out
+    assert "2 rows, 1 expressed" in out
+
+
+def test_calibrate_then_use_it(capsys: pytest.CaptureFixture[str], table: Path, tmp_path: Path) -> None:
+    out = tmp_path / "cal.yaml"
+    code, said, err = run(capsys, "calibrate", str(table), "-o", str(out))
+    assert code == 0 and "1 training measurements" in said and "not used" in err
+    assert run(capsys, "calibrate", str(table), "-o", str(out)).code == 2
+    assert run(capsys, "calibrate", str(table), "-o", str(out), "--force").code == 0
+    other = tmp_path / "other.csv"
+    other.write_text(TABLE.replace("mine", "yours"), encoding="utf-8")
+    plain = json.loads(run(capsys, "fidelity", "training", str(other), "--json").out)
+    own = json.loads(run(capsys, "fidelity", "training", str(other), "--calibration", str(out), "--json").out)
+    assert own["median"] < 0.015 < plain["median"]
+
+
+@pytest.mark.parametrize("command", [("fidelity", "training"), ("fidelity", "inference"), ("calibrate",)])
+def test_bad_files_exit_2(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, command: tuple[str, ...]
+) -> None:
+    more = ("-o", str(tmp_path / "x.yaml")) if command == ("calibrate",) else ()
+    for content in (b"", b"\xff\xfe", b"a,b\n1,2\n", b"model,chip,precision\n"):
+        path = tmp_path / "bad.csv"
+        path.write_bytes(content)
+        code, out, err = run(capsys, *command, str(path), *more)
+        assert code == 2 and out == "" and "bad.csv" in err and "Traceback" not in err
+    code, _, err = run(capsys, *command, str(tmp_path / "none.csv"), *more)
+    assert code == 2 and "none.csv" in err
+
+
+def test_validate_needs_the_truth(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    code, _, err = run(capsys, "validate", "--shared", str(tmp_path), "-o", str(tmp_path / "v.md"))
+    assert code == 2 and "--shared" in err
+    assert not (tmp_path / "v.md").exists()
+
+
+@pytest.mark.parametrize("width", [80, 120])
+def test_catalog_serve(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, width: int
+) -> None:
+    monkeypatch.setenv("COLUMNS", str(width))
+    code, out, _ = run(capsys, "catalog", "serve", "llama-3.1-8b")
+    assert code == 0
+    assert max(len(line) for line in out.splitlines()) <= width
+    assert "inf2_node12" in out and "$/Mtok" in out
+
+
+def test_catalog_serve_says_why_not(capsys: pytest.CaptureFixture[str]) -> None:
+    found = json.loads(run(capsys, "catalog", "serve", "deepseek-v3", "--json").out)
+    by_system = {entry["system"]: entry for entry in found["systems"]}
+    assert "GB" in by_system["maia100_node4"]["refusal"]
+    served = by_system["gb200_nvl72"]
+    assert served["tokens_per_chip"] > 500 and served["usd_per_mtok"] > 0
+    assert served["tokens_per_mw"] == pytest.approx(served["tokens_per_chip"] / 2.5e-3)
+
+
+def test_catalog_serve_wrong_name(capsys: pytest.CaptureFixture[str]) -> None:
+    code, _, err = run(capsys, "catalog", "serve", "deepsek")
+    assert code == 2 and "deepseek" in err
+    assert run(capsys, "catalog", "serve", "dense-8b", "--precision", "fp3").code == 2
