@@ -60,8 +60,7 @@ def _index(node: Sequence, step: str | int) -> int | None:
     """The entry of a list that a number or a name means."""
     if isinstance(step, int):
         return step if step < len(node) else None
-    named = [index for index, item in enumerate(node) if isinstance(item, dict) and item.get("name") == step]
-    return named[0] if named else None
+    return node.number_of(step)
 
 
 def explain(

@@ -91,12 +91,21 @@ class Mapping(dict[str, Any]):
 class Sequence(list[Any]):
     """A YAML sequence; ``items_at`` tells where each item stands."""
 
-    __slots__ = ("at", "items_at")
+    __slots__ = ("_numbers", "at", "items_at")
 
     def __init__(self, at: Mark) -> None:
         super().__init__()
         self.at = at
         self.items_at: list[Mark] = []
+        self._numbers: dict[str, int] = {}
+
+    def number_of(self, name: str) -> int | None:
+        """The number of the first entry with a ``name``; the list must not change any more."""
+        if not self._numbers:
+            for number, item in enumerate(self):
+                if isinstance(item, Mapping) and isinstance(item.get("name"), str):
+                    self._numbers.setdefault(item["name"], number)
+        return self._numbers.get(name)
 
 
 def plain(node: Any) -> Any:
