@@ -70,6 +70,7 @@ RUN = np.dtype(
         ("preempt_at", "i8"),  # instant at which it must stop; NEVER
         ("drained", "i4"),  # 1: it must stop for maintenance, with a checkpoint
         ("slot", "i4"),  # while running: place in the list of running jobs
+        ("parked", "i4"),  # 1: waiting, set aside because no capacity of today could hold it
         ("backfilled", "i4"),  # 1: its first start went ahead of a blocked job
         ("limit", "i4"),  # 1: ends at its requested time
     ],
@@ -365,7 +366,8 @@ CLOCK = np.dtype(
         ("dirty", "i4"),  # the next pass must look at the whole queue
         ("rebuild", "i4"),  # the reservation must be computed anew
         ("grown", "i4"),  # capacity grew: parked jobs may fit
-        ("growing", "i4"),  # some service lacks replicas and chips were freed
+        ("growing", "i4"),  # chips were freed that services may take
+        ("lacking", "i8"),  # replicas that services want and do not hold
         ("resv_rank", "i4"),  # rank of the job that holds the reservation; -1
         ("resv_pool", "i4"),
         ("resv_site", "i4"),  # -1: several sites

@@ -129,7 +129,7 @@ def cancel(s, j):
     """Take a job out of the queue or off its chips for good."""
     run = s.runs[j]
     if run.state == WAITING:
-        if run.first_piece >= 0 or s.classes[s.jobs[j].cls].parked == j:
+        if run.parked:
             unpark_class(s, int64(s.jobs[j].cls))
         dequeue(s, j)
     elif run.state == RUNNING:
@@ -148,6 +148,7 @@ def cancel(s, j):
 def resize(s, row, wanted):
     """Set the wanted replicas of a service on a pool; surplus ones leave at once."""
     sv = s.services[row]
+    s.clock[0].lacking += max(0, wanted - sv.held) - max(0, sv.wanted - sv.held)
     sv.wanted = wanted
     if sv.held > wanted:
         serving.shrink_service(s, row, int64(sv.held - wanted))
@@ -180,4 +181,4 @@ def operate(address, what, i, n, flag, at):
     elif what == RESIZE:
         resize(s, i, n)
     else:
-        serving.capacity_grew(s)
+        serving.capacity_grew(s, True)

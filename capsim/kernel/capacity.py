@@ -61,7 +61,7 @@ def activate(s, t, n):
         st.free_acc -= chips * now
     s.pools[st.pool].active += chips
     pool_rate(s, np.int64(st.pool))
-    capacity_grew(s)
+    capacity_grew(s, True)
 
 
 @kernel()
@@ -99,7 +99,7 @@ def retire(s, t, n, kill, at):
     if at < NEVER:
         heap_push(s, at, (np.int64(RETIRE) << KEY_SHIFT) | t, ((hi - n) << 32) | hi)
     pool_rate(s, np.int64(s.sites[site].pool))
-    capacity_grew(s)
+    capacity_grew(s, True)
 
 
 @kernel()
@@ -109,7 +109,7 @@ def force_out(s, t, data):
     for d in range(data >> 32, data & 0xFFFFFFFF):
         if s.doms[d].leaving:
             evict(s, site, np.int64(d))
-    capacity_grew(s)
+    capacity_grew(s, True)
 
 
 @kernel()
@@ -200,7 +200,7 @@ def holds_site(s, j, site):
 def undrain(s, site):
     s.sites[site].draining = 0
     rebook_free(s, site)
-    capacity_grew(s)
+    capacity_grew(s, True)
 
 
 @kernel()
@@ -212,11 +212,11 @@ def site_down(s, site):
     for d in range(st.first_domain, st.first_domain + st.n_domains):
         if s.doms[d].first_piece >= 0:
             evict(s, site, np.int64(d))
-    capacity_grew(s)
+    capacity_grew(s, True)
 
 
 @kernel()
 def site_up(s, site):
     s.sites[site].down = 0
     rebook_free(s, site)
-    capacity_grew(s)
+    capacity_grew(s, True)

@@ -69,8 +69,8 @@ def schedule_failure(s, t, time):
     if tr.total_rate <= 0.0:
         return
     gap = -math.log(unit(draw(tr.seed, tr.counter, np.uint64(0)))) / tr.total_rate
-    due = time + max(np.int64(1), np.int64(gap))
-    if due < NEVER:
+    if gap < 1e18:
+        due = time + max(np.int64(1), np.int64(gap))
         heap_push(s, due, (np.int64(FAIL) << KEY_SHIFT) | t, np.int64(0))
 
 
@@ -332,15 +332,5 @@ def repair(s, d, n):
         refresh_last(s, site, d)
     if dom.leaving:
         leave_domain(s, site, d)
-    capacity_repaired(s)
-
-
-@kernel()
-def capacity_repaired(s):
-    """``capacity_grew``, but no pass is due if nobody waits for chips."""
-    c = s.clock[0]
-    if c.queued > 0 or s.services.shape[0] > 0:
-        capacity_grew(s)
-    else:
-        c.grown = 1
-        c.growing = 1
+    if dom.active and not dom.leaving:
+        capacity_grew(s, False)

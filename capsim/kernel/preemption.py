@@ -207,15 +207,54 @@ def free_chips(s, pool):
 
 
 @kernel()
-def preempt_chips(s, pool, priority, need):
-    """Preempt for a service: victims until ``need`` chips come free, those under notice counted."""
-    count, _chips, noticed = list_victims(s, pool, priority)
-    if noticed >= need or count == 0:
+def lend_counted(s, j, sign, chips):
+    """``lend``; returns by how many the replicas of ``chips`` that fit the usable domains change."""
+    change = np.int64(0)
+    p = np.int64(s.runs[j].first_piece)
+    while p >= 0:
+        piece = s.pieces[p]
+        d = np.int64(piece.domain)
+        site = np.int64(s.doms[d].site)
+        before = np.int64(s.doms[d].free)
+        after = before + sign * (piece.chips + piece.spare)
+        if s.sites[site].usable and s.doms[d].active and not s.doms[d].leaving:
+            change += after // chips - before // chips
+        set_free(s, site, d, np.int64(after))
+        p = np.int64(piece.next)
+    return change
+
+
+@kernel()
+def preempt_for_replicas(s, pool, priority, chips, lacking):
+    """Preempt so that up to ``lacking`` more replicas of ``chips`` (at most a domain) fit whole domains.
+
+    The pool has no usable domain with room for one. Jobs under notice count as gone.
+    """
+    count, _chips, _noticed = list_victims(s, pool, priority)
+    if count == 0:
         return
+    fitting = np.int64(0)
+    for i in range(s.clock[0].running):
+        j = np.int64(s.active[i])
+        if s.runs[j].pool == pool and s.runs[j].preempt_at < NEVER:
+            fitting += lend_counted(s, j, np.int64(1), chips)
     sort_victims(s, count)
-    for v in range(count):
-        j = s.victims[2 * v + 1]
-        noticed += s.runs[j].chips
-        preempt(s, j)
-        if noticed >= need:
-            return
+    used = np.int64(0)
+    while used < count and fitting < lacking:
+        fitting += lend_counted(s, s.victims[2 * used + 1], np.int64(1), chips)
+        used += 1
+    goal = min(fitting, lacking)
+    for i in range(used - 1, -1, -1):
+        j = s.victims[2 * i + 1]
+        fitting += lend_counted(s, j, np.int64(-1), chips)
+        if fitting >= goal:
+            s.victims[2 * i + 1] = -1
+        else:
+            fitting += lend_counted(s, j, np.int64(1), chips)
+    for i in range(used):
+        if s.victims[2 * i + 1] >= 0:
+            lend(s, s.victims[2 * i + 1], -1)
+    lend_noticed(s, pool, -1)
+    for i in range(used):
+        if s.victims[2 * i + 1] >= 0:
+            preempt(s, s.victims[2 * i + 1])

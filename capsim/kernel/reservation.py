@@ -160,7 +160,7 @@ def best_rest(s, site, lo, hi, r):
         if dom.leaving or not dom.active:
             continue
         here = np.int64(dom.first_piece)
-        if dom.last_end > time and dom.free == 0 and here >= 0 and s.pieces[here].next_here < 0:
+        if time < dom.last_end < NEVER and dom.free == 0 and here >= 0 and s.pieces[here].next_here < 0:
             continue
         if bit_test(s.bits, st.reserved_at, d - st.first_domain):
             continue

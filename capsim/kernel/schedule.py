@@ -185,6 +185,7 @@ def park(s, j):
     cls.park_min = n if cls.parked < 0 else min(cls.park_min, n)
     s.runs[j].first_piece = cls.parked
     cls.parked = j
+    s.runs[j].parked = 1
     s.clock[0].parked += 1
 
 
@@ -210,6 +211,7 @@ def unpark_class(s, k):
     while j >= 0:
         after = np.int64(s.runs[j].first_piece)
         s.runs[j].first_piece = -1
+        s.runs[j].parked = 0
         queue_insert(s, np.int64(s.runs[j].rank), np.int64(s.jobs[j].size_min), s.runs[j].shortest)
         s.clock[0].parked -= 1
         s.clock[0].dirty = 1
@@ -248,12 +250,15 @@ def schedule_pass(s):
         unpark(s)
     new = np.int64(c.first_new)
     c.first_new = c.leaves
-    rank = queue_next(s, np.int64(0), BIG, np.int64(0), np.int64(0))
+    rank = np.int64(-1)
+    if c.queued > c.parked:
+        rank = queue_next(s, np.int64(0), BIG, np.int64(0), np.int64(0))
     while rank >= 0:
         j = np.int64(s.by_rank[rank])
         if start_somewhere(s, j, False) == STARTED or (c.preemption and preempt_for_job(s, j)):
             note_head_start(s, rank)
             c.dirty = 1
+            c.rebuild = 1
             if c.resv_rank == rank:
                 drop_reservation(s)
         elif not c.easy:
@@ -267,7 +272,8 @@ def schedule_pass(s):
             park(s, j)
         rank = queue_next(s, rank + 1, BIG, np.int64(0), np.int64(0))
     if rank < 0:
-        drop_reservation(s)
+        if c.resv_rank >= 0:
+            drop_reservation(s)
         return
     full = c.dirty
     c.dirty = 0

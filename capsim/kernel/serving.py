@@ -18,7 +18,7 @@ from capsim.kernel.domains import (
     set_last,
 )
 from capsim.kernel.placement import best_fit, fits, take_site
-from capsim.kernel.preemption import preempt_chips
+from capsim.kernel.preemption import preempt_for_replicas
 from capsim.kernel.running import leave_domain
 from capsim.tables import NEVER
 
@@ -26,7 +26,9 @@ from capsim.tables import NEVER
 @kernel()
 def held_account(s, row, delta):
     sv = s.services[row]
+    s.clock[0].lacking -= max(0, sv.wanted - sv.held)
     sv.held += delta
+    s.clock[0].lacking += max(0, sv.wanted - sv.held)
     sv.held_acc -= delta * s.clock[0].now
 
 
@@ -143,6 +145,8 @@ def grow_services(s):
     """All services grow towards what they want, highest priority first."""
     c = s.clock[0]
     c.growing = 0
+    if c.lacking == 0:
+        return
     n_pools = s.pools.shape[0]
     last = np.int64(2**40)
     while True:
@@ -158,8 +162,10 @@ def grow_services(s):
                 continue
             pool = np.int64(row % n_pools)
             got = grow_service(s, np.int64(row), pool)
-            if sv.wanted > sv.held and sv.preempts and c.preemption:
-                preempt_chips(s, pool, priority, np.int64(sv.wanted - sv.held) * sv.chips)
+            small = sv.chips <= s.pools[pool].domain_chips
+            if sv.wanted > sv.held and sv.preempts and c.preemption and small:
+                lacking = np.int64(sv.wanted - sv.held)
+                preempt_for_replicas(s, pool, priority, np.int64(sv.chips), lacking)
                 got += grow_service(s, np.int64(row), pool)
             if got > 0:
                 c.dirty = 1
@@ -225,18 +231,22 @@ def shrink_service(s, row, n):
             k = min(n, np.int64(s.pieces[p].chips // sv.chips))
             give_replica_chips(s, row, p, k * sv.chips)
             n -= k
-    capacity_grew(s)
+    capacity_grew(s, False)
 
 
 @kernel()
-def capacity_grew(s):
-    """Chips became usable otherwise than by the end of a job."""
+def capacity_grew(s, called):
+    """Chips became usable otherwise than by the end of a job; ``called``: by an operation of the engine.
+
+    A pass is due only if somebody waits for chips, except after an operation.
+    """
     c = s.clock[0]
     c.grown = 1
     c.growing = 1
     c.dirty = 1
     c.rebuild = 1
-    c.happened = 1
+    if called or c.queued > 0 or c.lacking > 0:
+        c.happened = 1
 
 
 @kernel()
@@ -270,4 +280,4 @@ def lose_replicas(s, row, p):
         over = np.int64(piece.chips) - keep * sv.chips
         if over > 0 or piece.chips == 0:
             give_replica_chips(s, row, p, over)
-    capacity_grew(s)
+    capacity_grew(s, False)
