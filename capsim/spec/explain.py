@@ -103,8 +103,10 @@ def _problem(item: Any, tree: Mapping, schema: type[Section], new_keys: dict[Pat
         where = place.key_at if loc and loc[-1] == "[key]" else place.value_at
         named = place.names[-1] if loc and loc[-1] == "[key]" and place.names else place.node
         return where.problem(f"{shown(named)} is not known here", did_you_mean(named, choices))
-    hint = _hint(wanted)
-    what = f"{shown(place.node)} is not right for `{join_path(place.names[-1:])}`"
+    hint = "write " + _hint(wanted)
+    if isinstance(place.node, str) and any(get_origin(_bare(kind)) is list for kind in wanted):
+        hint = f"write [{place.node}]" if len(place.node) < 40 else hint
+    what = f"{shown(place.node)} is not right for `{join_path(place.names)}`"
     return place.value_at.problem(what, hint)
 
 
@@ -131,7 +133,7 @@ def _missing(
 def _hint(wanted: list[Any]) -> str:
     """What to write for a type of the schema."""
     texts = dict.fromkeys(text for kind in wanted if (text := describe(kind)))
-    return " or ".join(texts) or "write another value"
+    return " or ".join(texts) or "another value"
 
 
 def describe(kind: Any) -> str:

@@ -58,6 +58,16 @@ GOLDEN = [
             )
         ],
     ),
+    (
+        "systems: [box, rack]",
+        "systems: box",
+        [("box, priority: 50", "`box` is not right for `demand.inference.0.systems`; write [box]")],
+    ),
+    (
+        "horizon: {start: 2026-01-01, end: 2028-Q1}",
+        "horizon: [2026, 2028]",
+        [("[2026, 2028]", "a list is not right for `horizon`; write a mapping with start, end")],
+    ),
     ("precision: bf16\n", "precision: fp16\n", [("fp16", "`fp16` is not known here; did you mean `bf16`?")]),
     ("tflops: {bf16", "tflops: {bf61", [("bf61", "`bf61` is not known here; did you mean `bf16`?")]),
     (
