@@ -9,7 +9,7 @@ import pytest
 from capsim.workload.calibration import shipped
 from capsim.workload.inference import Candidate, DoesNotFit, candidates
 from capsim.workload.known import known
-from capsim.workload.latency import Lengths, draw_requests, engine_of, simulate
+from capsim.workload.latency import Lengths, draw_requests, iteration_times, simulate
 from capsim.workload.shape import shape_of
 
 AZURE = Lengths(1155, 211)
@@ -30,11 +30,15 @@ def best(model: str, system: str, precision: str) -> Candidate:
 @pytest.mark.parametrize("load", [0.3, 0.7, 0.95])
 @pytest.mark.parametrize(
     ("model", "system", "precision"),
-    [("llama-3.1-8b", "h100_hgx", "fp8"), ("llama-3.1-70b", "h100_hgx", "fp8"), ("deepseek-v3", "gb200_nvl72", "fp4")],
+    [
+        ("llama-3.1-8b", "h100_hgx", "fp8"),
+        ("llama-3.1-70b", "h100_hgx", "fp8"),
+        ("deepseek-v3", "gb200_nvl72", "fp4"),
+    ],
 )
 def test_requests_a_second(benchmark: Any, model: str, system: str, precision: str, load: float) -> None:
     chosen = best(model, system, precision)
-    engine = engine_of(chosen.replica, AZURE, chosen.batch)
+    engine = iteration_times(chosen.replica, AZURE, chosen.batch)
     requests = draw_requests(AZURE, load * chosen.saturated / AZURE.outputs, REQUESTS, key=1)
     simulate(engine, requests)
     benchmark(simulate, engine, requests)

@@ -7,9 +7,13 @@ Command modules import only the standard library and typer at module level, so t
 from __future__ import annotations
 
 import importlib
+import os
 import sys
 
 import typer
+
+# Small systems of equations in several processes: threads of a linear-algebra library only get in each other's way.
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 COMMANDS: tuple[str, ...] = (
     "compare",

@@ -17,15 +17,17 @@ from capsim.workload.calibration_points import serving_of
 from capsim.workload.hardware_view import runs_at
 from capsim.workload.inference_table import Measure
 from capsim.workload.known import known
-from capsim.workload.latency import Latency, Lengths, latency_of
+from capsim.workload.latency import LOADS, Latency, Lengths, closed_form_tpot, iteration_times, latency_of
 from capsim.workload.layouts import Layout, inside_domain, over_domains, replica_of
 from capsim.workload.roofline import MEMORY_SHARE, Replica, engine_of
 from capsim.workload.shape import Shape, shape_of
 
-# Layouts whose latency under load is looked at when the best one by throughput misses an objective.
-TRIED_LAYOUTS = 4
+# Layouts that are simulated under load, the best ones by the closed form.
+TRIED_LAYOUTS = 6
 # Without objectives a replica is planned at this share of its saturated rate (assumed; queues grow beyond).
 BATCH_UTILISATION = 0.95
+# 95th percentile over the mean of the time per token, to rank layouts before they are simulated (assumed).
+TAIL = 1.1
 
 
 @dataclass(frozen=True)
@@ -129,7 +131,7 @@ def serve(
     if ttft_ms is None and tpot_ms is None:
         return _planned(found[0], lengths, None, BATCH_UTILISATION, len(found))
     best: Serving | None = None
-    for candidate in _worth_trying(found, tpot_ms, input_length + output_length / 2):
+    for candidate in _worth_trying(found, tpot_ms, lengths):
         latency = latency_of(
             candidate.replica, candidate.layout.pp, candidate.batch, candidate.saturated, lengths
         )
@@ -231,14 +233,25 @@ def saturated_rate(
     return part * outputs / (decode + part * replica.prefill_seconds(computed))
 
 
-def _worth_trying(found: list[Candidate], tpot_ms: float | None, context: float) -> list[Candidate]:
-    """The first layouts whose time per token at one sequence keeps the objective at all."""
-    able = [
-        c
-        for c in found
-        if tpot_ms is None or c.layout.pp * c.replica.step_seconds(1.0, context) * 1e3 <= tpot_ms
-    ]
-    return able[:TRIED_LAYOUTS]
+def _worth_trying(found: list[Candidate], tpot_ms: float | None, lengths: Lengths) -> list[Candidate]:
+    """The layouts with the most tokens per chip at the load that the closed form allows, best first."""
+    if tpot_ms is None:
+        return found[:TRIED_LAYOUTS]
+    expected = [(c.saturated / c.layout.chips * _closed_load(c, tpot_ms, lengths), c) for c in found]
+    able = sorted((item for item in expected if item[0] > 0), key=lambda item: -item[0])
+    return [c for _, c in able[:TRIED_LAYOUTS]]
+
+
+def _closed_load(c: Candidate, tpot_ms: float, lengths: Lengths) -> float:
+    """The largest load of the table whose mean time per token, with room for a tail, keeps the objective."""
+    engine = iteration_times(c.replica, lengths, c.batch, c.layout.pp)
+    rate = c.saturated / c.layout.pp / lengths.outputs
+    allowed = 0.0
+    for load in LOADS:
+        if TAIL * closed_form_tpot(engine, lengths, rate * load) * 1e3 > tpot_ms:
+            break
+        allowed = load
+    return allowed
 
 
 def _planned(c: Candidate, lengths: Lengths, latency: Latency | None, load: float, layouts: int) -> Serving:

@@ -21,6 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from capsim.workload.roofline import Replica
+from capsim.workload.ticks import MOST, PER_CONTEXT, PER_PAIR, PER_PROMPT, TICK
 
 VERSION = 1
 # Loads of the table, shares of the saturated rate.
@@ -36,7 +37,7 @@ OUTPUT_SPREAD = 0.77
 FEWEST, TURNS, MOST_REQUESTS = 2000, 6, 16000
 WARM_UP = 0.25
 STEP_POINTS = 96
-FIXED_POINT_ROUNDS = 400
+FIXED_POINT_ROUNDS = 200
 
 
 @dataclass(frozen=True)
@@ -126,10 +127,8 @@ def _crossing(loads: NDArray[np.float64], values: NDArray[np.float64], limit: fl
     return float(loads[above - 1] + (limit - low) / (high - low) * (loads[above] - loads[above - 1]))
 
 
-def engine_of(replica: Replica, lengths: Lengths, batch: float, stages: int = 1) -> Engine:
+def iteration_times(replica: Replica, lengths: Lengths, batch: float, stages: int = 1) -> Engine:
     """The replica's iteration times. ``batch``: most running sequences; pipeline ``stages`` share them."""
-    from capsim.workload.microsim import TICK
-
     most = max(1, int(batch / stages))
     grid = np.unique(np.round(np.geomspace(1, most, STEP_POINTS)).astype(np.int64))
     seconds = [replica.step_seconds(float(b), 0.0) for b in grid]
@@ -165,7 +164,7 @@ def simulate(engine: Engine, requests: Requests) -> Outcome:
     """Run the micro-simulation."""
     from capsim.workload import microsim
 
-    n, most = len(requests.arrival), int(engine.constants[microsim.MOST])
+    n, most = len(requests.arrival), int(engine.constants[MOST])
     first, finish = np.zeros(n, dtype=np.int64), np.zeros(n, dtype=np.int64)
     heap, stage = np.zeros(most + 1, dtype=np.int64), np.zeros(most + 1, dtype=np.int64)
     totals = np.zeros(3, dtype=np.int64)
@@ -188,8 +187,6 @@ def simulate(engine: Engine, requests: Requests) -> Outcome:
 
 def draw_requests(lengths: Lengths, rate: float, count: int, key: int) -> Requests:
     """Poisson arrivals at ``rate`` a second with lognormal lengths of the given means."""
-    from capsim.workload.microsim import TICK
-
     random = np.random.Generator(np.random.Philox(key))
     arrival = np.cumsum(random.exponential(1.0 / rate, count))
     held = _lognormal(random, lengths.inputs, INPUT_SPREAD, count)
@@ -211,19 +208,22 @@ def closed_form_tpot(engine: Engine, lengths: Lengths, rate: float) -> float:
     a running sequence is inputs + outputs (1 + spread^2) / 2. Infinite where prompts alone fill the time.
     Good to 10 % from 30 to 80 % load; nothing for the tails, which the simulation gives.
     """
-    from capsim.workload.microsim import PER_CONTEXT, PER_PAIR, PER_PROMPT, TICK
-
     c, n = engine.constants, lengths.computed
     prompt = c[PER_PROMPT] * n + c[PER_PAIR] * n * n * (1 + INPUT_SPREAD**2)
     free = 1.0 - rate * float(prompt) * TICK
     context = lengths.inputs + lengths.outputs * (1 + OUTPUT_SPREAD**2) / 2
-    batch = tpot = 1.0
-    sizes = np.arange(len(engine.step))
-    for _ in range(FIXED_POINT_ROUNDS if free > 0 else 0):
+    if free <= 0:
+        return math.inf
+    sizes, most = np.arange(len(engine.step)), float(len(engine.step) - 1)
+    batch = 1.0
+    for _ in range(FIXED_POINT_ROUNDS):
         step = float(np.interp(batch, sizes, engine.step)) + float(c[PER_CONTEXT]) * batch * context
         tpot = step * TICK / free
-        batch = 0.5 * batch + 0.5 * min(rate * lengths.outputs * tpot, float(sizes[-1]))
-    return tpot if free > 0 else math.inf
+        wanted = min(rate * lengths.outputs * tpot, most)
+        if abs(wanted - batch) <= 1e-4 * batch:
+            break
+        batch = 0.3 * batch + 0.7 * wanted
+    return tpot
 
 
 def latency_of(replica: Replica, stages: int, batch: float, saturated: float, lengths: Lengths) -> Latency:
@@ -236,7 +236,7 @@ def latency_of(replica: Replica, stages: int, batch: float, saturated: float, le
         saturated: output tokens/s at full load; loads are shares of it.
         lengths: the length mix.
     """
-    engine = engine_of(replica, lengths, batch, stages)
+    engine = iteration_times(replica, lengths, batch, stages)
     rate = saturated / stages / lengths.outputs
     return _tabulated(engine.digest(), round(rate, 9), lengths, _Held(engine))
 
@@ -317,8 +317,6 @@ def _simulated(engine: Engine, rate: float, lengths: Lengths) -> dict[str, Any]:
 
 def measured(requests: Requests, outcome: Outcome) -> tuple[NDArray[np.float64], NDArray[np.float64], float]:
     """Seconds to the first token and a token of requests after the warm-up, and the mean batch."""
-    from capsim.workload.microsim import TICK
-
     start = int(len(requests.arrival) * WARM_UP)
     ttft = np.asarray((outcome.first - requests.arrival)[start:] * TICK, dtype=np.float64)
     several = requests.outputs[start:] > 1

@@ -20,15 +20,11 @@ from typing import Any
 import numpy as np
 
 from capsim.jit import kernel
-
-TICK = 1e-13
-"""Seconds a tick: 0.1 ps, so that int64 holds ten days."""
+from capsim.workload.ticks import BUDGET, MOST, PER_CONTEXT, PER_PAIR, PER_PROMPT, ROOM
 
 _I8 = "int64[::1]"
 # arrival, inputs, held, outputs, step, constants, first, finish, heap, stage, totals
 _SIGNATURE = f"void({', '.join([_I8] * 11)})"
-# Places in `constants`.
-PER_CONTEXT, PER_PROMPT, PER_PAIR, BUDGET, ROOM, MOST = range(6)
 # Places in `totals`.
 ITERATIONS, DECODED, END = range(3)
 
@@ -107,7 +103,7 @@ def run(
         held: prompt tokens held in the cache, at least ``inputs``, (n,).
         outputs: output tokens, at least 1, (n,).
         step: ticks of an iteration with B decoding sequences, (most + 1,).
-        constants: PER_CONTEXT, PER_PROMPT, PER_PAIR (ticks), BUDGET, ROOM, MOST (tokens, tokens, sequences).
+        constants: see `ticks`; PER_CONTEXT, PER_PROMPT, PER_PAIR in ticks, BUDGET and ROOM in tokens, MOST.
         first, finish: results, (n,).
         heap: work space, (most + 1,).
         stage: work space, admitted requests whose prompt is not done, (most + 1,).

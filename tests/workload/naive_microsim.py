@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from capsim.workload.latency import Engine, Requests
-from capsim.workload.microsim import BUDGET, MOST, PER_CONTEXT, PER_PAIR, PER_PROMPT, ROOM
+from capsim.workload.ticks import BUDGET, MOST, PER_CONTEXT, PER_PAIR, PER_PROMPT, ROOM
 
 
 @dataclass

@@ -15,13 +15,13 @@ from capsim.workload.latency import (
     Requests,
     closed_form_tpot,
     draw_requests,
-    engine_of,
+    iteration_times,
     measured,
     simulate,
 )
 from capsim.workload.layouts import Layout, replica_of
-from capsim.workload.microsim import TICK
 from capsim.workload.shape import shape_of
+from capsim.workload.ticks import TICK
 from tests.workload import naive_microsim
 
 
@@ -107,7 +107,7 @@ def test_replicas_are_near_the_closed_form(model: str, system: str, layout: Layo
     replica = replica_of(shape_of(catalog.models[model]), catalog.chips[spec.chip], spec, "fp8", layout)
     most = replica.most_sequences(lengths.inputs + lengths.outputs / 2)
     saturated = replica.throughput(lengths.inputs, lengths.outputs, most) / lengths.outputs
-    engine = engine_of(replica, lengths, most)
+    engine = iteration_times(replica, lengths, most)
     for load in (0.3, 0.5, 0.8):
         requests = draw_requests(lengths, load * saturated, 20_000, key=1)
         _, tpot, batch = measured(requests, simulate(engine, requests))
