@@ -17,7 +17,7 @@ from capsim.report.reasons import binding_text, effect_text
 from capsim.results.reading import Results
 from capsim.study.binding import MS_DAY, binding
 from capsim.study.context import Context
-from capsim.study.figures import Row
+from capsim.study.figures import Row, slips_of
 from capsim.study.figures import table as figures_of
 from capsim.study.reweighting import weakest
 from capsim.study.statistics import order_quantile
@@ -189,7 +189,7 @@ def named_runs(results: Results, context: Context, strategy: str, case: str, wid
     for name in dict.fromkeys(training["name"]):
         mine = training["name"] == name
         target = context.date_of(float(training["target_ms"][mine].mean()) / MS_DAY)
-        slips = training["slip_days"][mine]
+        slips = slips_of(training)[mine]
         p50, p90 = order_quantile(slips, 0.5), order_quantile(slips, 0.9)
         never = float(np.isnan(slips).mean())
         shown = "not done" if math.isinf(p50) else f"{p50:+.0f} d"
@@ -284,7 +284,7 @@ def waits_table(results: Results, strategy: str, case: str, width: int) -> list[
     """Waits of research campaigns by size, with --wide."""
     found = results.table("research", case, strategy)
     rows: list[dict[str, Any]] = []
-    for size in dict.fromkeys(found["size_class"]):
+    for size in sorted(set(found["size_class"]), key=_least):
         mine = found["size_class"] == size
         means = {
             name: _mean(found[name][mine].astype(float))
@@ -305,6 +305,12 @@ def waits_table(results: Results, strategy: str, case: str, width: int) -> list[
         Column[dict[str, Any]]("bounded", "slowdown", lambda r: figure(r["slowdown_mean"])),
     ]
     return tabulate(columns, rows, width)
+
+
+def _least(size_class: str) -> int:
+    """The least number of chips of a size class such as `65-512` or `>512`."""
+    digits = size_class.removeprefix(">").partition("-")[0]
+    return int(digits) if digits.isdigit() else 0
 
 
 def contracts(results: Results, strategy: str, case: str, width: int) -> list[Line]:

@@ -84,6 +84,9 @@ def binding_text(found: Binding) -> str:
         return f"{found.quarter} repair at {found.subject}: {amount} of {of} chips broken or drained"
     if found.kind == "placement":
         return f"{found.quarter} {found.subject} queues {found.amount:.0f} d for {of} chips"
+    if found.kind == "slip":
+        never = f", not done in {100 * (1 - found.of):.0f} %" if found.of < 1 else ""
+        return f"{found.quarter} {found.subject} {found.amount:.0f} d after its target{never}"
     return f"{found.subject}: {100 * found.amount:.1f} % of tokens unserved"
 
 

@@ -21,16 +21,20 @@ LEAST_QUEUE_H = 24.0
 #: a service that leaves less than this share of its tokens unserved is not bound.
 LEAST_UNSERVED = 0.005
 
-BindingKind = Literal["delivery", "power", "broken", "placement", "serving"]
+#: a named run that is later than this, on average, is late.
+LEAST_SLIP_DAYS = 7.0
+
+BindingKind = Literal["delivery", "power", "broken", "placement", "slip", "serving"]
 
 
 @dataclass(frozen=True)
 class Binding:
     """One thing that binds: in `quarter` (`27Q3`), at `subject`.
 
-    `amount` by kind: chips not there (delivery, power, broken; mean), days queued (placement; mean), share of
-    tokens unserved (serving; mean). `of` is what it is missing from: chips contracted or delivered, chips
-    wanted. `late_p90` is the P90 over runs of an offer's mean delay in days (delivery).
+    `amount` by kind, a mean: chips not there (delivery, power, broken), days queued (placement), days late
+    (slip), share of tokens unserved (serving). `of` is what it is missing from: chips contracted or delivered,
+    chips wanted; for a slip the share of runs in which it finishes at all.
+    `late_p90` is the P90 over runs of an offer's mean delay in days (delivery).
     """
 
     kind: BindingKind
@@ -48,6 +52,7 @@ def binding(results: Results, context: Context, strategy: str, case: str) -> lis
         *_gap(results, context, strategy, case, "power", "delivered", "powered"),
         *_gap(results, context, strategy, case, "broken", "powered", "healthy"),
         *_placement(results, context, strategy, case),
+        *_slip(results, context, strategy, case),
         *_serving(results, strategy, case),
     ]
     return sorted(found, key=lambda b: (b.quarter == "", b.quarter))
@@ -91,6 +96,23 @@ def _placement(results: Results, context: Context, strategy: str, case: str) -> 
             when = context.date_of(float(training["earliest_ms"][mine].mean()) / MS_DAY)
             chips = float(training["chips"][mine].max())
             worst = Binding("placement", quarter_of(when), str(name), queued / 24, chips)
+    return [worst] if worst else []
+
+
+def _slip(results: Results, context: Context, strategy: str, case: str) -> list[Binding]:
+    """The named run that is latest; one that never finishes counts to the end of the horizon."""
+    training = results.table("training", case, strategy)
+    end = (context.end - context.start).days
+    target = training["target_ms"] / MS_DAY
+    late = np.where(training["finish_ms"] < 0, end - target, training["slip_days"])
+    worst: Binding | None = None
+    for name in dict.fromkeys(training["name"]):
+        mine = training["name"] == name
+        slip = float(late[mine].mean())
+        if slip >= LEAST_SLIP_DAYS and (worst is None or slip > worst.amount):
+            due = quarter_of(context.date_of(float(target[mine].mean())))
+            done = float((training["finish_ms"][mine] >= 0).mean())
+            worst = Binding("slip", due, str(name), slip, done)
     return [worst] if worst else []
 
 

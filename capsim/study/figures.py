@@ -6,6 +6,7 @@ Definitions: docs/metrics.md.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -135,8 +136,13 @@ def _quantiles(values: np.ndarray) -> tuple[float, float]:
 
 def _slips(results: Results, case: str) -> dict[str, np.ndarray]:
     found = results.table("training", case, results.plan.strategies)
-    inside = found["run"] < results.plan.runs
-    return {s: found["slip_days"][inside & (found["strategy"] == s)] for s in results.plan.strategies}
+    slips = slips_of(found)
+    return {s: slips[found["strategy"] == s] for s in results.plan.strategies}
+
+
+def slips_of(training: dict[str, Any]) -> np.ndarray:
+    """Slip in days of each row of the table `training`; nan for a run that never finished."""
+    return np.where(training["finish_ms"] < 0, np.nan, training["slip_days"])
 
 
 def _owed(results: Results, case: str) -> dict[str, dict[int, float]]:

@@ -159,6 +159,8 @@ def weakest(results: Results, context: Context, strategy: str, case: str) -> lis
     found = []
     scaled = ScaledParts(results, case)
     for assumed in context.assumed:
+        if assumed.kind == "offer" and set(assumed.subjects) <= context.common_offers:
+            continue  # the base fleet costs every strategy the same
         if assumed.kind == "discount":
             low, high, given = *_rate_effect(results, context, strategy, case), False
         else:
