@@ -12,7 +12,7 @@ import sys
 
 import typer
 
-# Small systems of equations in several processes: threads of a linear-algebra library only get in each other's way.
+# Small systems of equations, several processes: threads of the linear algebra only get in each other's way.
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 COMMANDS: tuple[str, ...] = (
