@@ -32,8 +32,8 @@ class Binding:
     """One thing that binds: in `quarter` (`27Q3`), at `subject`.
 
     `amount` by kind, a mean: chips not there (delivery, power, broken), days queued (placement), days late
-    (slip), share of tokens unserved (serving). `of` is what it is missing from: chips contracted or delivered,
-    chips wanted; for a slip the share of runs in which it finishes at all.
+    (slip), share of tokens unserved (serving). `of` is what it is missing from: chips contracted or
+    delivered, chips wanted; for a slip the share of runs in which it finishes at all.
     `late_p90` is the P90 over runs of an offer's mean delay in days (delivery).
     """
 
