@@ -20,7 +20,8 @@ from capsim.report.fidelity import VIEWS, markdown, percent
 from capsim.workload.calibration import shipped
 from capsim.workload.calibration_points import serving_of
 from capsim.workload.disaggregated import Disaggregated, serve_disaggregated
-from capsim.workload.fidelity import fidelity
+from capsim.workload.errors_table import summary
+from capsim.workload.fidelity import Kind, fidelity, unseen
 from capsim.workload.known import known
 from capsim.workload.layouts import Layout, replica_of
 from capsim.workload.reliability import effective_time_ratio, mttf_hours, per_chip_rate, young_daly_seconds
@@ -94,6 +95,7 @@ def _training(truth: Path) -> Iterator[str]:
     yield "## Training: achieved TFLOP/s per chip"
     yield ""
     yield from _totals(found)
+    yield from _unseen("training", truth / "training.csv")
     yield from markdown(found, ("kind", "precision", "chip", "group", "evidence"))
 
 
@@ -102,6 +104,7 @@ def _inference(truth: Path) -> Iterator[str]:
     yield "## Inference: output tokens/s per chip, TTFT and TPOT"
     yield ""
     yield from _totals(found)
+    yield from _unseen("inference", truth / "inference_measured.csv")
     yield from markdown(found, ("measure and kind", "measure and group", "chip", "precision"))
     for name, part in found["views"].items():
         yield f"{VIEWS[name].capitalize()}:"
@@ -123,6 +126,17 @@ def _totals(found: dict[str, Any]) -> Iterator[str]:
         yield f"- {VIEWS[name]}: {figures} ({part['rows']} comparisons)"
     for item in (*found["unexpressed"], *found["excluded"]):
         yield f"- line {item['line']}, {item['model']} on {item['chip']}, not scored: {item['reason']}"
+    yield ""
+
+
+def _unseen(kind: Kind, path: Path) -> Iterator[str]:
+    """Harder than a new model: nothing of the row's chip, or of its publisher, was ever measured."""
+    yield "| nothing measured of the row's | rows | median | p90 | signed |"
+    yield "|---|--:|--:|--:|--:|"
+    for what, text in (("chip", "chip"), ("group", "publisher")):
+        part = summary(unseen(kind, path, what)).as_dict()  # type: ignore[arg-type]
+        figures = " | ".join(percent(part[key]) for key in ("median", "p90", "signed"))
+        yield f"| {text} | {part['rows']} | {figures} |"
     yield ""
 
 

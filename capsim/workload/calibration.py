@@ -90,6 +90,12 @@ class Calibration:
             self._serving[key] = ServingTable.fitted(measure, points)
         return self._serving[key]
 
+    def without(self, *, chip: str | None = None, group: str | None = None) -> Calibration:
+        """This calibration without any point of a chip or of a publisher."""
+        training = [p for p in self.training if p.at.chip != chip and p.group != group]
+        serving = [p for p in self.serving if p.at.chip != chip and p.group != group]
+        return Calibration(tuple(training), tuple(serving))
+
     def extended(self, section: CalibrationSection | None, catalog: Known | None = None) -> Calibration:
         """This calibration with a study's own measurements added."""
         if section is None or not (section.training or section.inference):

@@ -46,6 +46,19 @@ def fidelity(kind: Kind, path: Path, calibration: Calibration | None = None) -> 
     return _training(rows, points, catalog) if kind == "training" else _inference(rows, points, catalog)
 
 
+def unseen(kind: Kind, path: Path, what: Literal["chip", "group"]) -> list[Compared]:
+    """Comparisons on a table as if nothing of the row's chip, or of its publisher, were ever measured."""
+    rows, catalog, points = read_table(path), known(), shipped()
+    compare = training_fidelity if kind == "training" else inference_fidelity
+    seen = compare(rows, points, catalog).compared
+    out: list[Compared] = []
+    for value in sorted({c.labels[what] for c in seen}):
+        left = points.without(chip=value) if what == "chip" else points.without(group=value)
+        lines = {c.line for c in seen if c.labels[what] == value}
+        out += compare([row for row in rows if row.number in lines], left, catalog).compared
+    return out
+
+
 def _training(rows: Sequence[Row], points: Calibration, catalog: Known) -> dict[str, Any]:
     found = training_fidelity(rows, points, catalog)
     views = {"anchored": summary(found.anchored)}

@@ -97,6 +97,7 @@ def _compare(row: InferenceRow, measure: Measure, predicted: float) -> Compared:
     labels = {
         "kind": kind,
         "chip": row.chip,
+        "group": row.group,
         "precision": row.precision,
         "measure": COLUMNS[measure],
         "load": load,
