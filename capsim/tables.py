@@ -121,10 +121,9 @@ SERVICE = np.dtype(
         ("preempts", "i4"),  # 1: growth may preempt preemptible jobs of lower priority
         ("kind", "i4"),
         ("first_piece", "i4"),
-        ("stuck", "i4"),  # 1: could not grow and nothing was freed since
         ("held_acc", "i8"),  # replica-ms, see note on accumulators
         ("group", "i4"),  # number of the next replica that spans domains
-        ("pending", "i4"),  # chips that preempted jobs will free for it
+        ("target", "i4"),  # replicas to be wanted next, for resize_all
     ],
     align=True,
 )
@@ -177,6 +176,7 @@ SITE = np.dtype(
         ("hist_at", "i8"),  # blocks by number of whole domains (counts)
         ("hist_t_at", "i8"),  # blocks by number of domains whole by mark_t (counts)
         ("mark_t", "i8"),
+        ("mark_on", "i4"),  # 1: the marks are kept up to date
         ("ends_at", "i8"),  # first slot of its order of end blocks
         ("ends_cap", "i8"),
         ("n_ends", "i4"),  # end blocks in use
@@ -374,13 +374,13 @@ CLOCK = np.dtype(
         ("resv_domain", "i4"),  # domain of which the reservation takes a part; -1
         ("resv_extra", "i4"),  # extra chips of that domain
         ("resv_built", "i4"),  # the domains of the reservation are known
+        ("marks", "i4"),  # sites with marks
         ("resv_used", "i4"),  # a job started on extra chips since it was built
         ("shadow", "i8"),
         ("promise", "i8"),  # first promise made to the head
         ("promise_rank", "i4"),
         ("first_new", "i4"),  # least rank queued since the last pass
         ("finished", "i4"),  # watched job that terminated
-        ("error", "i4"),
         ("repairs", "i8"),  # repairs scheduled so far
         ("running", "i4"),
         ("plan_blocks", "i4"),  # blocks touched by the gang being placed

@@ -18,7 +18,7 @@ from capsim.tables import CANCELLED, NEVER, RUNNING, WAITING
 REACHED, FINISHED, NO_ROOM = 0, 1, 3
 """What ``advance`` returns; NO_ROOM: the heap or the pieces must grow, call again afterwards."""
 
-ACTIVATE, RETIRE_DOMAINS, DRAIN, UNDRAIN, DOWN, UP, SUBMIT, CANCEL, RESIZE, RECONSIDER = range(10)
+ACTIVATE, RETIRE_DOMAINS, DRAIN, UNDRAIN, DOWN, UP, SUBMIT, CANCEL, RESIZE, RECONSIDER, RESIZE_ALL = range(11)
 """Operations of ``operate``."""
 
 _MASK = (1 << KEY_SHIFT) - 1
@@ -180,5 +180,9 @@ def operate(address, what, i, n, flag, at):
         cancel(s, i)
     elif what == RESIZE:
         resize(s, i, n)
+    elif what == RESIZE_ALL:
+        for row in range(s.services.shape[0]):
+            if s.services[row].target != s.services[row].wanted:
+                resize(s, int64(row), int64(s.services[row].target))
     else:
         serving.capacity_grew(s, True)

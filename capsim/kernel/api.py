@@ -84,6 +84,7 @@ class Cluster:
         score = policy.placement if own else None
         self._s = build(layout, jobs, classes, services or Services(self._n_pools), max_extra_jobs, score)
         self._pointers = pointers(self._s)
+        self._address = int(self._pointers.ctypes.data)
         clock = self._s.clock[0]
         clock["easy"] = policy.backfill == "easy"
         clock["preemption"] = policy.preemption
@@ -107,7 +108,7 @@ class Cluster:
             raise LayoutError(str(error)) from None
 
     def _do(self, what: int, i: int, n: int = 0, flag: int = 0, at: int = int(NEVER)) -> None:
-        kernel.operate(self._pointers.ctypes.data, what, i, n, flag, at)
+        kernel.operate(self._address, what, i, n, flag, at)
 
     @property
     def now(self) -> int:
@@ -120,7 +121,7 @@ class Cluster:
         Returns FINISHED early, right after the termination of a watched job.
         """
         while True:
-            code = kernel.advance(self._pointers.ctypes.data, until)
+            code = kernel.advance(self._address, until)
             if code == kernel.NO_ROOM:
                 self._grow()
                 continue
@@ -138,6 +139,7 @@ class Cluster:
         }
         self._s = s._replace(**more)
         self._pointers = pointers(self._s)
+        self._address = int(self._pointers.ctypes.data)
 
     def activate(self, tranche: int, domains: int | None = None) -> int:
         """The next ``domains`` domains of a tranche arrive (None: all that are left); returns how many."""
@@ -243,8 +245,10 @@ class Cluster:
 
     def resize_all(self, wanted: np.ndarray) -> None:
         """``resize`` for all: int array [service, pool]."""
-        for row in np.flatnonzero(wanted.ravel() != self._s.services["wanted"]):
-            self.resize(int(row) // self._n_pools, int(row) % self._n_pools, int(wanted.ravel()[row]))
+        self._s.services["target"] = wanted.ravel()
+        if np.any((self._s.services["chips"] <= 0) & (self._s.services["target"] > 0)):
+            raise LayoutError("replicas are wanted in a pool where the service has no chips")
+        self._do(kernel.RESIZE_ALL, 0)
 
     def set_speed(self, cls: int, pool: int, speed: float) -> None:
         """Change a class's speed in a pool; running jobs keep theirs until they start again."""

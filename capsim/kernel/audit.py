@@ -107,7 +107,7 @@ def check_ends(s: State) -> list[str]:
             wrong.append(f"site {i}: an end differs from its job's estimate")
         lo, n = int(site["first_domain"]), int(site["n_domains"])
         mine = (ends[lo : lo + n] <= site["mark_t"]) & (s.doms["active"][lo : lo + n] == 1)
-        if np.any(bitmap(s, int(site["mark_at"]), site) != mine):
+        if site["mark_on"] and np.any(bitmap(s, int(site["mark_at"]), site) != mine):
             wrong.append(f"site {i}: marked domains are off")
         if int(site["able"]) != int((ends[lo : lo + n] < NEVER).sum()):
             wrong.append(f"site {i}: able domains are off")

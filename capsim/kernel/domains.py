@@ -112,6 +112,8 @@ def set_last_only(s, site, d, end, job):
             st.able += 1
     elif end == NEVER:
         st.able -= 1
+    if not st.mark_on:
+        return
     mark = st.mark_t
     if was <= mark:
         if end > mark:
@@ -151,10 +153,43 @@ def refresh_last(s, site, d):
 
 
 @kernel()
+def mark_all(s, site, time):
+    """Start keeping the marks of a site."""
+    st = s.sites[site]
+    st.mark_on = 1
+    st.mark_t = time
+    s.clock[0].marks += 1
+    for d in range(st.first_domain, st.first_domain + st.n_domains):
+        if s.doms[d].last_end <= time:
+            mark_flip(s, site, np.int64(d), 1)
+
+
+@kernel()
+def marks_off(s):
+    """Stop keeping marks: nobody waits for whole domains."""
+    for site in range(s.sites.shape[0]):
+        st = s.sites[site]
+        if not st.mark_on:
+            continue
+        st.mark_on = 0
+        st.whole_t = 0
+        for w in range(st.mark_at, st.mark_at + st.row_stride):
+            s.bits[w] = np.uint64(0)
+        for b in range(st.first_block, st.first_block + st.n_blocks):
+            s.blocks[b].whole_t = 0
+        for i in range(st.max_block + 1):
+            s.counts[st.hist_t_at + i] = 0
+    s.clock[0].marks = 0
+
+
+@kernel()
 def mark_move(s, site, time):
     """Make ``mark_t`` of the site ``time``: the domains wholly free by then are marked."""
     st = s.sites[site]
     old = st.mark_t
+    if not st.mark_on:
+        mark_all(s, site, time)
+        return
     if old == time:
         return
     lo, hi, delta = min(old, time), max(old, time), 1 if time > old else -1

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from capsim.jit import kernel, leading_zeros
+from capsim.kernel.domains import marks_off
 from capsim.kernel.placement import find_site, largest_fit
 from capsim.kernel.preemption import preempt_for_job
 from capsim.kernel.progress import job_rate, wall_time
@@ -274,6 +275,8 @@ def schedule_pass(s):
     if rank < 0:
         if c.resv_rank >= 0:
             drop_reservation(s)
+        if c.marks > 0:
+            marks_off(s)
         return
     full = c.dirty
     c.dirty = 0
