@@ -59,7 +59,7 @@ def test_mean_wait_lies_in_its_interval(
     means = np.array([mean_wait(seed, servers, load, service) for seed in range(SEEDS)])
     mean, half = interval(means)
     assert abs(mean - formula) <= half, f"{name}: {mean:.5f} ± {half:.5f}, theory {formula:.5f}"
-    assert half <= 0.05 * formula, f"{name}: the interval ± {half:.5f} is too wide to say anything"
+    assert half <= 0.06 * formula, f"{name}: the interval ± {half:.5f} is too wide to say anything"
 
 
 @pytest.mark.parametrize("policy", ["fcfs", "easy"])
