@@ -83,8 +83,7 @@ def test_kill_at_20_random_points_and_resume(
         process.start()
         _wait_for(path / "parts")
         time.sleep(chance.uniform(0, 0.3))
-        assert process.pid is not None
-        os.kill(process.pid, signal.SIGKILL)
+        process.kill()
         process.join()
         done = {p.name: p.stat().st_mtime_ns for p in (path / "parts").glob("*.parquet")}
         interrupted += len(done) < 6
@@ -108,9 +107,9 @@ def test_orphaned_workers_end(tmp_path: Path, forkserver: multiprocessing.contex
     process = forkserver.Process(target=_compare_quietly, args=(str(tmp_path / "run"), 2))
     process.start()
     _wait_for(tmp_path / "run" / "parts")
-    assert process.pid is not None
-    os.kill(process.pid, signal.SIGKILL)
+    process.kill()
     process.join()
+    assert process.pid is not None
     for _ in range(300):
         if not _members(process.pid):
             return
