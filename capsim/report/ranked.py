@@ -23,8 +23,10 @@ def ranked_table(table: Table, context: Context, plan: Plan, width: int) -> list
     """Strategies by total cost, with intervals, paired differences and ties."""
     scale = scale_of(table)
     lines = tabulate(_ranked_columns(table, scale, table.rows[0].worst.kind), table.rows, width)
-    others = len(table.rows) - 1
-    notes = [f"~ cannot be told apart from {table.against} (paired t, Holm over {others})"] if others else []
+    others = [row.difference for row in table.rows if row.difference is not None]
+    notes = []
+    if any(not difference.distinct for difference in others):
+        notes.append(f"~ cannot be told apart from {table.against} (paired t, Holm over {len(others)})")
     if any(row.shared for row in table.rows):
         notes.append("= nor from the next row above or below")
     notes.append("* after haircut, never in TOTAL")

@@ -100,6 +100,11 @@ def test_ties_are_marked_and_explained() -> None:
     assert [("~" in line) for line in lines[2:8]] == [False, True, True, False, False, False]
 
 
+def test_no_tie_no_note() -> None:
+    clear = Table("base", "azure-exclusive", (ROWS[0], *ROWS[3:]), ())
+    assert not any("~" in line for line in texts(ranked_table(clear, CONTEXT, PLAN, 120)))
+
+
 def test_columns_line_up() -> None:
     lines = texts(ranked_table(TABLE, CONTEXT, PLAN, 120))
     ends = {line.rstrip().rfind(" ") for line in lines[2:8]}

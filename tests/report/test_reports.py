@@ -56,7 +56,7 @@ def test_blocks_of_a_comparison_are_in_order(results: Results) -> None:
     wanted = [
         "capsim compare", "4 strategies x 2 cases x 12 runs", "2025-11..2026-12", "study 3f9a1c  seed 7",
         "Facts dated up to 2025-12-20", "40 ASSUMED", "Demand in GB200e", "Simulated: 96.0k jobs, 4,800 failures",
-        "RANKED BY TOTAL", "vs base", "cannot be told apart", "capacity and risk", "of 100 chip-", "by case",
+        "RANKED BY TOTAL", "vs base", "never in TOTAL", "capacity and risk", "of 100 chip-", "by case",
         "Why  ", "What binds", "Not chosen", "What flips it", "Weakest input", "Left out",
         "CVaR95 needs 400 runs",
         "Kept in", "next: capsim run synthetic -s ",
