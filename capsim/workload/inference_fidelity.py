@@ -77,17 +77,19 @@ def _alone(row: InferenceRow) -> dict[Measure, float]:
 
 
 def _figures(row: InferenceRow, speed: dict[Measure, float]) -> dict[Measure, float]:
-    """Figures in the row's units; the throughput of a batch follows from its two times."""
+    """Figures in the row's units; a static batch's throughput follows from its two times."""
     found: dict[Measure, float] = {
         measure: predict_uncalibrated(row, measure) / speed[measure]
         for measure in ("tpot", "ttft")
         if measure in speed
     }
-    if "throughput" in speed:
+    if row.batch is None and "throughput" in speed:
         found["throughput"] = predict_uncalibrated(row, "throughput") * speed["throughput"]
-    if row.batch is not None and {"tpot", "ttft"} <= found.keys():
-        whole = found["ttft"] * (row.batch / row.together) + row.output_length * found["tpot"]
+    if row.batch is not None and row.together >= row.batch:
+        whole = found["ttft"] + row.output_length * found["tpot"]
         found["throughput"] = row.batch * row.output_length / whole / row.replica.chips
+    elif row.batch is not None:
+        found["throughput"] = predict_uncalibrated(row, "throughput") * speed["tpot"]
     return found
 
 

@@ -56,7 +56,7 @@ def read_inference(row: Row, catalog: Known) -> InferenceRow:
     engine = engine_of(row.text("framework").lower(), chip.stack)
     split = "attention-dp" in row.text("note").lower()
     experts = row.value("ep") or 1.0
-    chips = max(row.value("tp") or 1.0, experts)
+    chips = max(row.value("tp") or row.value("chips") or 1.0, experts)
     if chip.stack == "neuron" and "core" in row.text("note").lower():
         chips = max(1.0, chips / NEURON_CORES)
     replica = Replica(
@@ -114,8 +114,9 @@ def _measured(row: Row, chips: float, batch: float | None) -> dict[Measure, floa
 
 
 def fits(row: InferenceRow) -> bool:
-    """Whether the weights and one sequence fit the replica."""
-    return row.replica.most_sequences(row.input_length + row.output_length / 2) >= 1
+    """Whether the weights fit the replica's memory at all (measured ones may use more than is planned)."""
+    r = row.replica
+    return row.shape.weight_bytes(row.precision) <= r.chips * float(r.chip.hbm_gb) * 1e9
 
 
 def running(row: InferenceRow) -> float:
@@ -125,16 +126,23 @@ def running(row: InferenceRow) -> float:
 
 
 def predict_uncalibrated(row: InferenceRow, measure: Measure) -> float:
-    """The roofline's figure for a measure, in the row's unit."""
-    batch = running(row)
+    """The roofline's figure for a measure, in the row's unit.
+
+    Sequences in flight that are not one static batch are disturbed by each other's prompts: the time per
+    token is stretched by the prompts' share of the time, and a prompt waits for others and for a step.
+    """
+    batch, context = running(row), row.input_length + row.output_length / 2
+    replica = row.replica
     if measure == "throughput":
-        most = max(1.0, row.replica.most_sequences(row.input_length + row.output_length / 2))
-        return (
-            row.replica.throughput(row.input_length, row.output_length, min(batch, most)) / row.replica.chips
-        )
+        most = max(1.0, replica.most_sequences(context))
+        return replica.throughput(row.input_length, row.output_length, min(batch, most)) / replica.chips
+    static = row.together >= batch
+    free = 1.0 if static else 1.0 - replica.prefill_share(row.input_length, row.output_length, batch)
+    step = replica.step_seconds(batch, context)
     if measure == "tpot":
-        return row.replica.step_seconds(batch, row.input_length + row.output_length / 2)
-    return row.replica.first_token_seconds(row.input_length, row.together)
+        return step / free
+    alone = replica.first_token_seconds(row.input_length, row.together)
+    return alone if static else alone / free + step
 
 
 def serving_row(row: InferenceRow) -> Serving:

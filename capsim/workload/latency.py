@@ -60,10 +60,17 @@ class Engine:
 
     step: NDArray[np.int64]
     constants: NDArray[np.int64]
+    lone_prompt: float = 1.0
 
     def digest(self) -> str:
         """Hash of the content."""
-        return hashlib.sha256(self.step.tobytes() + self.constants.tobytes()).hexdigest()
+        lone = str(self.lone_prompt).encode()
+        return hashlib.sha256(self.step.tobytes() + self.constants.tobytes() + lone).hexdigest()
+
+    def lone_excess(self, inputs: NDArray[np.int64]) -> NDArray[np.float64]:
+        """Seconds that prompts of ``inputs`` tokens take longer than their share of a busy engine, (n,)."""
+        c, n = self.constants, inputs.astype(np.float64)
+        return np.asarray((self.lone_prompt - 1.0) * (c[PER_PROMPT] * n + c[PER_PAIR] * n * n) * TICK)
 
 
 @dataclass(frozen=True)
@@ -149,7 +156,8 @@ def iteration_times(replica: Replica, lengths: Lengths, batch: float, stages: in
         most,
     ]
     whole = np.concatenate(([idle], steps)) / TICK
-    return Engine(np.round(whole).astype(np.int64), np.array(constants, dtype=np.int64))
+    lone = replica.constants.lone_prompt
+    return Engine(np.round(whole).astype(np.int64), np.array(constants, dtype=np.int64), lone)
 
 
 def _prompt_cost(replica: Replica, tokens: float) -> tuple[float, float]:
@@ -308,17 +316,20 @@ def _simulated(engine: Engine, rate: float, lengths: Lengths) -> dict[str, Any]:
     for number, load in enumerate(LOADS):
         count = int(min(MOST_REQUESTS, max(FEWEST, TURNS * most * load)))
         requests = draw_requests(lengths, rate * load, count, number + 1)
-        ttft, tpot, batch = measured(requests, simulate(engine, requests))
+        ttft, tpot, batch = measured(requests, simulate(engine, requests), engine)
         rows["ttft"].append([float(v) for v in np.percentile(ttft, PERCENTILES)])
         rows["tpot"].append([float(v) for v in np.percentile(tpot, PERCENTILES)])
         rows["batch"].append(batch)
     return rows
 
 
-def measured(requests: Requests, outcome: Outcome) -> tuple[NDArray[np.float64], NDArray[np.float64], float]:
+def measured(
+    requests: Requests, outcome: Outcome, engine: Engine
+) -> tuple[NDArray[np.float64], NDArray[np.float64], float]:
     """Seconds to the first token and a token of requests after the warm-up, and the mean batch."""
     start = int(len(requests.arrival) * WARM_UP)
-    ttft = np.asarray((outcome.first - requests.arrival)[start:] * TICK, dtype=np.float64)
+    wait = (outcome.first - requests.arrival)[start:] * TICK
+    ttft = np.asarray(wait + engine.lone_excess(requests.inputs[start:]), dtype=np.float64)
     several = requests.outputs[start:] > 1
     span = (outcome.finish - outcome.first)[start:][several] * TICK
     tpot = np.asarray(span / (requests.outputs[start:][several] - 1), dtype=np.float64)

@@ -17,9 +17,10 @@ from capsim.workload.known import Known, fold
 from capsim.workload.shape import Shape, shape_from_counts, shape_of
 
 PRECISIONS = {
-    "bf16": "bf16", "fp16": "bf16", "float16": "bf16", "bfloat16": "bf16", "16": "bf16", "fp8": "fp8",
-    "int8": "int8",
-    "int8w": "int8w", "w8a16": "int8w", "fp4": "fp4", "nvfp4": "fp4", "mxfp4": "fp4", "mxfp8": "fp8",
+    "": "bf16", "16": "bf16", "bf16": "bf16", "fp16": "bf16", "half": "bf16", "float16": "bf16",
+    "bfloat16": "bf16", "fp8": "fp8", "mxfp8": "fp8", "e4m3": "fp8", "fp8_e4m3": "fp8", "fp8-e4m3": "fp8",
+    "fp8-cs": "fp8", "fp8-mx": "fp8", "int8": "int8", "w8a8": "int8", "int8w": "int8w", "w8a16": "int8w",
+    "fp4": "fp4", "nvfp4": "fp4", "mxfp4": "fp4",
 }  # fmt: skip
 KINDS = {"dense": "dense", "moe": "moe", "hybrid-moe": "hybrid-moe", "hybrid_moe": "hybrid-moe", "": ""}
 

@@ -40,6 +40,7 @@ class Constants:
         dispatch: reads and writes of the residual stream a layer and chosen expert.
         all_to_all: all-to-all traffic over the ideal one.
         host_layer: seconds a layer of an engine that launches from Python, concurrent with the device.
+        lone_prompt: time of a prompt to its first token over its share of a saturated engine.
         request_ways: power of the chips by which data-parallel attention divides host work, raises `most`.
     """
 
@@ -57,11 +58,13 @@ class Constants:
     dispatch: float = 0.0
     all_to_all: float = 1.0
     host_layer: float = 0.0
+    lone_prompt: float = 1.0
     request_ways: float = 0.6
 
 
 # Fitted to logarithms of max-load rows of TensorRT-LLM (perf-overview.md v1.0 and later, H100 to GB200) and
-# aiconfigurator 0.12 step-time estimates (A100 to GB300), 2026-11; attention is models.md's 0.472.
+# of aiconfigurator 0.12 step-time estimates (A100 to GB300), 2026-11; attention is models.md's 0.472; a lone
+# prompt is the median ratio of those estimates at one request, prompts of 128 tokens left aside.
 DENSE = Constants(
     compute=0.85,
     memory=0.92,
@@ -74,6 +77,7 @@ DENSE = Constants(
     host_request=2.1e-4,
     most=2048,
     activations=63.0,
+    lone_prompt=2.7,
 )
 MOE = replace(
     DENSE,
@@ -95,10 +99,18 @@ WIDE_BYTES = 3.0
 # Neuron (transformers-neuronx on Trn1 and Inf2): compiled graphs, no host in the loop; memory and latency
 # fitted to its published rows, compute between its first-token times (0.15) and Trn1 training MFU (0.29).
 NEURON = replace(
-    DENSE, memory=0.6, kv=0.6, compute=0.25, attention=0.25, latency=130e-6, busy=0.0, host_request=0.0
+    DENSE,
+    lone_prompt=1.0,
+    memory=0.6,
+    kv=0.6,
+    compute=0.25,
+    attention=0.25,
+    latency=130e-6,
+    busy=0.0,
+    host_request=0.0,
 )
 # vLLM of 2023 (Splitwise): kernels launched one by one from Python; fitted to its published rows.
-EAGER = replace(DENSE, host_layer=3.7e-4, busy=0.0, attention=0.3, host_request=0.0)
+EAGER = replace(DENSE, lone_prompt=1.0, host_layer=3.7e-4, busy=0.0, attention=0.3, host_request=0.0)
 
 _ENGINES: Mapping[str, Constants] = {"neuron": NEURON, "eager": EAGER}
 
@@ -197,7 +209,7 @@ class Replica:
     def first_token_seconds(self, tokens: float, requests: float = 1.0) -> float:
         """Seconds from an idle replica to the first token of ``requests`` prompts that arrive together."""
         c, s = self.constants, self.shape
-        work = self.prefill_seconds(tokens, requests) * self.speed
+        work = self.prefill_seconds(tokens, requests) * self.speed * c.lone_prompt
         read = s.touched_bytes(self.precision, tokens) / (
             self.chips * float(self.chip.hbm_tbs) * 1e12 * c.memory
         )

@@ -87,7 +87,7 @@ def test_time_per_token_is_near_the_closed_form(load: float) -> None:
     saturated = 1 / slope / outputs
     rate = load * saturated
     requests = draw_requests(Lengths(20, outputs), rate, 6000, key=3)
-    _, tpot, _ = measured(requests, simulate(engine, requests))
+    _, tpot, _ = measured(requests, simulate(engine, requests), engine)
     closed = base / (1 - rate * outputs * slope)
     assert tpot.mean() == pytest.approx(closed, rel=0.10)
 
@@ -110,7 +110,7 @@ def test_replicas_are_near_the_closed_form(model: str, system: str, layout: Layo
     engine = iteration_times(replica, lengths, most)
     for load in (0.3, 0.5, 0.8):
         requests = draw_requests(lengths, load * saturated, 20_000, key=1)
-        _, tpot, batch = measured(requests, simulate(engine, requests))
+        _, tpot, batch = measured(requests, simulate(engine, requests), engine)
         drawn = Lengths(float(requests.held.mean()), float(requests.outputs.mean()))
         rate = len(requests.arrival) / (float(requests.arrival[-1]) * TICK)
         assert closed_form_tpot(engine, drawn, rate) == pytest.approx(tpot.mean(), rel=0.10)
