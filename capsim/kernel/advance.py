@@ -106,8 +106,8 @@ def advance(address, until):
                 return REACHED
             submit_due(s, c.now)
             if c.happened:
-                c.happened = 0
                 schedule_pass(s)
+                c.happened = 0
             c.phase = 0
         if c.phase == 0:
             time = until
