@@ -130,6 +130,13 @@ def serve(
     lengths = Lengths(input_length, output_length, cache_hit)
     if ttft_ms is None and tpot_ms is None:
         return _planned(found[0], lengths, None, BATCH_UTILISATION, len(found))
+    return _within_objectives(found, lengths, ttft_ms, tpot_ms)
+
+
+def _within_objectives(
+    found: list[Candidate], lengths: Lengths, ttft_ms: float | None, tpot_ms: float | None
+) -> Serving | DoesNotFit:
+    """The layout with the most output tokens/s per chip at the largest load that keeps the objectives."""
     best: Serving | None = None
     for candidate in _worth_trying(found, tpot_ms, lengths):
         latency = latency_of(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from capsim.workload.calibration_points import NEURON_CORES, serving_of
 from capsim.workload.errors_table import Unexpressed
@@ -236,8 +236,3 @@ def _entry(members: Sequence[InferenceRow], measure: Measure) -> dict[str, objec
         "runs": len(members),
         "source": first.source,
     }
-
-
-def scaled(replica: Replica, speed: float) -> Replica:
-    """The replica with all its times divided by a speed."""
-    return replace(replica, speed=replica.speed * speed)

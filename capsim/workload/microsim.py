@@ -81,6 +81,92 @@ def _steps_until(gap: Any, each: Any, grow: Any, most: Any) -> Any:
     return m
 
 
+@kernel()
+def _admit(
+    arrival: Any,
+    held: Any,
+    outputs: Any,
+    stage: Any,
+    constants: Any,
+    now: Any,
+    waiting: Any,
+    prompts: Any,
+    running: Any,
+    reserved: Any,
+) -> Any:
+    """Move arrived requests to the prompts in order while they fit; returns waiting, prompts, reserved."""
+    while waiting < len(arrival) and arrival[waiting] <= now and running + prompts < constants[MOST]:
+        need = held[waiting] + outputs[waiting]
+        if reserved + need > constants[ROOM] and running + prompts > 0:
+            break
+        reserved += need
+        stage[prompts] = waiting
+        prompts += 1
+        waiting += 1
+    return waiting, prompts, reserved
+
+
+@kernel()
+def _prompt_pieces(inputs: Any, stage: Any, constants: Any, prompts: Any, done: Any) -> Any:
+    """One iteration's share of the prompts: its ticks, how many prompts end, tokens done of the next."""
+    left, cost, ended = constants[BUDGET], np.int64(0), 0
+    while ended < prompts and left > 0:
+        request = stage[ended]
+        piece = min(left, inputs[request] - done)
+        cost += constants[PER_PROMPT] * piece + constants[PER_PAIR] * piece * (2 * done + piece)
+        left -= piece
+        done += piece
+        if done < inputs[request]:
+            break
+        done = np.int64(0)
+        ended += 1
+    return cost, ended, done
+
+
+@kernel()
+def _start_decoding(
+    held: Any,
+    outputs: Any,
+    first: Any,
+    finish: Any,
+    heap: Any,
+    stage: Any,
+    now: Any,
+    iteration: Any,
+    prompts: Any,
+    running: Any,
+    ended: Any,
+) -> Any:
+    """Give ended prompts their first token; returns running, tokens of context gained, of room freed."""
+    context = np.int64(0)
+    freed = np.int64(0)
+    for k in range(ended):
+        request = stage[k]
+        first[request] = now
+        if outputs[request] == 1:
+            finish[request] = now
+            freed += held[request] + outputs[request]
+        else:
+            _push(heap, running, ((iteration + outputs[request] - 1) << 32) | request)
+            running += 1
+            context += held[request] + 1
+    for k in range(ended, prompts):
+        stage[k - ended] = stage[k]
+    return running, context, freed
+
+
+@kernel()
+def _complete(held: Any, outputs: Any, finish: Any, heap: Any, now: Any, iteration: Any, running: Any) -> Any:
+    """Let sequences whose last token this iteration gave leave; returns running and tokens of room freed."""
+    freed = np.int64(0)
+    while running > 0 and (heap[0] >> 32) == iteration:
+        request = _pop(heap, running) & 0xFFFFFFFF
+        running -= 1
+        finish[request] = now
+        freed += held[request] + outputs[request]
+    return running, freed
+
+
 @kernel(_SIGNATURE)
 def run(
     arrival: Any,
@@ -95,91 +181,45 @@ def run(
     stage: Any,
     totals: Any,
 ) -> None:
-    """Simulate all requests; fills ``first`` and ``finish`` (ticks).
+    """Simulate all requests; fills ``first`` and ``finish`` (ticks, (n,)) and ``totals`` (3,).
 
-    Args:
-        arrival: ticks, ascending, (n,).
-        inputs: prompt tokens to compute, at least 1, (n,).
-        held: prompt tokens held in the cache, at least ``inputs``, (n,).
-        outputs: output tokens, at least 1, (n,).
-        step: ticks of an iteration with B decoding sequences, (most + 1,).
-        constants: see `ticks`; PER_CONTEXT, PER_PROMPT, PER_PAIR in ticks, BUDGET and ROOM in tokens, MOST.
-        first, finish: results, (n,).
-        heap: work space, (most + 1,).
-        stage: work space, admitted requests whose prompt is not done, (most + 1,).
-        totals: ITERATIONS, DECODED (tokens), END (ticks), (3,).
+    Requests (n,): ``arrival`` in ticks, ascending; ``inputs`` prompt tokens to compute; ``held`` prompt tokens
+    in the cache, at least ``inputs``; ``outputs``; each at least 1. ``step``: ticks by decoding sequences
+    (most + 1,); ``constants`` as in `ticks`; ``heap`` and ``stage`` are work space (most + 1,).
     """
     n = len(arrival)
-    per_context, per_prompt, per_pair = constants[PER_CONTEXT], constants[PER_PROMPT], constants[PER_PAIR]
-    budget, room, most = constants[BUDGET], constants[ROOM], constants[MOST]
-    now = np.int64(0)
-    iteration = np.int64(0)
-    decoded = np.int64(0)
-    context = np.int64(0)
-    reserved = np.int64(0)
-    waiting = 0
-    running = 0
-    prompts = 0
-    done = np.int64(0)
+    per_context, room, most = constants[PER_CONTEXT], constants[ROOM], constants[MOST]
+    now, iteration, decoded = np.int64(0), np.int64(0), np.int64(0)
+    context, reserved, done = np.int64(0), np.int64(0), np.int64(0)
+    waiting, running, prompts = 0, 0, 0
     while waiting < n or running > 0 or prompts > 0:
-        while waiting < n and arrival[waiting] <= now and running + prompts < most:
-            need = held[waiting] + outputs[waiting]
-            if reserved + need > room and running + prompts > 0:
-                break
-            reserved += need
-            stage[prompts] = waiting
-            prompts += 1
-            waiting += 1
+        waiting, prompts, reserved = _admit(
+            arrival, held, outputs, stage, constants, now, waiting, prompts, running, reserved
+        )
         if prompts == 0 and running == 0:
             now = arrival[waiting]
             continue
-        if prompts == 0:
-            each = step[running] + per_context * context
+        each, ended, m = step[running] + per_context * context, 0, np.int64(1)
+        if prompts > 0:
+            cost, ended, done = _prompt_pieces(inputs, stage, constants, prompts, done)
+            each += cost
+        else:
             m = (heap[0] >> 32) - iteration
             blocked = waiting < n and (running >= most or reserved + held[waiting] + outputs[waiting] > room)
             if waiting < n and not blocked:
                 m = _steps_until(arrival[waiting] - now, each, per_context * running, m)
-            now += m * each + per_context * running * (m * (m - 1) // 2)
-            context += m * running
-            decoded += m * running
-            iteration += m
-            started = 0
-        else:
-            cost = step[running] + per_context * context
-            left = budget
-            started = 0
-            while started < prompts and left > 0:
-                request = stage[started]
-                piece = min(left, inputs[request] - done)
-                cost += per_prompt * piece + per_pair * piece * (2 * done + piece)
-                left -= piece
-                done += piece
-                if done < inputs[request]:
-                    break
-                done = np.int64(0)
-                started += 1
-            now += cost
-            context += running
-            decoded += running + started
-            iteration += 1
-        while running > 0 and (heap[0] >> 32) == iteration:
-            request = _pop(heap, running) & 0xFFFFFFFF
-            running -= 1
-            finish[request] = now
-            context -= held[request] + outputs[request]
-            reserved -= held[request] + outputs[request]
-        for k in range(started):
-            request = stage[k]
-            first[request] = now
-            if outputs[request] == 1:
-                finish[request] = now
-                reserved -= held[request] + outputs[request]
-            else:
-                _push(heap, running, ((iteration + outputs[request] - 1) << 32) | request)
-                running += 1
-                context += held[request] + 1
-        if started > 0:
-            for k in range(started, prompts):
-                stage[k - started] = stage[k]
-            prompts -= started
+        now += m * each + per_context * running * (m * (m - 1) // 2)
+        iteration += m
+        context += m * running
+        decoded += m * running + ended
+        running, freed = _complete(held, outputs, finish, heap, now, iteration, running)
+        context -= freed
+        reserved -= freed
+        if ended > 0:
+            running, gained, freed = _start_decoding(
+                held, outputs, first, finish, heap, stage, now, iteration, prompts, running, ended
+            )
+            prompts -= ended
+            context += gained
+            reserved -= freed
     totals[ITERATIONS], totals[DECODED], totals[END] = iteration, decoded, now

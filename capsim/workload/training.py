@@ -28,7 +28,7 @@ FIXED_BATCH_LOSS = 0.04
 # Loss per doubling of the blocks of a gang and unit of oversubscription above 1 (assumed: data-parallel
 # traffic is overlapped; no public measurement separates it).
 BLOCK_LOSS = 0.02
-# Band of the software release (log): models.md gives +-15 %.
+# What a software release changes (log): models.md gives +-15 %; the table's band holds it.
 SOFTWARE_BAND = 0.15
 
 
@@ -137,6 +137,7 @@ def shape_rate(
     if running != precision:
         explain.append(f"{precision} runs as {running}: the chip has no {precision} peak")
     explain += [f"{name}: x {value:.3f}" for name, value in factors.items() if value != 1.0]
+    explain.append(f"software of one year ago or ahead: +-{SOFTWARE_BAND:.0%}, inside the band")
     return TrainingRate(
         rate,
         rate / (peak * 1e12),
