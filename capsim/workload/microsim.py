@@ -183,8 +183,8 @@ def run(
 ) -> None:
     """Simulate all requests; fills ``first`` and ``finish`` (ticks, (n,)) and ``totals`` (3,).
 
-    Requests (n,): ``arrival`` in ticks, ascending; ``inputs`` prompt tokens to compute; ``held`` prompt tokens
-    in the cache, at least ``inputs``; ``outputs``; each at least 1. ``step``: ticks by decoding sequences
+    Requests (n,): ``arrival`` in ticks, ascending; ``inputs`` prompt tokens to compute; ``held`` prompt
+    tokens in the cache, at least ``inputs``; ``outputs``; each at least 1. ``step``: ticks by decoding sequences
     (most + 1,); ``constants`` as in `ticks`; ``heap`` and ``stage`` are work space (most + 1,).
     """
     n = len(arrival)
