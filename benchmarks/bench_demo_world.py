@@ -1,6 +1,6 @@
 """Speed of the kernel on a world like the demo's. Goal: at most 0.6 s a run, everything in it.
 
-    python benchmarks/bench_demo_world.py [repeats]
+python benchmarks/bench_demo_world.py [repeats]
 """
 
 from __future__ import annotations
@@ -57,7 +57,13 @@ def run(seed: int = 1) -> dict[str, Any]:
         elif what == "gang":
             size, days = arg
             cluster.submit(
-                make_jobs(np.array([when]), np.array([days * DAY]), np.array([size]), np.array([2 * days * DAY]), cls=world["train"])
+                make_jobs(
+                    np.array([when]),
+                    np.array([days * DAY]),
+                    np.array([size]),
+                    np.array([2 * days * DAY]),
+                    cls=world["train"],
+                )
             )
         elif what == "resize":
             cluster.resize_all(wanted(arg, cluster.replicas()))
@@ -73,9 +79,20 @@ def main() -> None:
         print({k: round(v, 3) for k, v in out.items()})
     print(cluster.counters())
     runs = cluster.runs
-    print("gangs", [(int(r["start"] // DAY), int(r["end"] // DAY), int(r["restarts"]), int(r["state"])) for r in runs[300_000:]])
+    print(
+        "gangs",
+        [
+            (int(r["start"] // DAY), int(r["end"] // DAY), int(r["restarts"]), int(r["state"]))
+            for r in runs[300_000:]
+        ],
+    )
     share = cluster.chip_time()
-    print("busy share", round(float(share["allocated"].sum() / share["active"].sum()), 3), "replicas", cluster.replicas().tolist())
+    print(
+        "busy share",
+        round(float(share["allocated"].sum() / share["active"].sum()), 3),
+        "replicas",
+        cluster.replicas().tolist(),
+    )
     print("broken invariants:", cluster.check()[:3])
 
 

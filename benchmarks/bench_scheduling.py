@@ -33,7 +33,11 @@ def scalar(jobs: tuple[np.ndarray, ...], chips: int, policy: str) -> tuple[float
     """Seconds and counts of one replay on interchangeable chips."""
     t = time.perf_counter()
     out = replay.run(jobs[0], jobs[2], jobs[1], jobs[3], chips, policy)
-    return time.perf_counter() - t, {"backfilled": out.backfilled, "longest_queue": out.longest_queue, "failures": 0}
+    return time.perf_counter() - t, {
+        "backfilled": out.backfilled,
+        "longest_queue": out.longest_queue,
+        "failures": 0,
+    }
 
 
 def topology(
@@ -75,7 +79,9 @@ def table(jobs: int, repeats: int, quick: bool) -> list[dict[str, Any]]:
                             seconds, counts = best(repeats, lambda w=work, c=chips, p=policy: scalar(w, c, p))
                         else:
                             f = kind != "racks"
-                            seconds, counts = best(repeats, lambda w=work, c=chips, p=policy, f=f: topology(w, c, p, f))
+                            seconds, counts = best(
+                                repeats, lambda w=work, c=chips, p=policy, f=f: topology(w, c, p, f)
+                            )
                         row = {"mix": name, "chips": chips, "load": load, "policy": policy, "kind": kind}
                         rows.append(row | {"jobs_per_s": round(jobs / seconds)} | counts)
                         print(rows[-1], flush=True)

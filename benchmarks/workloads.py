@@ -16,7 +16,14 @@ FAILURE_RATE = 0.474 / 1000 / DAY
 
 
 def mix(
-    n: int, chips: int, load: float, low: int = 3, high: int = 17, exponent: float = 0.7, seed: int = 1, exact: bool = False
+    n: int,
+    chips: int,
+    load: float,
+    low: int = 3,
+    high: int = 17,
+    exponent: float = 0.7,
+    seed: int = 1,
+    exact: bool = False,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     """(submit, run, size, requested) in ms: sizes 2^k with p ~ 2^(-exponent k), lognormal run times.
 
@@ -40,7 +47,9 @@ def fleet(chips: int, *, scalar: bool = False, failures: bool = False) -> Layout
     """One pool, one site: a single domain (scalar), or racks in blocks."""
     blocks, per, domain = FLEETS[chips]
     layout = Layout()
-    stream = Failures(rate=FAILURE_RATE, repair_median=4.0 * HOUR, repair_sigma=1.0, seed=7) if failures else None
+    stream = (
+        Failures(rate=FAILURE_RATE, repair_median=4.0 * HOUR, repair_sigma=1.0, seed=7) if failures else None
+    )
     pool = layout.pool(chips if scalar else domain, 1 if scalar else min(4, domain))
     site = layout.site(pool)
     layout.tranche(site, 1 if scalar else blocks * per, 0 if scalar else per, failures=stream)
@@ -86,7 +95,9 @@ def demo_world(seed: int = 1, campaigns: int = 300_000, days: int = 1886) -> dic
     )
     submit = np.sort((rng.random(campaigns) ** 0.7 * days * DAY).astype(np.int64))
     run = np.clip(np.exp(rng.normal(np.log(10.0), 1.9, campaigns)), 0.05, 720.0) * HOUR
-    requested = np.minimum(run * np.maximum(1.0, np.exp(rng.normal(np.log(2.0), 0.8, campaigns))), 720.0 * HOUR)
+    requested = np.minimum(
+        run * np.maximum(1.0, np.exp(rng.normal(np.log(2.0), 0.8, campaigns))), 720.0 * HOUR
+    )
     classes = Classes(5)
     classes.add(
         kind=2, speed=[0.4, 1.0, 1.3, 0.6, 2.2], preemptible=True, grace=120_000, interval=HOUR, stall=30_000,
@@ -96,7 +107,11 @@ def demo_world(seed: int = 1, campaigns: int = 300_000, days: int = 1886) -> dic
         kind=0, priority=10, speed=[0.0, 1.0, 1.3, 0.6, 2.2], stall=20_000, restart=300_000, preference=[4, 2, 1, 3, 0], max_sites=4,
     )  # fmt: skip
     jobs = make_jobs(
-        submit, run.astype(np.int64), sizes, np.maximum(run, requested).astype(np.int64), tenant=rng.integers(0, 24, campaigns)
+        submit,
+        run.astype(np.int64),
+        sizes,
+        np.maximum(run, requested).astype(np.int64),
+        tenant=rng.integers(0, 24, campaigns),
     )
     gangs = [(60, 64_000, 110), (280, 110_000, 120), (520, 75_000, 130), (770, 120_000, 150), (1010, 200_000, 150),
              (1250, 350_000, 160), (1530, 600_000, 200)]  # fmt: skip

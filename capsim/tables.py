@@ -381,6 +381,9 @@ CLOCK = np.dtype(
         ("promise_rank", "i4"),
         ("first_new", "i4"),  # least rank queued since the last pass
         ("finished", "i4"),  # watched job that terminated
+        ("called", "i4"),  # an operation was called since the last pass: services may stop jobs
+        ("stuck_rank", "i4"),  # the head that preemption could not place; -1 none
+        ("stuck_priority", "i4"),  # its priority
         ("repairs", "i8"),  # repairs scheduled so far
         ("running", "i4"),
         ("plan_blocks", "i4"),  # blocks touched by the gang being placed

@@ -183,6 +183,7 @@ def build(
     scores = _score_tables(pools, blocks, score) if score is not None else np.zeros(1, np.int64)
     clock = np.zeros(1, tables.CLOCK)
     for name, value in (
+        ("phase", 2),
         ("n_listed", len(jobs)),
         ("n_jobs", len(jobs)),
         ("cap_jobs", cap),
@@ -192,6 +193,7 @@ def build(
         ("resv_rank", -1),
         ("resv_domain", -1),
         ("promise_rank", -1),
+        ("stuck_rank", -1),
         ("finished", -1),
         ("first_new", leaves),
     ):

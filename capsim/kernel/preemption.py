@@ -167,8 +167,9 @@ def may_preempt(s, priority):
 @kernel()
 def preempt_for_job(s, j):
     """Make room for a blocked head by preemption; returns whether it started at once."""
+    c = s.clock[0]
     cls = s.classes[s.jobs[j].cls]
-    if not may_preempt(s, cls.priority):
+    if c.stuck_rank == s.runs[j].rank or not may_preempt(s, cls.priority):
         return False
     base = np.int64(s.jobs[j].cls) * s.pools.shape[0]
     n = np.int64(s.jobs[j].size_min)
@@ -191,6 +192,8 @@ def preempt_for_job(s, j):
             if s.victims[2 * v + 1] >= 0:
                 preempt(s, s.victims[2 * v + 1])
         return try_start(s, j, pool, n, False, NEVER)
+    c.stuck_rank = s.runs[j].rank
+    c.stuck_priority = cls.priority
     return False
 
 

@@ -46,7 +46,12 @@ def _state(jobs: int, chips: int, easy: bool) -> State:
 
 
 def run(
-    submit: np.ndarray, size: np.ndarray, run: np.ndarray, requested: np.ndarray, chips: int, policy: str = "easy"
+    submit: np.ndarray,
+    size: np.ndarray,
+    run: np.ndarray,
+    requested: np.ndarray,
+    chips: int,
+    policy: str = "easy",
 ) -> Replay:
     """Schedule jobs on ``chips`` interchangeable chips; times in any one integer unit.
 
@@ -74,7 +79,12 @@ def run(
 
 
 def replay(
-    submit: np.ndarray, size: np.ndarray, run_: np.ndarray, requested: np.ndarray, chips: int, policy: str = "easy"
+    submit: np.ndarray,
+    size: np.ndarray,
+    run_: np.ndarray,
+    requested: np.ndarray,
+    chips: int,
+    policy: str = "easy",
 ) -> np.ndarray:
     """The starts of ``run`` alone."""
     return run(submit, size, run_, requested, chips, policy).start

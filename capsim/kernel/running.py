@@ -219,6 +219,9 @@ def stop_job(s, j, how):
     c.happened = 1
     c.dirty = 1
     c.growing = 1
+    cls = s.classes[s.jobs[j].cls]
+    if c.stuck_rank >= 0 and not (cls.preemptible and cls.priority < c.stuck_priority):
+        c.stuck_rank = -1
     if run.est_end != c.now:
         c.rebuild = 1
 

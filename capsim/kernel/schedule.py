@@ -247,6 +247,7 @@ def schedule_pass(s):
     s.count[0].passes += 1
     if c.growing:
         grow_services(s)
+    c.called = 0
     if c.grown:
         unpark(s)
     new = np.int64(c.first_new)

@@ -163,7 +163,7 @@ def grow_services(s):
             pool = np.int64(row % n_pools)
             got = grow_service(s, np.int64(row), pool)
             small = sv.chips <= s.pools[pool].domain_chips
-            if sv.wanted > sv.held and sv.preempts and c.preemption and small:
+            if sv.wanted > sv.held and sv.preempts and c.preemption and c.called and small:
                 lacking = np.int64(sv.wanted - sv.held)
                 preempt_for_replicas(s, pool, priority, np.int64(sv.chips), lacking)
                 got += grow_service(s, np.int64(row), pool)
@@ -245,6 +245,7 @@ def capacity_grew(s, called):
     c.growing = 1
     c.dirty = 1
     c.rebuild = 1
+    c.stuck_rank = -1
     if called or c.queued > 0 or c.lacking > 0:
         c.happened = 1
 
