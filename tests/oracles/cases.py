@@ -60,6 +60,7 @@ def cases(draw: st.DrawFn, features: frozenset[str] = frozenset(), backfill: str
         backfill=backfill or draw(st.sampled_from(["none", "easy", "easy", "easy"])),
         preemption="preemption" in features,
         placement=draw(st.sampled_from(placements)) if "placement" in features else "best-fit",
+        overrun=draw(st.sampled_from(["end", "run on"])) if "limits" in features else "end",
     )
 
 

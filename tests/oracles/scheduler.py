@@ -2,7 +2,7 @@
 
 Pure Python over plain lists. At each decision it asserts that capacity is not exceeded, that each job is
 in exactly one state, and that a head never starts later than it was promised in cases where nothing but
-jobs changes and none may overtake. ``mutant`` switches on one wrong rule, to show that the tests see it.
+jobs changes, none may overtake and estimates are upper bounds. ``mutant`` switches on one wrong rule, to show that the tests see it.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ class Scheduler:
         self.world = World(case, mutant)
         self.integrals: list[dict[str, int]] = [{} for _ in case.layout.sites]
         changing = any(called.time > 0 and called.name != "activate" for called in case.commands)
-        overtaken = case.order != "fcfs" or case.preemption
+        overtaken = case.order != "fcfs" or case.preemption or case.overrun != "end"
         self.steady = not (changing or case.failures or case.services or overtaken)
 
     def run(self) -> list[Life]:
