@@ -7,18 +7,16 @@ Command modules import only the standard library and typer at module level, so t
 from __future__ import annotations
 
 import importlib
-import os
 import sys
 
 import typer
-
-# Small systems of equations, several processes: threads of the linear algebra only get in each other's way.
-os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 COMMANDS: tuple[str, ...] = (
     "compare",
     "run",
     "trace",
+    "warmup",
+    "bench",
     "catalog",
     "check",
     "init",

@@ -184,8 +184,9 @@ def run(
     """Simulate all requests; fills ``first`` and ``finish`` (ticks, (n,)) and ``totals`` (3,).
 
     Requests (n,): ``arrival`` in ticks, ascending; ``inputs`` prompt tokens to compute; ``held`` prompt
-    tokens in the cache, at least ``inputs``; ``outputs``; each at least 1. ``step``: ticks by decoding sequences
-    (most + 1,); ``constants`` as in `ticks`; ``heap`` and ``stage`` are work space (most + 1,).
+    tokens in the cache, at least ``inputs``; ``outputs``; each at least 1. ``step``: ticks by number of
+    decoding sequences (most + 1,); ``constants`` as in `ticks`; ``heap`` and ``stage`` are work space
+    (most + 1,).
     """
     n = len(arrival)
     per_context, room, most = constants[PER_CONTEXT], constants[ROOM], constants[MOST]
