@@ -15,7 +15,7 @@ Table = Annotated[
 Out = Annotated[
     Path, typer.Option("--out", "-o", metavar="CAL.yaml", help="Where to write; a study includes this file.")
 ]
-Force = Annotated[bool, typer.Option("--force", help="Overwrite the file if it exists.")]
+Force = Annotated[bool, typer.Option("--force", help="Overwrite a file that is not a calibration.")]
 
 
 def register(app: typer.Typer) -> None:
@@ -26,11 +26,11 @@ def register(app: typer.Typer) -> None:
 def calibrate(file: Table, out: Out, force: Force = False) -> None:
     """Turn a table of measurements into a calibration; `include: CAL.yaml` in a study uses it."""
     from capsim.errors import InputError
-    from capsim.workload.calibration import write_calibration
+    from capsim.workload.calibration import is_calibration, write_calibration
     from capsim.workload.fidelity import calibration_of
 
-    if out.exists() and not force:
-        raise InputError(f"{out} exists; choose another name or add --force")
+    if out.exists() and not force and not is_calibration(out):
+        raise InputError(f"{out} exists and is not a calibration; choose another name or add --force")
     section, left, kind = calibration_of(file)
     write_calibration(out, section, file.name)
     for item in left[:SHOWN_ROWS]:

@@ -31,6 +31,8 @@ from capsim.workload.training_table import (
 # Where a table does not say: sequence and chip count of the middle of the shipped points.
 DEFAULT_SEQ = 4096.0
 DEFAULT_CHIPS = 256.0
+# How a file that `capsim calibrate` wrote begins.
+WRITTEN = "# Measurements of"
 
 
 def configuration(
@@ -184,13 +186,22 @@ def read_calibration(path: Path) -> CalibrationSection:
         raise InputError(f"{path}: not a calibration ({text}); `capsim calibrate` writes one") from None
 
 
+def is_calibration(path: Path) -> bool:
+    """Whether a file was written by `write_calibration`."""
+    try:
+        with path.open("rb") as file:
+            return file.read(len(WRITTEN)) == WRITTEN.encode()
+    except OSError:
+        return False
+
+
 def write_calibration(path: Path, section: Mapping[str, object], origin: str) -> None:
     """Write a calibration section as a YAML fragment of a study.
 
     Raises:
         InputError: the file cannot be written.
     """
-    head = f"# Measurements of {origin}, reduced by `capsim calibrate`; a study uses them by `include`.\n"
+    head = f"{WRITTEN} {origin}, reduced by `capsim calibrate`; a study uses them by `include`.\n"
     text = yaml.dump(section, Dumper=yaml.CSafeDumper, sort_keys=False, default_flow_style=None, width=200)
     try:
         path.write_text(head + text, encoding="utf-8")

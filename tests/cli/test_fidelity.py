@@ -64,13 +64,33 @@ def test_calibrate_then_use_it(capsys: pytest.CaptureFixture[str], table: Path, 
     out = tmp_path / "cal.yaml"
     code, said, err = run(capsys, "calibrate", str(table), "-o", str(out))
     assert code == 0 and "1 training measurements" in said and "not used" in err
-    assert run(capsys, "calibrate", str(table), "-o", str(out)).code == 2
-    assert run(capsys, "calibrate", str(table), "-o", str(out), "--force").code == 0
+    assert run(capsys, "calibrate", str(table), "-o", str(out)).code == 0
+    mine = tmp_path / "notes.yaml"
+    mine.write_text("not: a calibration\n", encoding="utf-8")
+    assert run(capsys, "calibrate", str(table), "-o", str(mine)).code == 2
+    assert mine.read_text(encoding="utf-8") == "not: a calibration\n"
+    assert run(capsys, "calibrate", str(table), "-o", str(mine), "--force").code == 0
     other = tmp_path / "other.csv"
     other.write_text(TABLE.replace("mine", "yours"), encoding="utf-8")
     plain = json.loads(run(capsys, "fidelity", "training", str(other), "--json").out)
     own = json.loads(run(capsys, "fidelity", "training", str(other), "--calibration", str(out), "--json").out)
     assert own["median"] < 0.015 < plain["median"]
+
+
+def test_a_study_includes_a_calibration(
+    capsys: pytest.CaptureFixture[str], root: Path, table: Path, tmp_path: Path
+) -> None:
+    from capsim.spec.loader import load_study
+
+    assert run(capsys, "calibrate", str(table), "-o", str(tmp_path / "cal.yaml")).code == 0
+    text = (root / "configs" / "quickstart.yaml").read_text(encoding="utf-8")
+    study = tmp_path / "study.yaml"
+    study.write_text(
+        text.replace('include: ["builtin:catalog"', 'include: ["builtin:catalog", cal.yaml'), "utf-8"
+    )
+    found = load_study(str(study)).study.calibration
+    assert found is not None
+    assert [(float(e.tflops_chip), e.chip) for e in found.training] == [(400.0, "h100_sxm")]
 
 
 @pytest.mark.parametrize("command", [("fidelity", "training"), ("fidelity", "inference"), ("calibrate",)])
