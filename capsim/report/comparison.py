@@ -22,10 +22,16 @@ from capsim.study.figures import Table
 from capsim.study.figures import table as figures_of
 from capsim.study.statistics import CVAR_RUNS
 
-#: order in which confidences are counted, and the word for each.
-CONFIDENCES: tuple[str, ...] = (
-    "measured", "vendor", "secondary", "derived", "recalled", "stated", "assumed",
-)  # fmt: skip
+#: confidences in the order in which they are counted, with the word for each.
+CONFIDENCES: dict[str, str] = {
+    "measured": "measured",
+    "vendor": "vendor",
+    "secondary": "secondary",
+    "derived": "derived",
+    "recalled": "recalled",
+    "stated": "unsourced",
+    "assumed": "ASSUMED",
+}
 LEFT_OUT = "tax, lease accounting, currency, export rules"
 
 
@@ -97,8 +103,8 @@ def _count(number: int, noun: str) -> str:
 def provenance_line(context: Context) -> str:
     """How much of the study is known, and how."""
     counts = ", ".join(
-        f"{context.provenance[name]:,} {name.upper() if name == 'assumed' else name}"
-        for name in CONFIDENCES
+        f"{context.provenance[name]:,} {word}"
+        for name, word in CONFIDENCES.items()
         if context.provenance.get(name)
     )
     return f"Facts dated up to {context.as_of} (--as-of). Inputs: {counts or 'none with a stated confidence'}"
