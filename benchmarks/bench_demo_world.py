@@ -15,10 +15,10 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
-from workloads import DAY, HOUR, demo_world  # noqa: E402
+from workloads import DAY, HOUR, demo_world
 
-from capsim.kernel.api import Cluster, Code, Policy  # noqa: E402
-from capsim.kernel.layout import make_jobs  # noqa: E402
+from capsim.kernel.api import Cluster, Code, Policy
+from capsim.kernel.layout import make_jobs
 
 
 def wanted(hour: int, held: np.ndarray) -> np.ndarray:

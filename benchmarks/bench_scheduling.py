@@ -2,8 +2,9 @@
 
     python benchmarks/bench_scheduling.py [--jobs N] [--quick]
 
-Goals (one core, JIT warm, 1 M jobs of the first mix at load .9, loop only): FCFS scalar 2 M jobs/s, EASY scalar 1 M,
-FCFS with racks and blocks 1 M, EASY with topology 500 k; with failures at most 1.5 x slower; second mix at
+Goals (one core, JIT warm, 1 M jobs of the first mix at load .9, loop only): FCFS scalar 2 M jobs/s, EASY
+scalar 1 M, FCFS with racks and blocks 1 M, EASY with topology 500 k; with failures at most 1.5 x slower;
+second mix at
 most 2 x slower; 1,048,320 chips at most 1.5 x slower than 524,160; at most 400 bytes a job.
 """
 
@@ -20,11 +21,11 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
-from workloads import fleet, mix, one_class  # noqa: E402
+from workloads import fleet, mix, one_class
 
-from capsim.kernel import replay  # noqa: E402
-from capsim.kernel.api import Cluster, Policy  # noqa: E402
-from capsim.kernel.layout import make_jobs  # noqa: E402
+from capsim.kernel import replay
+from capsim.kernel.api import Cluster, Policy
+from capsim.kernel.layout import make_jobs
 
 FOREVER = 2**55
 

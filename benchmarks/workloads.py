@@ -5,42 +5,14 @@ from __future__ import annotations
 import numpy as np
 
 from capsim.kernel.layout import Classes, Failures, Layout, Services, make_jobs
+from capsim.kernel.speed import FAILURE_RATE, mix
+
+__all__ = ["DAY", "FLEETS", "HOUR", "demo_world", "fleet", "mix", "one_class"]
 
 SECOND, HOUR, DAY = 1000, 3_600_000, 86_400_000
 
 FLEETS = {1024: (1, 1, 1024), 65_520: (91, 10, 72), 524_160: (910, 8, 72), 1_048_320: (1820, 8, 72)}
 """Chips -> (blocks, domains a block, chips a domain)."""
-
-FAILURE_RATE = 0.474 / 1000 / DAY
-"""Failures per chip-ms: 0.474 per 1,000 chip-days, all causes (the project's default; docs/scheduling.md)."""
-
-
-def mix(
-    n: int,
-    chips: int,
-    load: float,
-    low: int = 3,
-    high: int = 17,
-    exponent: float = 0.7,
-    seed: int = 1,
-    exact: bool = False,
-) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """(submit, run, size, requested) in ms: sizes 2^k with p ~ 2^(-exponent k), lognormal run times.
-
-    Run times: median 30 min, sigma 2, clipped to 10 s .. 14 d; requested = run x (1 + Exp(mean 1.5)), or
-    the run time if ``exact``; Poisson arrivals at ``load`` of ``chips``.
-    """
-    rng = np.random.default_rng(seed)
-    k = np.arange(low, high + 1)
-    k = k[2**k <= chips]
-    p = 2.0 ** (-exponent * (k - low))
-    size = 2 ** rng.choice(k, n, p=p / p.sum())
-    run = np.clip(np.exp(rng.normal(np.log(1800.0), 2.0, n)), 10.0, 14 * 86400.0)
-    requested = run * (1.0 + rng.exponential(1.5, n))
-    gap = float((size * run).mean()) / (chips * load)
-    submit = np.cumsum(rng.exponential(gap, n))
-    ms = [np.maximum(1, np.round(a * SECOND)).astype(np.int64) for a in (submit, run, requested)]
-    return ms[0], ms[1], size.astype(np.int64), ms[1] if exact else ms[2]
 
 
 def fleet(chips: int, *, scalar: bool = False, failures: bool = False) -> Layout:
@@ -75,8 +47,9 @@ def demo_world(seed: int = 1, campaigns: int = 300_000, days: int = 1886) -> dic
         layout.pool(domain, node, segment)
     deliveries: list[tuple[int, int]] = []
     plan = [
-        (0, 520_000, 0), (1, 96_000, 0), (1, 150_000, 200), (1, 230_000, 300), (2, 200_000, 500), (2, 250_000, 700),
-        (3, 250_000, 400), (3, 250_000, 800), (2, 300_000, 900), (4, 300_000, 1100), (4, 400_000, 1300), (4, 550_000, 1500),
+        (0, 520_000, 0), (1, 96_000, 0), (1, 150_000, 200), (1, 230_000, 300), (2, 200_000, 500),
+        (2, 250_000, 700), (3, 250_000, 400), (3, 250_000, 800), (2, 300_000, 900), (4, 300_000, 1100),
+        (4, 400_000, 1300), (4, 550_000, 1500),
     ]  # fmt: skip
     for i, (pool, chips, day) in enumerate(plan):
         domain = families[pool][0]
@@ -104,7 +77,8 @@ def demo_world(seed: int = 1, campaigns: int = 300_000, days: int = 1886) -> dic
         restart=600_000, assignment="fixed order", preference=[4, 2, 1, 3, 0],
     )  # fmt: skip
     train = classes.add(
-        kind=0, priority=10, speed=[0.0, 1.0, 1.3, 0.6, 2.2], stall=20_000, restart=300_000, preference=[4, 2, 1, 3, 0], max_sites=4,
+        kind=0, priority=10, speed=[0.0, 1.0, 1.3, 0.6, 2.2], stall=20_000, restart=300_000,
+        preference=[4, 2, 1, 3, 0], max_sites=4,
     )  # fmt: skip
     jobs = make_jobs(
         submit,
@@ -113,12 +87,12 @@ def demo_world(seed: int = 1, campaigns: int = 300_000, days: int = 1886) -> dic
         np.maximum(run, requested).astype(np.int64),
         tenant=rng.integers(0, 24, campaigns),
     )
-    gangs = [(60, 64_000, 110), (280, 110_000, 120), (520, 75_000, 130), (770, 120_000, 150), (1010, 200_000, 150),
-             (1250, 350_000, 160), (1530, 600_000, 200)]  # fmt: skip
+    gangs = [(60, 64_000, 110), (280, 110_000, 120), (520, 75_000, 130), (770, 120_000, 150),
+             (1010, 200_000, 150), (1250, 350_000, 160), (1530, 600_000, 200)]  # fmt: skip
     services = Services(5)
     for i in range(5):
         services.add({0: 8, 1: 8 if i else 72, 4: 4}, kind=6, priority=8 - i, preempts=i < 2)
     return {
-        "layout": layout, "jobs": jobs, "classes": classes, "services": services, "deliveries": sorted(deliveries),
-        "gangs": gangs, "train": train, "days": days,
+        "layout": layout, "jobs": jobs, "classes": classes, "services": services,
+        "deliveries": sorted(deliveries), "gangs": gangs, "train": train, "days": days,
     }  # fmt: skip

@@ -21,11 +21,13 @@ from typing import Any
 
 import numba
 import numpy as np
-from llvmlite import ir
+from llvmlite import ir  # type: ignore[import-untyped]
 from numba import types
-from numba.core import config, event
+from numba.core import config as numba_config
+from numba.core import event
 from numba.extending import intrinsic
 
+config: Any = numba_config
 ROOT = Path(__file__).resolve().parent
 _IMPORT = re.compile(
     r"^\s*(?:from\s+(capsim[\w.]*)\s+import\s+(\([^)]*\)|[^\n]*)|import\s+(capsim[\w.]*))", re.M
@@ -82,7 +84,7 @@ def source_key(file: str) -> str:
     return digest.hexdigest()[:16]
 
 
-class _Announcer(event.Listener):  # type: ignore[misc]
+class _Announcer(event.Listener):
     """Says once, on the first real compilation of the process, that it takes a while."""
 
     def __init__(self) -> None:
@@ -102,7 +104,8 @@ class _Announcer(event.Listener):  # type: ignore[misc]
         """Nothing to say when a function is done."""
 
 
-event.register("numba:compile", _Announcer())
+_register: Any = event.register
+_register("numba:compile", _Announcer())
 
 
 def kernel(signature: Any = None, **options: Any) -> Callable[[Callable[..., Any]], Any]:
@@ -127,7 +130,7 @@ def kernel(signature: Any = None, **options: Any) -> Callable[[Callable[..., Any
     return decorate
 
 
-@intrinsic  # type: ignore[untyped-decorator]
+@intrinsic
 def trailing_zeros(typingctx: Any, word: Any) -> Any:
     """Number of zero bits below the lowest set bit of a uint64 (64 for zero), as int64."""
 
@@ -137,7 +140,7 @@ def trailing_zeros(typingctx: Any, word: Any) -> Any:
     return types.int64(types.uint64), codegen
 
 
-@intrinsic  # type: ignore[untyped-decorator]
+@intrinsic
 def count_ones(typingctx: Any, word: Any) -> Any:
     """Number of set bits of a uint64, as int64."""
 
@@ -147,7 +150,7 @@ def count_ones(typingctx: Any, word: Any) -> Any:
     return types.int64(types.uint64), codegen
 
 
-@intrinsic  # type: ignore[untyped-decorator]
+@intrinsic
 def leading_zeros(typingctx: Any, word: Any) -> Any:
     """Number of zero bits above the highest set bit of a uint64 (64 for zero), as int64."""
 

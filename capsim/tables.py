@@ -381,6 +381,7 @@ CLOCK = np.dtype(
         ("promise_rank", "i4"),
         ("first_new", "i4"),  # least rank queued since the last pass
         ("finished", "i4"),  # watched job that terminated
+        ("interval", "i8"),  # passes happen at multiples of it; 0: at every instant that needs one
         ("called", "i4"),  # an operation was called since the last pass: services may stop jobs
         ("stuck_rank", "i4"),  # the head that preemption could not place; -1 none
         ("stuck_priority", "i4"),  # its priority

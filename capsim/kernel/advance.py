@@ -105,7 +105,7 @@ def advance(address, until):
             if c.now >= until:
                 return REACHED
             submit_due(s, c.now)
-            if c.happened:
+            if c.happened and (c.interval == 0 or c.now % c.interval == 0):
                 schedule_pass(s)
                 c.happened = 0
             c.phase = 0
@@ -115,6 +115,8 @@ def advance(address, until):
                 time = min(time, s.heap[0].time)
             if c.next_job < c.n_listed:
                 time = min(time, s.jobs[c.next_job].submit)
+            if c.happened:
+                time = min(time, (c.now // c.interval + 1) * c.interval)
             c.now = min(time, next_listed(s))
             c.phase = 1
         if not handle_events(s, c.now, int64(REPAIR)):

@@ -1,4 +1,4 @@
-"""The cluster as the engine sees it: time advances, capacity comes and goes, jobs are submitted, facts are read.
+"""The cluster as the engine sees it: time advances, capacity comes and goes, jobs come, facts are read.
 
 Nothing here is done per job in Python. The semantics of every operation are in ``docs/scheduling.md``.
 """
@@ -20,7 +20,7 @@ from capsim.kernel.layout import Classes, Layout, LayoutError, Services
 from capsim.kernel.placement import OWN
 from capsim.kernel.state import EMPTY, pointers
 from capsim.policies.orders import PLACEMENTS, order_keys
-from capsim.tables import NEVER
+from capsim.tables import NEVER, RUNNING
 
 
 class Code(IntEnum):
@@ -46,6 +46,7 @@ class Policy:
     ``order``: "fcfs", "sjf", "priority" (then fcfs) or a registered order (see ``capsim.policies``).
     ``backfill``: "none" or "easy". ``placement``: "best-fit", "first-fit", "spread", "pack-tenant" or a
     registered placement. ``overrun``: what becomes of a job at its requested time: "end" or "run on".
+    ``interval``: ms between passes (at its multiples, where one is due); 0: at every instant that needs one.
     """
 
     order: str | Callable[..., Any] = "fcfs"
@@ -53,6 +54,7 @@ class Policy:
     preemption: bool = False
     placement: str | Callable[..., Any] = "best-fit"
     overrun: str = "end"
+    interval: int = 0
 
 
 class Cluster:
@@ -90,6 +92,7 @@ class Cluster:
         clock["preemption"] = policy.preemption
         clock["placement"] = OWN if own else PLACEMENTS.index(str(policy.placement))
         clock["run_on"] = policy.overrun == "run on"
+        clock["interval"] = policy.interval
         self._order = policy.order
         n = len(jobs)
         self._keys = self._order_keys(self._s.jobs[:n])
@@ -165,7 +168,7 @@ class Cluster:
         return n
 
     def drain(self, site: int, *, grace: int | None = None) -> None:
-        """Nothing new starts at the site; with ``grace`` its jobs are checkpointed and requeued after so many ms."""
+        """Nothing new starts at the site; with ``grace`` (ms) its jobs are checkpointed, then requeued."""
         self._do(kernel.DRAIN, site, -1 if grace is None else grace)
 
     def undrain(self, site: int) -> None:
@@ -285,6 +288,16 @@ class Cluster:
     def replicas(self) -> np.ndarray:
         """Replicas held now, int64 [service, pool]."""
         return self._s.services["held"].astype(np.int64).reshape(-1, self._n_pools)
+
+    def held(self, job: int) -> dict[int, int]:
+        """Chips (spares included) that a running job holds now, by domain."""
+        s = self._s
+        out: dict[int, int] = {}
+        p = int(s.runs["first_piece"][job]) if s.runs["state"][job] == RUNNING else -1
+        while p >= 0:
+            out[int(s.pieces["domain"][p])] = int(s.pieces["chips"][p] + s.pieces["spare"][p])
+            p = int(s.pieces["next"][p])
+        return out
 
     def fragmentation(self) -> list[dict[str, int]]:
         """By pool: chips now that no queued job can use, by reason; see docs/scheduling.md."""

@@ -25,7 +25,10 @@ def _number_places(layout: Layout, sites: np.ndarray, tranches: np.ndarray) -> t
     order = sorted(range(len(layout.tranches)), key=lambda t: (layout.tranches[t].site, t))
     n_domains = sum(t.domains for t in layout.tranches)
     doms = np.zeros(n_domains, tables.DOMAIN)
-    starts, sizes, over, where = [], [], [], []
+    starts: list[int] = []
+    sizes: list[int] = []
+    over: list[float] = []
+    where: list[int] = []
     at = 0
     for t in order:
         spec = layout.tranches[t]

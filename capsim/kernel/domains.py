@@ -1,7 +1,8 @@
 """Free chips of domains, whole domains of blocks, and who holds what: every index is kept here.
 
 Per site: a bitmap of domains for each number of free chips ("level") and of levels in use; blocks by number
-of wholly free domains; under EASY also the domains that are wholly free by the site's ``mark_t``, and each domain's
+of wholly free domains; under EASY also the domains that are wholly free by the site's ``mark_t``, and
+each domain's
 last estimated end. Unusable sites keep their indices; they are skipped by those who place.
 """
 

@@ -35,7 +35,9 @@ DOMAIN_SHIFT = 24
 
 @kernel()
 def mix(x):
-    """SplitMix64's finaliser (Steele, Lea, Flood: Fast splittable pseudorandom number generators, OOPSLA 2014)."""
+    """SplitMix64's finaliser (Steele, Lea, Flood: Fast splittable pseudorandom number generators, OOPSLA
+    2014).
+    """
     x = (x ^ (x >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
     x = (x ^ (x >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
     return x ^ (x >> np.uint64(31))
@@ -284,7 +286,9 @@ def add_chips(s, j, site, d, n):
 
 @kernel()
 def replace_chips(s, j, site, p):
-    """Replace the lost chips of a gang's piece: own spares there, then free chips of the site; False if too few."""
+    """Replace the lost chips of a gang's piece: own spares there, then free chips of the site; False if
+    too few.
+    """
     piece = s.pieces[p]
     st = s.sites[site]
     need = np.int64(piece.lost)
@@ -313,7 +317,9 @@ def replace_chips(s, j, site, p):
 
 @kernel()
 def repair(s, d, n):
-    """Broken chips of a domain are in service again: spares of the gang that holds it as a segment, else free."""
+    """Broken chips of a domain are in service again: spares of the gang that holds it as a segment, else
+    free.
+    """
     dom = s.doms[d]
     if not dom.active:
         return

@@ -130,7 +130,7 @@ class Layout:
         for i, p in enumerate(self.pools):
             if p.domain_chips < 1 or not 1 <= p.node_chips <= p.domain_chips:
                 raise LayoutError(
-                    f"pool {i}: domain_chips >= node_chips >= 1 is needed, not {p.domain_chips}, {p.node_chips}"
+                    f"pool {i}: domain_chips >= node_chips >= 1 needed, not {p.domain_chips}, {p.node_chips}"
                 )
             if not 0 <= p.segment <= p.domain_chips:
                 raise LayoutError(f"pool {i}: segment must lie in 0..{p.domain_chips}, not {p.segment}")
@@ -216,7 +216,9 @@ class Services:
     def add(
         self, chips: Mapping[int, int], *, kind: int = 0, priority: int = 0, preempts: bool = False
     ) -> int:
-        """Add a service with the chips of one replica by pool; returns its index. It starts with no replica."""
+        """Add a service with the chips of one replica by pool; returns its index. It starts with no
+        replica.
+        """
         rows = np.zeros(self.pools, SERVICE)
         for pool, n in chips.items():
             rows["chips"][pool] = n

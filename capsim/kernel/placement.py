@@ -1,6 +1,7 @@
 """Where a gang goes: the placement rule on the free chips, or on what the reservation leaves of them.
 
-``restricted`` asks for the map min(free, extra) of EASY under topology: domains that the reservation takes wholly are
+``restricted`` asks for the map min(free, extra) of EASY under topology: domains that the reservation
+takes wholly are
 absent from it, and the one that it takes in part offers ``resv_extra`` chips at most.
 """
 
@@ -167,7 +168,7 @@ def find_block(s, site, k, restricted):
     st = s.sites[site]
     mode = s.clock[0].placement
     first, last = np.int64(st.first_block), np.int64(st.first_block + st.n_blocks)
-    if not restricted and (mode == BEST_FIT or mode == PACK_TENANT):
+    if not restricted and mode in (BEST_FIT, PACK_TENANT):
         for w in range(k, st.max_block + 1):
             if s.counts[st.hist_at + w] > 0:
                 for b in range(first, last):
@@ -279,7 +280,9 @@ def whole_threshold(s, at, top, k, site, restricted):
 
 @kernel()
 def take_spread(s, site, first, holder, k, restricted, spare_last):
-    """Take k whole domains over the fewest blocks, most wholly free first; returns (first piece, last block)."""
+    """Take k whole domains over the fewest blocks, most wholly free first; returns (first piece, last
+    block).
+    """
     st = s.sites[site]
     level, left = whole_threshold(s, st.hist_at, np.int64(st.max_block), k, site, restricted)
     last = np.int64(-1)

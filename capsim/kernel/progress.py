@@ -14,7 +14,9 @@ COMPLETE, FAILED, CHECKPOINTED = 0, 1, 2
 
 @kernel()
 def wall_time(work, rate, interval, stall):
-    """Ms that ``work`` ms of work take at a rate, with a stall per full checkpoint interval before the end."""
+    """Ms that ``work`` ms of work take at a rate, with a stall per full checkpoint interval before the
+    end.
+    """
     x = work if rate == 1.0 else np.int64(math.ceil(work / rate))
     if stall > 0 and interval > 0 and x > interval:
         x += stall * ((x - 1) // interval)

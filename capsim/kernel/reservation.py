@@ -129,7 +129,7 @@ def marked_block(s, site, k):
     st = s.sites[site]
     mode = s.clock[0].placement
     first, last = np.int64(st.first_block), np.int64(st.first_block + st.n_blocks)
-    if mode == BEST_FIT or mode == PACK_TENANT:
+    if mode in (BEST_FIT, PACK_TENANT):
         for w in range(k, st.max_block + 1):
             if s.counts[st.hist_t_at + w] > 0:
                 for b in range(first, last):

@@ -1,6 +1,7 @@
 """FCFS and EASY on one pool of interchangeable chips: the special case without places, as fast as it goes.
 
-The same rules as ``schedule.py`` with one domain (``docs/scheduling.md``): an instant is terminations, submissions, one
+The same rules as ``schedule.py`` with one domain (``docs/scheduling.md``): an instant is terminations,
+submissions, one
 pass. Chips are the weights of the list of estimated ends; the queue's tree and the heap are the general ones.
 """
 
@@ -88,10 +89,12 @@ def scalar_backfill(s, head, first, now, size, run, requested, start):
 
 @kernel()
 def scalar_pass(s, now, new, early, size, run, requested, start):
-    """One EASY pass; ``new``: first job submitted at this instant, ``early``: a job ended before its estimate.
+    """One EASY pass; ``new``: first job submitted at this instant, ``early``: a job ended before its
+    estimate.
 
     Between passes with the same head and no early end, shadow and extra stand: a start that ends by
-    the shadow changes neither, another one has been taken off the extra. Chips come free only by terminations.
+    the shadow changes neither, another one has been taken off the extra. Chips come free only by
+    terminations.
     """
     c = s.clock[0]
     p = s.pools[0]

@@ -142,7 +142,9 @@ def set_bounds(s):
 
 @kernel()
 def backfill(s, first):
-    """Look at the queued jobs from rank ``first`` on, in order, and start those that the reservation lets start."""
+    """Look at the queued jobs from rank ``first`` on, in order, and start those that the reservation
+    lets start.
+    """
     c = s.clock[0]
     if not set_bounds(s):
         return

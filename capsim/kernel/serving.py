@@ -16,6 +16,7 @@ from capsim.kernel.domains import (
     refresh_last,
     set_free,
     set_last,
+    set_last_only,
 )
 from capsim.kernel.placement import best_fit, fits, take_site
 from capsim.kernel.preemption import preempt_for_replicas
@@ -188,7 +189,11 @@ def leave_piece(s, row, p, chips):
     piece_free(s, p)
     s.doms[d].serving -= 1
     if s.clock[0].easy:
-        refresh_last(s, site, d)
+        dom = s.doms[d]
+        if dom.first_piece < 0 and dom.broken == 0 and not dom.leaving:
+            set_last_only(s, site, d, np.int64(-1), np.int64(-1))
+        else:
+            refresh_last(s, site, d)
     if s.doms[d].leaving:
         leave_domain(s, site, d)
 
@@ -218,7 +223,6 @@ def drop_group(s, row, p):
 @kernel()
 def shrink_service(s, row, n):
     """Give back n replicas, the last taken first."""
-    c = s.clock[0]
     sv = s.services[row]
     spanning = sv.chips > s.pools[row % s.pools.shape[0]].domain_chips
     held_account(s, row, -n)
@@ -252,7 +256,9 @@ def capacity_grew(s, called):
 
 @kernel()
 def capacity_shrank(s, site):
-    """Chips of a site stopped being usable: it matters to the queue only if the reservation counts on them."""
+    """Chips of a site stopped being usable: it matters to the queue only if the reservation counts on
+    them.
+    """
     c = s.clock[0]
     here = c.resv_site == site or (c.resv_site == -2 and c.resv_pool == s.sites[site].pool)
     if c.resv_rank >= 0 and here:
@@ -264,7 +270,9 @@ def capacity_shrank(s, site):
 
 @kernel()
 def lose_replicas(s, row, p):
-    """A failure broke ``lost`` chips of piece p, booked already: its replicas are lost, their other chips free."""
+    """A failure broke ``lost`` chips of piece p, booked already: its replicas are lost, their other
+    chips free.
+    """
     sv = s.services[row]
     piece = s.pieces[p]
     lost_chips = np.int64(piece.lost)

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 import numba
 import numpy as np
-from llvmlite import ir
+from llvmlite import ir  # type: ignore[import-untyped]
 from numba import types
 from numba.core.typing.templates import AttributeTemplate
 from numba.extending import infer_getattr, intrinsic, lower_getattr_generic, models, register_model
@@ -29,7 +29,7 @@ class State(NamedTuple):
     """Every array of the kernel; dtypes in ``capsim.tables``."""
 
     clock: np.ndarray
-    count: np.ndarray
+    count: np.ndarray  # type: ignore[assignment]
     pools: np.ndarray
     sites: np.ndarray
     site_order: np.ndarray
@@ -98,11 +98,13 @@ INDEX = {name: i for i, name in enumerate(State._fields)}
 
 
 def pointers(state: State) -> np.ndarray:
-    """The table (address, length) of the state's arrays that the kernel reads; keep both alive while it runs."""
+    """The table (address, length) of the state's arrays that the kernel reads; keep both alive while it
+    runs.
+    """
     return np.array([(a.ctypes.data, len(a)) for a in state], dtype=np.int64)
 
 
-class StateType(types.Type):  # type: ignore[misc]
+class StateType(types.Type):
     """numba's view of the state: the address of its table of pointers.
 
     A helper call passes one word in place of some two hundred, which halves the compile time; fields read as
@@ -118,24 +120,24 @@ STATE = StateType()
 
 
 @register_model(StateType)
-class StateModel(models.PrimitiveModel):  # type: ignore[misc]
+class StateModel(models.PrimitiveModel):
     """One 64-bit word."""
 
     def __init__(self, dmm: Any, fe_type: Any) -> None:
-        super().__init__(dmm, fe_type, ir.IntType(64))
+        super().__init__(dmm, fe_type, ir.IntType(64))  # type: ignore[no-untyped-call]
 
 
 @infer_getattr
-class StateAttributes(AttributeTemplate):  # type: ignore[misc]
+class StateAttributes(AttributeTemplate):
     """``s.name`` is an array."""
 
     key = StateType
 
-    def generic_resolve(self, typ: Any, attr: str) -> Any:
+    def generic_resolve(self, typ: Any, attr: str) -> Any:  # type: ignore[override]
         return array_type(DTYPES[attr]) if attr in DTYPES else None
 
 
-@lower_getattr_generic(StateType)  # type: ignore[untyped-decorator]
+@lower_getattr_generic(StateType)  # type: ignore[no-untyped-call,untyped-decorator]
 def state_attribute(context: Any, builder: Any, typ: Any, value: Any, attr: str) -> Any:
     """Load address and length from the table and make the array of them."""
     kind = array_type(DTYPES[attr])
@@ -161,7 +163,7 @@ def state_attribute(context: Any, builder: Any, typ: Any, value: Any, attr: str)
     return array._getvalue()
 
 
-@intrinsic  # type: ignore[untyped-decorator]
+@intrinsic
 def as_state(typingctx: Any, address: Any) -> Any:
     """The state whose table of pointers is at this address (int64)."""
 

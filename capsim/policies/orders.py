@@ -1,6 +1,7 @@
 """Queue orders and placements: the built-in ones, and how a user's own is made.
 
-An order is a compiled function of the job's row that gives its key: jobs are served by increasing key, ties by
+An order is a compiled function of the job's row that gives its key: jobs are served by increasing key,
+ties by
 submission. It is evaluated once per job, at construction or submission. A placement is a compiled function
 ``score(needed, free, size) -> int`` of chips in a domain (or wholly free domains in a block); least first.
 """
@@ -39,7 +40,7 @@ def placement(function: Callable[[int, int, int], int]) -> Any:
 
 
 @kernel(numba.void(numba.types.FunctionType(SCORE_SIGNATURE), numba.int64, numba.int64[::1]))
-def tabulate(function, size, table):
+def tabulate(function: Any, size: Any, table: Any) -> None:
     """table[needed * (size + 1) + free] = function(needed, free, size)."""
     for needed in range(size + 1):
         for free in range(size + 1):
@@ -47,7 +48,7 @@ def tabulate(function, size, table):
 
 
 @kernel(numba.void(numba.types.FunctionType(ORDER_SIGNATURE), numba.from_dtype(JOB)[::1], numba.float64[::1]))
-def evaluate_order(function, jobs, keys):
+def evaluate_order(function: Any, jobs: Any, keys: Any) -> None:
     """keys[i] = function(jobs[i])."""
     for i in range(jobs.shape[0]):
         keys[i] = function(jobs[i])
