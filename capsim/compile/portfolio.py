@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from capsim.compile.calendar import DAYS_YEAR, MS_DAY, MS_HOUR, Calendar
+from capsim.spec.hardware import System
 from capsim.spec.offers import Offer
 from capsim.spec.study import Order, Strategy, Study
 
@@ -123,6 +124,11 @@ def holding_quantity(name: str, offer: Offer, held: object, notes: list[str]) ->
     return rounded
 
 
+def placement_unit(system: System) -> int:
+    """Chips that the scheduler places as one unit: the scale-up domain, or what the study says is coarser."""
+    return max(int(system.unit or 0), int(system.domain))
+
+
 def _to_domains(chips: float, domain: int) -> int:
     """The nearest number of whole scale-up domains, at least one, in chips."""
     return max(round(chips / domain), 1) * domain
@@ -182,7 +188,7 @@ def _lot(
         offer=name,
         index=index,
         system=system,
-        chips=_to_domains(size, int(spec.domain)),
+        chips=_to_domains(size, placement_unit(spec)),
         planned=planned + shift,
         ends=calendar.ms(offer.ends) if offer.ends else None,
         term=int(offer.term) if offer.term is not None else None,

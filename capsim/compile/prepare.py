@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 
 from capsim.compile.calendar import Calendar
-from capsim.compile.portfolio import Lot, Portfolio, build_portfolio
+from capsim.compile.portfolio import Lot, Portfolio, build_portfolio, placement_unit
 from capsim.compile.rates import Rates, build_rates
 from capsim.spec.hardware import Stack
 from capsim.spec.study import Study
@@ -133,5 +133,5 @@ def porting_efficiency(study: Study, family: str, ported: int, now: int) -> floa
 
 
 def lot_domains(study: Study, lot: Lot) -> int:
-    """Scale-up domains of a lot."""
-    return math.ceil(lot.chips / int(study.systems[lot.system].domain))
+    """Placement units of a lot: scale-up domains, or coarser where the system says so."""
+    return math.ceil(lot.chips / placement_unit(study.systems[lot.system]))

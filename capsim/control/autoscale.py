@@ -2,7 +2,8 @@
 
 The forecast of a period is the same hours of the day before, or the last hour seen if that is higher. Each
 service, in order of priority, takes the chips on which serving costs least training: those whose tokens per
-chip are highest against their training rate. Named runs keep the chips they claim.
+chip are highest against their training rate. Named runs keep the chips they claim; a place whose run has not
+got its chips yet is cleared of replicas for a period, so that whole scale-up domains come free.
 """
 
 from __future__ import annotations
@@ -115,6 +116,7 @@ class Autoscaler:
                 reserve[place] += claimed
             training = chips["allocated"][:, TRAINING] + chips["allocated"][:, RL] + chips["spare"]
             available = self.healthy[step] - np.maximum(training, reserve)
+            available[training < reserve // 2] = 0
             allocate(
                 self.need[step],
                 self.tokens * self.efficiency[step],

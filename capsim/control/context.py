@@ -91,3 +91,11 @@ class Context:
         """Research runs at a place at this share of its full speed (a stack that is being ported)."""
         if self.research_class >= 0 and place in self.research_speed:
             self.cluster.set_speed(self.research_class, place, self.research_speed[place] * share)
+
+    def claim(self, run: str, place: int, chips: int) -> None:
+        """A named run claims chips at a place."""
+        self.reserve[run, place] = chips
+
+    def release(self, run: str, place: int) -> None:
+        """The run's claim is over."""
+        self.reserve.pop((run, place), None)

@@ -6,7 +6,7 @@ from collections.abc import Generator
 from typing import Any
 
 from capsim.compile.calendar import MS_DAY
-from capsim.compile.portfolio import Lot, Shell
+from capsim.compile.portfolio import Lot, Shell, placement_unit
 from capsim.control.context import Context
 
 
@@ -119,7 +119,7 @@ class Deliveries:
         ctx = self.ctx
         left: list[tuple[Lot, int]] = []
         for lot, chips in self.waiting:
-            domain = int(ctx.prepared.study.systems[lot.system].domain)
+            domain = placement_unit(ctx.prepared.study.systems[lot.system])
             domains = min(chips // domain, int(self.free_kw // (lot.kw * domain)))
             if domains > 0:
                 ctx.cluster.activate(ctx.tranche[lot.key], domains)

@@ -20,6 +20,7 @@ from capsim.tables import JOB, WAITING
 
 REVIEW = 7 * MS_DAY  # how often a run that fits nowhere looks again
 IN_WORKING_ORDER = 0.98  # share of a site's chips that a plan counts on; assumed
+MARGIN = 0.01  # chips above its own that a run keeps free of services, to replace broken domains; assumed
 PARTS = 4  # most sites that a run may span
 
 
@@ -169,7 +170,7 @@ class TrainingRuns:
             self.by_job[job] = spec.name
             system = ctx.prepared.study.systems[ctx.places()[place].system]
             held = int(system.domain) / int(system.segment) if system.segment else 1.0
-            ctx.reserve[spec.name, place] = int(chips * held)
+            ctx.claim(spec.name, place, int(chips * held * (1.0 + MARGIN)))
         if state.start < 0:
             state.start = ctx.now
         where = ", ".join(f"{chips:,} chips of {ctx.places()[place].name}" for place, chips in plan)
@@ -203,4 +204,4 @@ class TrainingRuns:
 
     def _release(self, state: RunState) -> None:
         for place, _ in state.places:
-            self.ctx.reserve.pop((state.spec.name, place), None)
+            self.ctx.release(state.spec.name, place)

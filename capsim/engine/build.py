@@ -10,7 +10,7 @@ import simpy
 from numpy.typing import NDArray
 
 from capsim.compile.calendar import MS_DAY
-from capsim.compile.portfolio import Lot
+from capsim.compile.portfolio import Lot, placement_unit
 from capsim.compile.prepare import INFERENCE, RESEARCH, RL, TRAINING, Prepared, lot_domains
 from capsim.control.autoscale import NODE, Autoscaler
 from capsim.control.context import Context, LotState, ShellState
@@ -68,7 +68,11 @@ def build(prepared: Prepared, draws: Draws, demand: DemandWorld, run: int) -> Ru
     jobs = _jobs(demand, research_class)
     spec = prepared.study.scheduler
     policy = Policy(
-        order=spec.order, backfill=spec.backfilling, preemption=spec.preempt, placement=spec.placement
+        interval=int(spec.interval),
+        order=spec.order,
+        backfill=spec.backfilling,
+        preemption=spec.preempt,
+        placement=spec.placement,
     )
     cluster = Cluster(layout, jobs, classes, services, policy=policy)
     portfolio = prepared.portfolio
@@ -111,14 +115,16 @@ def _layout(prepared: Prepared, run: int) -> tuple[Layout, dict[str, int]]:
     layout, tranche = Layout(), {}
     for index, place in enumerate(prepared.places):
         system = study.systems[place.system]
-        pool = layout.pool(int(system.domain), int(system.node), int(system.segment or 0))
+        unit = placement_unit(system)
+        block = max(int(system.block_domains) * int(system.domain) // unit, 1)
+        pool = layout.pool(unit, int(system.node), int(system.segment or 0))
         site = layout.site(pool, index)
         for i in place.lots:
             lot = prepared.portfolio.lots[i]
             tranche[lot.key] = layout.tranche(
                 site,
                 lot_domains(study, lot),
-                int(system.block_domains),
+                block,
                 float(system.oversubscription or 1.0),
                 _failures(prepared, lot, run),
             )
@@ -140,9 +146,11 @@ def reliability(prepared: Prepared, lot: Lot, field: str, default: float) -> flo
 
 def _failures(prepared: Prepared, lot: Lot, run: int) -> Failures:
     study = prepared.study
+    system = study.systems[lot.system]
+    coarse = placement_unit(system) > int(system.domain)
     return Failures(
         rate=reliability(prepared, lot, "failures_per_1000_chip_days", 0.0) / 1000.0 / MS_DAY,
-        domain_share=reliability(prepared, lot, "domain_share", 0.0),
+        domain_share=0.0 if coarse else reliability(prepared, lot, "domain_share", 0.0),
         lemon_share=reliability(prepared, lot, "lemon_share", 0.0),
         lemon_factor=reliability(prepared, lot, "lemon_factor", 1.0),
         repair_median=reliability(prepared, lot, "repair_median", DEFAULT_REPAIR),

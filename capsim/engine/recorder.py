@@ -11,6 +11,8 @@ from numpy.typing import NDArray
 from capsim.compile.prepare import INFERENCE, RESEARCH, RL, TRAINING
 from capsim.control.context import Context
 
+FRAGMENTATION_MONTHS = 3  # the queue is looked through this often; fragmentation changes slowly
+
 
 class Recorder:
     """Integrals at each month boundary; differences of rows are what happened in the month.
@@ -54,7 +56,10 @@ class Recorder:
         by_pool = pools.reshape(len(self.ctx.places()), -1)
         for w, name in enumerate(self.WORK):
             self.work[month, :, :, w] = by_pool[name][:, list(self.USED_KINDS)]
-        self.fragmented[month] = fragmented_share(cluster.fragmentation())
+        if month % FRAGMENTATION_MONTHS == 0:
+            self.fragmented[month] = fragmented_share(cluster.fragmentation())
+        else:
+            self.fragmented[month] = self.fragmented[month - 1]
 
     def monthly(self, name: str) -> NDArray[np.int64]:
         """Chip-ms in each month, shape (months, places)."""

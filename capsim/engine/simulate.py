@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import time
 
 from capsim.compile.prepare import Prepared
@@ -19,8 +20,14 @@ def simulate(prepared: Prepared, run: int) -> RunResult:
     The same world faces every strategy of the case. The result does not depend on the process or the order.
     """
     began = time.perf_counter()
-    built, recorder, events = simulate_built(prepared, run)
-    result = summarise(built, recorder, run, events)
+    collecting = gc.isenabled()
+    gc.disable()  # a run makes no reference cycles worth looking for while it lasts
+    try:
+        built, recorder, events = simulate_built(prepared, run)
+        result = summarise(built, recorder, run, events)
+    finally:
+        if collecting:
+            gc.enable()
     result.metrics["seconds"] = time.perf_counter() - began
     return result
 

@@ -8,7 +8,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from capsim.compile.calendar import MS_DAY, MS_HOUR
-from capsim.compile.prepare import RESEARCH
 from capsim.control.training import RunState
 from capsim.engine.build import Run
 from capsim.engine.cash import lot_span, overlap
@@ -43,7 +42,7 @@ def ladder(run: Run, recorder: Recorder) -> Ladder:
     """Account for every paid chip-millisecond.
 
     Late: paid before delivery. Dark: on site without power, or the site was down. Broken: in repair, drained
-    or leaving. Fragmented: free but of no use to any queued job (sampled monthly), or held as spares of a
+    or leaving. Fragmented: free but of no use to any queued job (sampled quarterly), or held as spares of a
     gang's segments. Idle: free otherwise. Redone: restarts, checkpoints and work done again. Productive: the
     rest.
     """
@@ -79,8 +78,9 @@ class ResearchWork:
     """Research offered and done, in reference chip-hours by month.
 
     Attributes:
-        offered: campaigns submitted and the fluid share below one node, shape (months,).
-        done: the same that was done; work of all fates counts, since the chips were needed for it.
+        offered: campaigns by month of submission and the share below one node, shape (months,).
+        done: the same that was done, a campaign's work in the month of its end (what is unfinished at the
+            horizon's end counts there); work of all fates counts, since the chips were needed for it.
         useful_share: share of the done work that did not belong to failed campaigns.
     """
 
@@ -94,12 +94,8 @@ def research_work(run: Run, recorder: Recorder) -> ResearchWork:
     ctx = run.ctx
     edges = np.array(recorder.edges, dtype=np.int64)
     months = len(edges) - 1
-    speed = np.array([ctx.research_speed.get(p, 0.0) for p in range(len(ctx.places()))])
-    efficiency = _monthly_efficiency(run, edges)
-    done_chip_ms = recorder.work[:, :, RESEARCH, 0] + recorder.work[:, :, RESEARCH, 3]
-    fluid_ms = _fluid(run, edges)
-    done = (np.diff(done_chip_ms, axis=0) * efficiency * speed).sum(axis=1) / MS_HOUR
-    offered = np.zeros(months)
+    wanted, held = _below_node(run, edges)
+    offered, done = np.zeros(months), np.zeros(months)
     useful = 1.0
     if run.campaigns:
         jobs, runs = ctx.cluster.jobs[: run.campaigns], ctx.cluster.runs[: run.campaigns]
@@ -107,30 +103,29 @@ def research_work(run: Run, recorder: Recorder) -> ResearchWork:
         month = np.clip(np.searchsorted(edges, jobs["submit"], side="right") - 1, 0, months - 1)
         offered = np.bincount(month, weights=work, minlength=months).astype(np.float64)
         finished = runs["state"] == DONE
+        part = np.where(finished, 1.0, 1.0 - runs["work_left"] / np.maximum(jobs["run"], 1))
+        ended = np.where(finished, runs["end"], ctx.end - 1)
+        month = np.clip(np.searchsorted(edges, ended, side="right") - 1, 0, months - 1)
+        done = np.bincount(month, weights=work * part, minlength=months).astype(np.float64)
         assert ctx.demand.campaigns is not None
         failed = ctx.demand.campaigns["fate"] == 1
         total = float(work[finished].sum())
         useful = 1.0 - float(work[finished & failed].sum()) / total if total else 1.0
-    # the share below a node is held like a service: its need is offered, its holding is in `done`
-    offered = offered + fluid_ms
-    return ResearchWork(offered, done, useful)
+    return ResearchWork(offered + wanted, done + held, useful)
 
 
-def _fluid(run: Run, edges: NDArray[np.int64]) -> NDArray[np.float64]:
-    """Research below one node that was wanted, reference chip-hours by month."""
+def _below_node(run: Run, edges: NDArray[np.int64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Research below one node, wanted and held like a service, reference chip-hours by month."""
     scaler = run.autoscaler
+    months = len(edges) - 1
     at = np.arange(scaler.steps, dtype=np.int64) * scaler.period
-    month = np.clip(np.searchsorted(edges, at, side="right") - 1, 0, len(edges) - 2)
+    month = np.clip(np.searchsorted(edges, at, side="right") - 1, 0, months - 1)
     span = np.minimum(scaler.period, run.ctx.end - at) / MS_HOUR
-    return np.bincount(month, weights=scaler.need[:, -1] * span, minlength=len(edges) - 1).astype(np.float64)
-
-
-def _monthly_efficiency(run: Run, edges: NDArray[np.int64]) -> NDArray[np.float64]:
-    """Share of the full rate by month and place (1 unless a stack is being ported)."""
-    scaler = run.autoscaler
-    step = np.clip((edges[:-1] + edges[1:]) // 2 // scaler.period, 0, scaler.steps - 1)
-    shares: NDArray[np.float64] = scaler.efficiency[step]
-    return shares
+    need = scaler.need[:, -1] * span
+    rate = run.tokens[-1] * scaler.efficiency
+    held = np.minimum((np.diff(scaler.held[:, -1], axis=0) * rate).sum(axis=1) / MS_HOUR, need)
+    wanted = np.bincount(month, weights=need, minlength=months).astype(np.float64)
+    return wanted, np.bincount(month, weights=held, minlength=months).astype(np.float64)
 
 
 @dataclass(frozen=True)

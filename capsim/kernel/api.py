@@ -340,5 +340,6 @@ def _rebuild_tree(tree: np.ndarray, leaves: int) -> None:
     n = leaves
     while n > 1:
         for name in ("size", "duration"):
-            tree[name][n // 2 : n] = tree[name][n : 2 * n].reshape(-1, 2).min(axis=1)
+            below = tree[name][n : 2 * n]
+            tree[name][n // 2 : n] = np.minimum(below[0::2], below[1::2])
         n //= 2

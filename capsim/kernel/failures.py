@@ -24,6 +24,7 @@ from capsim.kernel.domains import (
 from capsim.kernel.ends import ends_add
 from capsim.kernel.heap import heap_push
 from capsim.kernel.placement import best_fit
+from capsim.kernel.preemption import preempt_for_chips
 from capsim.kernel.running import fail_job, leave_domain, restart_in_place
 from capsim.kernel.serving import capacity_grew, capacity_shrank, lose_replicas
 from capsim.kernel.state import FAIL, KEY_SHIFT, REPAIR
@@ -286,15 +287,19 @@ def add_chips(s, j, site, d, n):
 
 @kernel()
 def replace_chips(s, j, site, p):
-    """Replace the lost chips of a gang's piece: own spares there, then free chips of the site; False if
-    too few.
+    """Replace the lost chips of a gang's piece: own spares there, then free chips of the site, made free by
+    preemption where they are too few; False if that does not do.
     """
     piece = s.pieces[p]
     st = s.sites[site]
     need = np.int64(piece.lost)
     spare = min(need, np.int64(piece.spare))
-    if need > spare and (not st.usable or st.free < need - spare):
-        return False
+    if need > spare:
+        if not st.usable:
+            return False
+        short = st.free < need - spare
+        if short and not preempt_for_chips(s, j, site, np.int64(piece.domain), need - spare):
+            return False
     if spare > 0:
         piece.spare -= spare
         piece.chips += spare

@@ -261,3 +261,44 @@ def preempt_for_replicas(s, pool, priority, chips, lacking):
     for i in range(used):
         if s.victims[2 * i + 1] >= 0:
             preempt(s, s.victims[2 * i + 1])
+
+
+@kernel()
+def is_hit(s, d, j):
+    """Whether a job lost chips in a domain by the failure that is being dealt with."""
+    p = np.int64(s.doms[d].first_piece)
+    while p >= 0:
+        if s.pieces[p].holder == j and s.pieces[p].lost > 0:
+            return True
+        p = np.int64(s.pieces[p].next_here)
+    return False
+
+
+@kernel()
+def preempt_for_chips(s, j, site, d, need):
+    """Stop jobs of lower priority at a site until ``need`` chips are free there; False if that cannot be.
+
+    Only jobs without grace whose first piece is at the site and that the failure of domain ``d`` did not hit.
+    """
+    st = s.sites[site]
+    priority = np.int64(s.classes[s.jobs[j].cls].priority)
+    if not s.clock[0].preemption or not may_preempt(s, priority):
+        return False
+    count, _chips, _noticed = list_victims(s, np.int64(st.pool), priority)
+    n, chips = np.int64(0), np.int64(st.free)
+    for i in range(count):
+        v = s.victims[2 * i + 1]
+        if s.runs[v].site != site or s.classes[s.jobs[v].cls].grace > 0 or is_hit(s, d, v):
+            continue
+        s.victims[2 * n] = s.victims[2 * i]
+        s.victims[2 * n + 1] = v
+        n += 1
+        chips += s.runs[v].chips
+    if chips < need:
+        return False
+    sort_victims(s, n)
+    for i in range(n):
+        if st.free >= need:
+            break
+        preempt(s, s.victims[2 * i + 1])
+    return st.free >= need

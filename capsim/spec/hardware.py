@@ -83,6 +83,11 @@ class System(Section):
         default=None,
         description="chips of a domain that a gang over several domains uses; the rest are its spares",
     )
+    unit: PositiveCount | None = Field(
+        default=None,
+        description="chips that are placed as one unit where that is coarser than the scale-up domain:"
+        " nodes of a scalable unit that are interchangeable to the scheduler",
+    )
     block_domains: PositiveCount = Field(description="scale-up domains in one scale-out block")
     oversubscription: Multiple | None = Field(
         default=None, description="oversubscription between blocks, 1 = none"

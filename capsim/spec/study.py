@@ -163,6 +163,10 @@ class Scheduler(Section):
     order: Literal["fcfs", "sjf", "priority"] = "priority"
     backfilling: Literal["none", "easy"] = "easy"
     placement: Literal["best-fit", "first-fit", "spread"] = "best-fit"
+    interval: DurationMs = Field(
+        default=Whole(0),
+        description="passes of the scheduler are this far apart; 0: at every event that needs one",
+    )
     autoscale: AutoscalePeriodMs = Field(description="period of the autoscaler, at least 6 h")
     preempt: Flag = True
     training_share: Share = Field(

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from tests.oracles.case import Command, Failure
 from tests.oracles.fleet import Holder, Piece, strike
 from tests.oracles.placement import Part
+from tests.oracles.preemption import candidates, stop_or_warn
 from tests.oracles.services import lose, lose_all, shrink
 from tests.oracles.world import CANCELLED, RUNNING, Life, Repair, World
 
@@ -25,21 +26,23 @@ def fail(world: World, failure: Failure) -> bool:
     broken = domain.broken - before
     number, back = world.counts["failures"], failure.time + failure.repair
     world.repairs.append(Repair(back, number, failure.domain, broken))
+    pending = [index for what, index, _ in lost if what != "service"]
     for (what, index, number), chips in lost.items():
         if what == "service":
             lose(world, index, number)
         else:
-            interrupt(world, index, failure.domain, chips)
+            pending.remove(index)
+            interrupt(world, index, failure.domain, chips, pending)
     world.leave_if_empty(failure.domain)
     return True
 
 
-def interrupt(world: World, j: int, domain: int, chips: int) -> None:
+def interrupt(world: World, j: int, domain: int, chips: int, pending: list[int]) -> None:
     """A gang lost ``chips`` used chips of a domain: it goes on with others, or waits again."""
     life = world.lives[j]
     world.counts["interruptions"] += 1
     world.settle(j, saved=False)
-    if replace(world, j, domain, chips):
+    if replace(world, j, domain, chips, pending):
         for piece in [piece for piece in life.pieces if not piece.held]:
             life.pieces.remove(piece)
             world.drop(piece)
@@ -54,12 +57,37 @@ def interrupt(world: World, j: int, domain: int, chips: int) -> None:
         world.requeue(j)
 
 
-def replace(world: World, j: int, domain: int, chips: int) -> bool:
+def free_at(world: World, pool: int, site: int) -> dict[int, int]:
+    """Free chips of the usable domains of a site."""
+    return {d: n for d, n in world.fleet.free_map(pool).items() if world.fleet.domains[d].site == site}
+
+
+def make_free(world: World, j: int, site: int, need: int, pending: list[int]) -> None:
+    """Stop jobs of lower priority at a site until enough is free; nobody, if all together are too few."""
+    pool = world.lives[j].pool
+    if not world.case.preemption or world.fleet.sites[site].down or world.fleet.sites[site].draining:
+        return
+    able = [
+        v
+        for v in candidates(world, world.class_of(j).priority, pool)
+        if world.class_of(v).grace == 0
+        and v not in pending
+        and world.fleet.domains[world.lives[v].pieces[0].domain].site == site
+    ]
+    if sum(free_at(world, pool, site).values()) + sum(world.lives[v].chips for v in able) < need:
+        return
+    while able and sum(free_at(world, pool, site).values()) < need:
+        stop_or_warn(world, [able.pop(0)])
+
+
+def replace(world: World, j: int, domain: int, chips: int, pending: list[int]) -> bool:
     """Replace chips that a gang lost in a domain: its spares there, then free chips of the site."""
     life, holder = world.lives[j], ("job", j, 0)
     site = world.fleet.domains[domain].site
-    free = {d: n for d, n in world.fleet.free_map(life.pool).items() if world.fleet.domains[d].site == site}
     (hit,) = [piece for piece in life.pieces if piece.domain == domain]
+    if hit.spare + sum(free_at(world, life.pool, site).values()) < chips:
+        make_free(world, j, site, chips - min(chips, hit.spare), pending)
+    free = free_at(world, life.pool, site)
     if hit.spare + sum(free.values()) < chips:
         return False
     taken = min(chips, hit.spare)
