@@ -118,8 +118,9 @@ def _owned(point: TrainingPoint) -> TrainingPoint:
 
 def entry_row(entry: MeasuredModel) -> Row:
     """A measurement of a study as a row of a table."""
-    given = entry.model_dump(exclude_none=True)
-    return Row(0, {key: str(value) for key, value in given.items()})
+    given = {name: getattr(entry, name) for name in type(entry).model_fields}
+    numbers = {key: float(value) if isinstance(value, float) else value for key, value in given.items()}
+    return Row(0, {key: str(value) for key, value in numbers.items() if value is not None})
 
 
 def training_point(row: Row, catalog: Known) -> TrainingPoint:
