@@ -21,6 +21,7 @@ from capsim.tables import JOB, WAITING
 REVIEW = 7 * MS_DAY  # how often a run that fits nowhere looks again
 IN_WORKING_ORDER = 0.98  # share of a site's chips that a plan counts on; assumed
 MARGIN = 0.01  # chips above its own that a run keeps free of services, to replace broken domains; assumed
+LEAST_PART = 20  # a part of a run has at least this share (1/20) of its least chips; assumed
 PARTS = 4  # most sites that a run may span
 
 
@@ -122,6 +123,8 @@ class TrainingRuns:
         sites = min(int(state.spec.sites or 1), PARTS)
         by_system: dict[str, list[tuple[int, int]]] = {}
         for place, (chips, _) in usable.items():
+            if chips * LEAST_PART < least:
+                continue
             by_system.setdefault(self.ctx.places()[place].system, []).append((chips, place))
         for system in state.spec.systems:
             parts = sorted(by_system.get(system, []), key=lambda p: (-p[0], p[1]))[:sites]
