@@ -29,7 +29,9 @@ lint: install  ## style, types, floors, dependencies
 	$(BIN)/python -m pip check --disable-pip-version-check
 
 bench: install  ## the benchmarks, each with its goal
-	$(BIN)/python -m pytest benchmarks -q --benchmark-only
+	$(BIN)/capsim warmup
+	$(BIN)/capsim bench
+	$(BIN)/python -m pytest benchmarks -q -o python_files='bench_*.py' --benchmark-only
 
 clean:
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache

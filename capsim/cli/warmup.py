@@ -15,9 +15,11 @@ def warmup() -> None:
     import time
 
     began = time.perf_counter()
+    import capsim.control.allocation
     import capsim.kernel.advance
     import capsim.kernel.conservative
     import capsim.kernel.scalar
+    import capsim.workload.microsim
     from capsim.jit import cache_root
     from capsim.policies import orders
 

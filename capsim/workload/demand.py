@@ -36,7 +36,8 @@ def log_linear(points: Mapping[date, float], start: date, at_ms: NDArray[np.int6
     days = sorted(points)
     x = np.array([(day - start).days * MS_DAY for day in days], dtype=np.float64)
     y = np.log(np.array([float(points[day]) for day in days]))
-    return np.exp(np.interp(at_ms.astype(np.float64), x, y))
+    values: NDArray[np.float64] = np.exp(np.interp(at_ms.astype(np.float64), x, y))
+    return values
 
 
 def lognormal_sigma(spec: Lognormal) -> float:
@@ -105,7 +106,8 @@ def service_demand(
             bursts[begin : begin + span] += float(shape.bursts.size) * np.exp(-np.arange(span) / decay)
             n += 1
             at += exponential(mean_gap, *key, "burst", n)
-    return base * daily * weekly * bursts
+    tokens: NDArray[np.float64] = base * daily * weekly * bursts
+    return tokens
 
 
 def research_campaigns(
@@ -133,7 +135,7 @@ def research_campaigns(
     at = np.sort(rng.random(total)) * edges[-1]
     submit = (np.interp(at, edges, np.arange(hours + 1)) * MS_HOUR).astype(np.int64)
     sizes = np.array(sorted(spec.chips), dtype=np.int64)
-    shares = np.array([float(spec.chips[int(s)]) for s in sizes])
+    shares = np.array([float(spec.chips[size]) for size in sorted(spec.chips)])
     chips = sizes[
         np.searchsorted(np.cumsum(shares / shares.sum()), rng.random(total), side="right").clip(
             0, len(sizes) - 1
@@ -195,7 +197,8 @@ def _run_times(
     run = np.maximum(run * ratio[fate], 60_000.0)
     if spec.duration.max is not None:
         run = np.minimum(run, float(spec.duration.max))
-    return run.astype(np.int64)
+    times: NDArray[np.int64] = run.astype(np.int64)
+    return times
 
 
 def _scaled_sizes(

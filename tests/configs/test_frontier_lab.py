@@ -27,6 +27,7 @@ NAMES = [
 CASES = [
     "base",
     "full-demand",
+    "published-demand",
     "aws-200k",
     "aws-320k",
     "aws-500k",

@@ -52,7 +52,11 @@ def test_offered_research_follows_the_capacity_of_the_study(lab: Study, calendar
         offered += np.histogram(c["submit"], bins=years, weights=work)[0] / worlds
     hours = np.diff(years) / MS_HOUR
     middle = years[:-1] + np.diff(years) // 2
-    wanted = log_linear(research.capacity, calendar.start, middle) * (1 - float(research.sub_node))
+    wanted = (
+        log_linear(research.capacity, calendar.start, middle)
+        * (1 - float(research.sub_node))
+        * float(lab.demand.scale)
+    )
     assert offered / hours == pytest.approx(wanted, rel=0.15)
 
 

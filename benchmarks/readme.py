@@ -1,0 +1,57 @@
+"""Rewrite the measured blocks of README.md: ``python benchmarks/readme.py``.
+
+Runs the demo's comparison at 120 columns and the scheduler's benchmark, and puts what they print between the
+markers of the README. Takes some minutes.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+README = ROOT / "README.md"
+
+
+def output(*command: str) -> str:
+    """What ``capsim`` prints on standard output at 120 columns, without colours."""
+    environment = {**os.environ, "COLUMNS": "120", "NO_COLOR": "1"}
+    done = subprocess.run(
+        [sys.executable, "-m", "capsim", *command],
+        cwd=ROOT,
+        env=environment,
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+    return done.stdout
+
+
+def first_table(report: str) -> str:
+    """The head of a report and its ranked table."""
+    lines = report.strip("\n").splitlines()
+    end = next(i for i, line in enumerate(lines) if "capacity and risk" in line)
+    return "\n".join(line.rstrip() for line in lines[:end]).rstrip()
+
+
+def put(text: str, name: str, block: str) -> str:
+    """The README with one block replaced."""
+    pattern = re.compile(rf"(<!-- {name}: [^\n]*-->\n).*?(<!-- /{name} -->)", re.S)
+    return pattern.sub(lambda m: f"{m[1]}```\n{block}\n```\n{m[2]}", text)
+
+
+def main() -> None:
+    """Measure and rewrite."""
+    with tempfile.TemporaryDirectory() as folder:
+        report = output("compare", "frontier-lab", "--quiet", "--out", str(Path(folder) / "demo"))
+    report = re.sub(r"Kept in .*", "", report)
+    text = put(README.read_text(), "demo", first_table(report))
+    README.write_text(put(text, "speed", output("bench").strip("\n")))
+
+
+if __name__ == "__main__":
+    main()
