@@ -86,6 +86,14 @@ def bind_ends(s, j):
 
 
 @kernel()
+def shift_weight(s, site, j, old, end, weight):
+    """Move the weight of a gang's domains of a site from its old estimated end to the new one."""
+    if weight > 0:
+        ends_add(s, site, old, j, -weight)
+        ends_add(s, site, end, j, weight)
+
+
+@kernel()
 def move_estimate(s, j, end):
     """Change a running gang's estimated end everywhere."""
     run = s.runs[j]
@@ -102,13 +110,21 @@ def move_estimate(s, j, end):
             ends_add(s, site, end, j, 0)
         p = np.int64(s.pieces[p].next)
     run.est_end = end
+    site, weight = np.int64(-1), np.int64(0)
     p = np.int64(run.first_piece)
     while p >= 0:
         d = np.int64(s.pieces[p].domain)
+        if s.doms[d].site != site:
+            shift_weight(s, site, j, old, end, weight)
+            site, weight = np.int64(s.doms[d].site), np.int64(0)
         if s.doms[d].last_job == j:
-            ends_add(s, np.int64(s.doms[d].site), old, j, -1)
-            set_last_only(s, np.int64(s.doms[d].site), d, end, j)
-            ends_add(s, np.int64(s.doms[d].site), end, j, 1)
+            set_last_only(s, site, d, end, j)
+            weight += 1
+        p = np.int64(s.pieces[p].next)
+    shift_weight(s, site, j, old, end, weight)
+    p = np.int64(run.first_piece)
+    while p >= 0:
+        d = np.int64(s.pieces[p].domain)
         refresh_last(s, np.int64(s.doms[d].site), d)
         p = np.int64(s.pieces[p].next)
     site = np.int64(-1)
