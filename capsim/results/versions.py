@@ -10,7 +10,7 @@ from pathlib import Path
 
 from capsim import __version__
 
-_PACKAGES = ("numpy", "numba", "simpy", "pyarrow", "highspy")
+_PACKAGES = ("numpy", "numba", "simpy", "pyarrow")
 
 
 @functools.cache
