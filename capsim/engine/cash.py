@@ -166,6 +166,8 @@ def _prepayment(ledger: Ledger, ctx: Context, lot: Lot, state: LotState) -> None
     rent = hours / MS_HOUR * lot.chips * lot_price(lot, state)
     drawn = np.minimum(np.cumsum(rent), paid)
     ledger.add(lot.offer, "drawdown", -np.diff(np.concatenate([[0.0], drawn])))
+    if end == ctx.end:  # what is still to be drawn down after the horizon is worth its amount at the end
+        ledger.add_at(lot.offer, "salvage", end - 1, -(paid - float(drawn[-1])))
 
 
 def _bought(ledger: Ledger, ctx: Context, lot: Lot, state: LotState) -> None:

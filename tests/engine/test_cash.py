@@ -69,6 +69,14 @@ def test_prepayment_is_due_before_delivery_and_drawn_down_after_its_months(tmp_p
     assert ledger.nominal() == pytest.approx(252_288_000.0)
 
 
+def test_a_prepayment_not_yet_drawn_down_is_an_asset_at_the_end(tmp_path: Path) -> None:
+    text = offer("{per_chip_hour: $2/h}", ", prepay: {share: 5%, before: 0d, credited_after: 700d}")
+    ledger, _ = booked(tmp_path, text)
+    # 30 of the 730 days are left for the draw-down: 7,200 x 720 h x $2 = $10,368,000 of $31,557,600
+    assert -ledger.usd["o", "drawdown"].sum() == pytest.approx(10_368_000.0)
+    assert ledger.nominal("o", "salvage") == pytest.approx(-(31_557_600.0 - 10_368_000.0))
+
+
 def test_delay_credit(tmp_path: Path) -> None:
     text = offer("{per_chip_hour: $2/h}", ", delivery: {remedy: {credit_per_day: 10%}}")
 
