@@ -64,4 +64,5 @@ def contract_context(prepared: Prepared, cluster: Any = None, run: int = 0) -> C
     }
     shells = {s.key: ShellState("delivered", 0, max(s.planned, 0)) for s in prepared.portfolio.shells}
     draws = Draws(prepared.study, prepared.calendar, run)
-    return Context(simpy.Environment(), cluster, prepared, draws, demand, end, {}, lots, shells)
+    tranche = {lot.key: i for i, lot in enumerate(prepared.portfolio.lots)}
+    return Context(simpy.Environment(), cluster, prepared, draws, demand, end, tranche, lots, shells)

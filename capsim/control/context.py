@@ -52,6 +52,7 @@ class Context:
         tranche: kernel tranche of each lot, by key.
         research_class: kernel class of the research campaigns, -1 without any.
         research_speed: full speed of a campaign by place.
+        matched: provider that delivers in place of an offer's own, by offer (right of first refusal).
         reserve: chips that named runs claim at each place, by run name and place index.
     """
 
@@ -66,6 +67,7 @@ class Context:
     shells: dict[str, ShellState]
     research_class: int = -1
     research_speed: dict[int, float] = field(default_factory=dict)
+    matched: dict[str, str] = field(default_factory=dict)
     reserve: dict[tuple[str, int], int] = field(default_factory=dict)
     prices: dict[str, float] = field(default_factory=dict)
     events: list[tuple[int, str, str, str]] = field(default_factory=list)

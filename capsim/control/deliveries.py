@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Generator
+from dataclasses import replace
 from typing import Any
 
 from capsim.compile.calendar import MS_DAY
@@ -39,7 +40,7 @@ class Deliveries:
             state.status = "not converted"
             ctx.log("conversion", lot.offer, f"{lot.chips:,} {lot.system} do not become a contract")
             return
-        state.delay = ctx.draws.delay(lot) + self._refusal_window(lot)
+        state.delay = self._delay(lot)
         remedy = ctx.prepared.study.offers[lot.offer].delivery.remedy
         if remedy and remedy.terminate_after is not None and state.delay > int(remedy.terminate_after):
             yield ctx.until(planned + int(remedy.terminate_after))
@@ -82,21 +83,27 @@ class Deliveries:
         ctx.cluster.retire(ctx.tranche[lot.key], kill=True)
         ctx.log("end", lot.offer, f"tranche {lot.index}: {lot.chips:,} {lot.system} go back")
 
-    def _refusal_window(self, lot: Lot) -> int:
-        """Delay by a right of first refusal that a held contract's provider has over this one."""
-        prepared = self.ctx.prepared
-        offers = prepared.study.offers
-        provider = offers[lot.offer].provider
-        window = 0
-        for name in prepared.portfolio.offers:
-            right = offers[name].right_of_first_refusal
-            if (
-                right is not None
-                and provider in right.over
-                and prepared.calendar.ms(right.until) > lot.decide
-            ):
-                window = max(window, int(right.window))
-        return window
+    def _delay(self, lot: Lot) -> int:
+        """Lateness of a lot, with what a right of first refusal over its provider does to it.
+
+        The holder of the right takes its window to answer. If it matches, it delivers in place of the
+        provider, on the same terms and with its own delays.
+        """
+        ctx = self.ctx
+        study = ctx.prepared.study
+        provider = study.offers[lot.offer].provider
+        for name in ctx.prepared.portfolio.offers:
+            right = study.offers[name].right_of_first_refusal
+            if right is None or provider not in right.over:
+                continue
+            if ctx.prepared.calendar.ms(right.until) <= lot.decide:
+                continue
+            if ctx.draws.matched(lot.offer, float(right.match_probability)):
+                ctx.matched[lot.offer] = study.offers[name].provider
+                ctx.log("match", lot.offer, f"{study.offers[name].provider} matches and delivers")
+                return int(right.window) + ctx.draws.delay(replace(lot, offer=name))
+            return int(right.window) + ctx.draws.delay(lot)
+        return ctx.draws.delay(lot)
 
     def _deliver_shell(self, shell: Shell) -> Generator[Any, Any, None]:
         ctx = self.ctx

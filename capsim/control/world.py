@@ -119,15 +119,9 @@ class Draws:
             at += length
             count += 1
 
-    def matched(self, offer_name: str) -> bool:
+    def matched(self, offer_name: str, probability: float) -> bool:
         """Whether the holder of a right of first refusal matches this offer."""
-        return uniform(*self.key, "match", offer_name) < self.match_probability(offer_name)
-
-    def match_probability(self, offer_name: str) -> float:
-        """The greatest match probability over the rights of first refusal that cover the offer's provider."""
-        provider = self.study.offers[offer_name].provider
-        rights = [o.right_of_first_refusal for o in self.study.offers.values() if o.right_of_first_refusal]
-        return max((float(r.match_probability) for r in rights if provider in r.over), default=0.0)
+        return uniform(*self.key, "match", offer_name) < probability
 
     def rate_error(self, system: str, kind: str, log_error: float) -> float:
         """A lognormal factor on the model's rate for a system; the study's band replaces the model's."""

@@ -194,7 +194,7 @@ def _concentration(run: Run, f: Figures) -> dict[str, float]:
     for (offer, line), amounts in f.ledger.usd.items():
         if offer in ctx.prepared.study.offers and line not in ("on_demand", "salvage", "credit"):
             npv = max(float(amounts @ f.ledger.factors), 0.0)
-            who = ctx.prepared.study.offers[offer].provider
+            who = ctx.matched.get(offer, ctx.prepared.study.offers[offer].provider)
             provider[who] = provider.get(who, 0.0) + npv
             if offer in stacks:
                 family[stacks[offer]] = family.get(stacks[offer], 0.0) + npv
