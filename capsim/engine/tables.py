@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import date
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -12,12 +12,10 @@ from capsim.compile.calendar import MS_HOUR
 from capsim.compile.prepare import INFERENCE, RESEARCH, RL, TRAINING
 from capsim.engine.build import Run
 from capsim.engine.cash import lot_span, lot_value, overlap, owed_after
+from capsim.engine.figures import Figures
 from capsim.engine.recorder import Recorder
 from capsim.engine.tokens import MTOK
 from capsim.results.schema import TABLES
-
-if TYPE_CHECKING:
-    from capsim.engine.summary import Figures
 
 Table = dict[str, list[Any]]
 
