@@ -154,7 +154,8 @@ class TrainingRuns:
     def _submit(self, state: RunState, plan: list[tuple[int, int]], share: float) -> None:
         ctx, spec = self.ctx, state.spec
         flops = float(spec.flops) * share * (float(spec.rl.share) if state.phase == 1 and spec.rl else 1.0)
-        rates = [self._usable(state)[place][1] for place, _ in plan]
+        usable = self._usable(state)
+        rates = [usable[place][1] for place, _ in plan]
         total = sum(chips * rate for (_, chips), rate in zip(plan, rates, strict=True))
         state.places = plan
         for part, (place, chips) in enumerate(plan):

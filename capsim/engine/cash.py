@@ -246,6 +246,25 @@ def lot_value(lot: Lot, state: LotState, end: int) -> float:
     return lot.chips * (lot_price(lot, state) * hours + lot.price_chip * state.price_factor)
 
 
+def contract_values(ctx: Context) -> dict[str, tuple[float, float]]:
+    """By held offer: value over the whole terms as contracted, and the part of it that became a contract."""
+    found: dict[str, tuple[float, float]] = {}
+
+    def add(offer: str, value: float, status: str) -> None:
+        total, signed = found.get(offer, (0.0, 0.0))
+        found[offer] = (total + value, signed + (value if status != "not converted" else 0.0))
+
+    portfolio = ctx.prepared.portfolio
+    for lot in portfolio.lots:
+        state = ctx.lots[lot.key]
+        if lot.offer in portfolio.offers and state.status != "unused":
+            add(lot.offer, lot_value(lot, state, ctx.end), state.status)
+    for shell in portfolio.shells:
+        months = (shell.term or 0) / MONTH_MS
+        add(shell.offer, shell.kw * shell.price_kw_month * months, ctx.shells[shell.key].status)
+    return found
+
+
 def owed_after(ctx: Context, at: int) -> dict[str, float]:
     """By offer: what remains payable under contracts signed by `at` if all work stops then.
 

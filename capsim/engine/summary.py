@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from capsim.compile.calendar import MS_DAY, MS_HOUR
 from capsim.compile.prepare import INFERENCE
 from capsim.engine.build import Run
-from capsim.engine.cash import lot_value, owed_after
+from capsim.engine.cash import contract_values, owed_after
 from capsim.engine.figures import Figures, compute_figures
 from capsim.engine.recorder import Recorder
 from capsim.engine.tables import tables
@@ -49,22 +49,10 @@ def _money(run: Run, f: Figures) -> dict[str, float]:
     ctx = run.ctx
     cash = f.ledger.npv()
     lost_tokens, slip = float(f.lost_tokens.sum()), float(f.slip.sum())
-    portfolio, offers = ctx.prepared.portfolio, ctx.prepared.study.offers
-    converted = {
-        lot.offer for lot in portfolio.lots if ctx.lots[lot.key].status not in ("not converted", "unused")
-    }
-    values: dict[str, float] = {}
-    for lot in portfolio.lots:
-        if lot.offer in portfolio.offers and ctx.lots[lot.key].status != "unused":
-            values[lot.offer] = values.get(lot.offer, 0.0) + lot_value(lot, ctx.lots[lot.key], ctx.end)
-    for shell in portfolio.shells:
-        months = (shell.term or 0) / (365.25 / 12 * MS_DAY)
-        values[shell.offer] = values.get(shell.offer, 0.0) + shell.kw * shell.price_kw_month * months
-        if ctx.shells[shell.key].status != "not converted":
-            converted.add(shell.offer)
-    headline = sum(float(offers[o].headline or v) for o, v in values.items())
+    offers, values = ctx.prepared.study.offers, contract_values(ctx)
+    headline = sum(float(offers[o].headline or value) for o, (value, _) in values.items())
     binding = sum(
-        v * float(1.0 if (b := offers[o].binding) is None else b) for o, v in values.items() if o in converted
+        signed * float(1.0 if (b := offers[o].binding) is None else b) for o, (_, signed) in values.items()
     )
     return {
         "total_npv": cash + lost_tokens + f.lost_research + slip,

@@ -11,11 +11,12 @@ import numpy as np
 from capsim.compile.calendar import MS_HOUR
 from capsim.compile.prepare import INFERENCE, RESEARCH, RL, TRAINING
 from capsim.engine.build import Run
-from capsim.engine.cash import lot_span, lot_value, overlap, owed_after
+from capsim.engine.cash import contract_values, lot_span, overlap, owed_after
 from capsim.engine.figures import Figures
 from capsim.engine.recorder import Recorder
 from capsim.engine.tokens import MTOK
 from capsim.results.schema import TABLES
+from capsim.tables import DONE
 
 Table = dict[str, list[Any]]
 
@@ -208,7 +209,7 @@ def _research(run: Run) -> Iterable[tuple[Any, ...]]:
         if count == 0:
             continue
         p50, p95, p99 = np.percentile(wait[mask], [50, 95, 99])
-        started, finished = int((runs["start"][mask] >= 0).sum()), int((runs["state"][mask] == 3).sum())
+        started, finished = int((runs["start"][mask] >= 0).sum()), int((runs["state"][mask] == DONE).sum())
         slowdown = np.maximum((wait[mask] + length[mask]) / np.maximum(length[mask], 10 / 3600), 1.0)
         name = f"{low}-{high}" if high < 1 << 30 else f">{low - 1}"
         yield (name, count, started, finished, float(wait[mask].mean()), float(p50), float(p95), float(p99),
@@ -220,25 +221,13 @@ def _contracts(run: Run, recorder: Recorder, f: Figures) -> Iterable[tuple[Any, 
     ctx = run.ctx
     calendar = ctx.prepared.calendar
     year_end = min(max(calendar.ms(date(2029, 1, 1)), 0), ctx.end)
-    owed = owed_after(ctx, year_end)
+    owed, values = owed_after(ctx, year_end), contract_values(ctx)
     free, active = recorder.sites["free"][-1], recorder.sites["active"][-1]
     for offer in ctx.prepared.portfolio.offers:
         lots = [lot for lot in ctx.prepared.portfolio.lots if lot.offer == offer]
         lots = [lot for lot in lots if ctx.lots[lot.key].status != "unused"]
         states = [ctx.lots[lot.key] for lot in lots]
-        value = sum(lot_value(lot, state, ctx.end) for lot, state in zip(lots, states, strict=True))
-        bound = sum(v for lot, state in zip(lots, states, strict=True)
-                    if (v := lot_value(lot, state, ctx.end)) and state.status != "not converted")  # fmt: skip
-        for shell in ctx.prepared.portfolio.shells:
-            if shell.offer == offer:
-                months = (shell.term or 0) / (365.25 / 12 * 24 * MS_HOUR)
-                value += shell.kw * shell.price_kw_month * months
-                bound += (
-                    shell.kw
-                    * shell.price_kw_month
-                    * months
-                    * (ctx.shells[shell.key].status != "not converted")
-                )
+        value, bound = values.get(offer, (0.0, 0.0))
         own = np.array([place.offer == offer for place in ctx.places()])
         idle = (
             float(free[own].sum()) / float(active[own].sum()) if own.any() and active[own].sum() > 0 else 0.0

@@ -48,7 +48,7 @@ def ladder(run: Run, recorder: Recorder) -> Ladder:
     """
     ctx = run.ctx
     places = ctx.places()
-    paid, late, on_site = (np.zeros(len(places), dtype=np.int64) for _ in range(3))
+    late, on_site = (np.zeros(len(places), dtype=np.int64) for _ in range(2))
     index = ctx.prepared.lot_place()
     for lot in ctx.prepared.portfolio.lots:
         state = ctx.lots[lot.key]
@@ -58,7 +58,6 @@ def ladder(run: Run, recorder: Recorder) -> Ladder:
         pay = ctx.prepared.study.offers[lot.offer].take_or_pay
         if end > begin and pay is not None and pay.starts == "on_date":
             late[p] += lot.chips * max(begin - max(state.planned, 0), 0)
-    paid = on_site + late
     last = {name: column[-1] for name, column in recorder.sites.items()}
     free = np.diff(recorder.sites["free"], axis=0)
     share = (recorder.fragmented[:-1] + recorder.fragmented[1:]) / 2
@@ -70,7 +69,7 @@ def ladder(run: Run, recorder: Recorder) -> Ladder:
     fragmented = stuck + last["spare"]
     idle = last["free"] - stuck
     productive = last["active"] - last["out"] - broken - last["free"] - last["spare"] - redone
-    return Ladder(paid, late, dark, broken, fragmented, idle, redone, productive)
+    return Ladder(on_site + late, late, dark, broken, fragmented, idle, redone, productive)
 
 
 @dataclass(frozen=True)

@@ -114,15 +114,6 @@ class Layout:
         """Chips per domain of a tranche."""
         return self.pools[self.sites[self.tranches[tranche].site].pool].domain_chips
 
-    def first_domains(self) -> list[int]:
-        """First domain index of each tranche, in the cluster's numbering (site by site)."""
-        order = sorted(range(len(self.tranches)), key=lambda t: (self.tranches[t].site, t))
-        first, at = [0] * len(self.tranches), 0
-        for t in order:
-            first[t] = at
-            at += self.tranches[t].domains
-        return first
-
     def check(self) -> None:
         """Raise LayoutError for anything that cannot be simulated."""
         if not self.pools or not self.sites or not self.tranches:

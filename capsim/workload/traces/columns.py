@@ -237,11 +237,6 @@ def parquet_columns(data: bytes, wanted: Mapping[str, Column], source: str) -> C
     return columns
 
 
-def unreadable_parquet(source: str, error: Exception) -> InputError:
-    """The error for bytes that claim to be Parquet and are not."""
-    return InputError(f"{source}: not a readable Parquet file ({str(error).splitlines()[0][:120]})")
-
-
 def parquet_column(values: Any, given: str, column: Column, source: str) -> Any:
     """One Parquet column as numpy array or list of str."""
     if values.null_count:
