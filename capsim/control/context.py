@@ -23,6 +23,7 @@ class LotState:
         powered: (ms, chips) as power came.
         ended: ms; -1 while it lasts.
         price_factor: market price at purchase over the price of the offer.
+        left: ms at which its holder ends it for convenience, before its time; -1 where it does not.
     """
 
     status: str = "planned"
@@ -32,6 +33,7 @@ class LotState:
     powered: list[tuple[int, int]] = field(default_factory=list)
     ended: int = -1
     price_factor: float = 1.0
+    left: int = -1
 
 
 @dataclass

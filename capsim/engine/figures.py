@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from capsim.compile.calendar import MS_DAY, MS_HOUR
+from capsim.engine.billing import Ledger, book
 from capsim.engine.build import Run
-from capsim.engine.cash import Ledger, book
 from capsim.engine.recorder import Recorder
 from capsim.engine.tokens import MTOK, TokenAccounts, count_tokens, discount_hours
 from capsim.engine.work import (

@@ -7,8 +7,8 @@ from numpy.typing import NDArray
 
 from capsim.compile.calendar import MS_DAY, MS_HOUR
 from capsim.compile.prepare import INFERENCE
+from capsim.engine.billing import contract_values, owed_after
 from capsim.engine.build import Run
-from capsim.engine.cash import contract_values, owed_after
 from capsim.engine.figures import Figures, compute_figures
 from capsim.engine.recorder import Recorder
 from capsim.engine.tables import tables

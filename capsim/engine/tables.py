@@ -10,8 +10,8 @@ import numpy as np
 
 from capsim.compile.calendar import MS_HOUR
 from capsim.compile.prepare import INFERENCE, RESEARCH, RL, TRAINING
+from capsim.engine.billing import contract_values, lot_span, overlap, owed_after
 from capsim.engine.build import Run
-from capsim.engine.cash import contract_values, lot_span, overlap, owed_after
 from capsim.engine.figures import Figures
 from capsim.engine.recorder import Recorder
 from capsim.engine.tokens import MTOK

@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 
 from capsim.compile.calendar import MS_DAY, MS_HOUR
 from capsim.control.training import RunState
+from capsim.engine.billing import lot_span, overlap
 from capsim.engine.build import Run
-from capsim.engine.cash import lot_span, overlap
 from capsim.engine.recorder import Recorder
 from capsim.tables import DONE
 

@@ -10,7 +10,7 @@ import pytest
 
 from capsim.compile.calendar import MS_DAY
 from capsim.control.context import Context
-from capsim.engine.cash import Ledger, book, owed_after
+from capsim.engine.billing import Ledger, book, owed_after
 from tests.studies import contract_context, contract_only, small_study
 
 HOURS_2Y = 730 * 24  # 2026 and 2027

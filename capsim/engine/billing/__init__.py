@@ -1,0 +1,12 @@
+"""Who is paid what, when.
+
+`book` fills the `Ledger` of a run; each kind of payment has its room: rent (with take-or-pay), prepayment,
+purchase, shell, adjustments. `obligations` says what the contracts are worth and what stays payable.
+"""
+
+from capsim.engine.billing.book import book
+from capsim.engine.billing.ledger import Ledger, overlap
+from capsim.engine.billing.obligations import contract_values, owed_after
+from capsim.engine.billing.spans import lot_span
+
+__all__ = ["Ledger", "book", "contract_values", "lot_span", "overlap", "owed_after"]

@@ -1,0 +1,53 @@
+"""What is paid beside rent and purchases: porting, option premia, minimum spend."""
+
+from __future__ import annotations
+
+from capsim.compile.prepare import Prepared
+from capsim.control.context import Context
+from capsim.engine.billing.ledger import Ledger
+from capsim.engine.billing.spans import lot_value
+
+
+def bill_porting(ledger: Ledger, prepared: Prepared) -> None:
+    """Book the one-off cost of each stack that is ported."""
+    held = {place.family for place in prepared.places if place.offer in prepared.portfolio.offers}
+    base = {place.family for place in prepared.places if place.offer in prepared.portfolio.base_offers}
+    for family in sorted(held - base - set(prepared.study.ported)):
+        spec = prepared.study.porting.get(family)
+        if spec is not None:
+            ledger.add_at(
+                f"porting {family}",
+                "porting",
+                max(prepared.ports[family] - int(spec.time), 0),
+                float(spec.cost),
+            )
+
+
+def bill_premiums(ledger: Ledger, ctx: Context) -> None:
+    """Book the premium of each exercised option on the day of its decision."""
+    study = ctx.prepared.study
+    for reference in study.strategies[ctx.prepared.strategy].options:
+        offer_name, _, option_name = reference.rpartition(".")
+        option = next(o for o in study.offers[offer_name].options if o.name == option_name)
+        ledger.add_at(
+            offer_name, "premium", max(ctx.prepared.calendar.ms(option.decide), 0), float(option.premium)
+        )
+
+
+def bill_min_spend(ledger: Ledger, ctx: Context) -> None:
+    """What a minimum spend leaves to pay when tranches were left: due at the horizon's end."""
+    for name in ctx.prepared.portfolio.offers:
+        share = ctx.prepared.study.offers[name].min_spend
+        if share is None:
+            continue
+        lots = [lot for lot in ctx.prepared.portfolio.lots if lot.offer == name and not lot.purchased_by_rule]
+        states = [ctx.lots[lot.key] for lot in lots]
+        if all(state.status == "not converted" for state in states):
+            continue
+        value = sum(lot_value(lot, state, ctx.end) for lot, state in zip(lots, states, strict=True))
+        kept = sum(
+            lot_value(lot, state, ctx.end)
+            for lot, state in zip(lots, states, strict=True)
+            if state.status != "terminated"
+        )
+        ledger.add_at(name, "min_spend", ctx.end - 1, max(float(share) * value - kept, 0.0))

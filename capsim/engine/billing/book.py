@@ -1,0 +1,38 @@
+"""Book all contracts of a run, room by room."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from capsim.control.context import Context
+from capsim.engine.billing.adjustments import bill_min_spend, bill_porting, bill_premiums
+from capsim.engine.billing.ledger import Ledger
+from capsim.engine.billing.prepayment import bill_prepayment
+from capsim.engine.billing.purchase import bill_purchase
+from capsim.engine.billing.rent import bill_rent
+from capsim.engine.billing.shell import bill_shell
+
+
+def book(ctx: Context, used: dict[str, NDArray[np.float64]]) -> Ledger:
+    """Book all contracts of a run.
+
+    Args:
+        used: share of the delivered chips in use by month and place name, shape (months,); it matters where
+            take-or-pay covers less than all of them.
+    """
+    prepared = ctx.prepared
+    ledger = Ledger(prepared.calendar, np.array(prepared.calendar.months(), dtype=np.int64))
+    for lot in prepared.portfolio.lots:
+        state = ctx.lots[lot.key]
+        if state.status in ("not converted", "unused"):
+            continue
+        bill_rent(ledger, ctx, lot, state, used[f"{lot.offer}/{lot.system}"])
+        bill_prepayment(ledger, ctx, lot, state)
+        bill_purchase(ledger, ctx, lot, state)
+    for shell in prepared.portfolio.shells:
+        bill_shell(ledger, ctx, shell)
+    bill_porting(ledger, prepared)
+    bill_premiums(ledger, ctx)
+    bill_min_spend(ledger, ctx)
+    return ledger
