@@ -1,10 +1,41 @@
-"""The inner loops of serving, compiled: replicas to places, and work that may wait."""
+"""The inner loops of serving, compiled: chips for services, replicas to places, work that may wait."""
 
 from __future__ import annotations
 
+import numba
 import numpy as np
 
 from capsim.jit import kernel
+from capsim.kernel.accounts import CHIP_TIME
+
+CHIPS = numba.from_dtype(CHIP_TIME)
+
+
+@kernel(numba.void(CHIPS[::1], *[numba.int64[::1]] * 5))
+def take_stock(chips, kinds, reserve, healthy, free, available):  # type: ignore[no-untyped-def]
+    """What is in working order at each place, and how much of it services may use.
+
+    Named runs keep the chips that they hold or claim. A place whose run has not got half of its claim yet is
+    cleared of services.
+
+    Args:
+        chips: chips now by state, as `capsim.kernel.api.Cluster.chips` gives them, shape (places,).
+        kinds: accounting kinds of named runs.
+        reserve: chips claimed by named runs, shape (places,).
+        healthy: filled with the chips in working order, same shape.
+        free: filled with the free chips.
+        available: filled with the chips that services may use.
+    """
+    for p in range(len(chips)):
+        row = chips[p]
+        healthy[p] = row.active - row.out - row.broken - row.barred
+        free[p] = row.free
+        training = row.spare
+        for kind in kinds:
+            training += row.allocated[kind]
+        available[p] = healthy[p] - max(training, reserve[p])
+        if training < reserve[p] // 2:
+            available[p] = 0
 
 
 @kernel("void(f8[::1], f8[:,::1], i8[:,::1], i8[:,::1], i8[::1], i8[::1], i8[:,::1])")

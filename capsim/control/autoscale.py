@@ -16,11 +16,12 @@ from numpy.typing import NDArray
 
 from capsim.compile.calendar import MS_DAY, MS_HOUR
 from capsim.compile.prepare import RL, TRAINING, porting_efficiency
-from capsim.control.allocation import allocate
+from capsim.control.allocation import allocate, take_stock
 from capsim.control.context import Context
 from capsim.workload.demand import log_linear
 
 NODE = 8  # chips of one holding of the research share below a node
+RUN_KINDS = np.array([TRAINING, RL], dtype=np.int64)
 
 
 class Autoscaler:
@@ -46,7 +47,8 @@ class Autoscaler:
         self.held = np.zeros((self.steps + 1, n, places), dtype=np.int64)
         self.healthy = np.zeros((self.steps, places), dtype=np.int64)
         self.free = np.zeros((self.steps, places), dtype=np.int64)
-        self.efficiency = np.ones((self.steps, places))
+        self._weekly = max(7 * MS_DAY // self.period, 1)
+        self.efficiency = self._efficiency()
         self.need = self._forecast()
         self.order = self._order()
         self.rank = np.array(sorted(range(n), key=lambda s: (-self._priority(s), s)), dtype=np.int64)
@@ -95,46 +97,40 @@ class Autoscaler:
         advantage = np.where(work > 0, per_chip / np.maximum(work, 1e-9), np.where(per_chip > 0, np.inf, 0.0))
         return np.argsort(-advantage, axis=1, kind="stable").astype(np.int64)
 
+    def _efficiency(self) -> NDArray[np.float64]:
+        """Share of the full rate at each step by place, looked at once a week, shape (steps, places)."""
+        prepared, weekly = self.ctx.prepared, self._weekly
+        looks = range(0, self.steps * self.period, weekly * self.period)
+        by_stack = {
+            family: np.array([porting_efficiency(prepared.study, family, ported, at) for at in looks])
+            for family, ported in prepared.ports.items()
+        }
+        if not prepared.places:
+            return np.ones((self.steps, 0))
+        by_week = np.column_stack([by_stack[place.family] for place in prepared.places])
+        return np.repeat(by_week, weekly, axis=0)[: self.steps]
+
     def _run(self) -> Generator[Any, Any, None]:
-        ctx = self.ctx
+        ctx, cluster = self.ctx, self.ctx.cluster
         wanted = np.zeros(self.tokens.shape, dtype=np.int64)
-        reserve = np.zeros(len(ctx.places()), dtype=np.int64)
-        weekly = max(7 * MS_DAY // self.period, 1)
+        rate = self.tokens
+        reserve, available = (np.zeros(len(ctx.places()), dtype=np.int64) for _ in range(2))
         for step in range(self.steps):
             yield ctx.until(step * self.period)
-            if step % weekly == 0:
+            if step % self._weekly == 0:
                 self._port(step)
-            self.efficiency[step] = self.efficiency[step - step % weekly]
-            self.held[step] = ctx.cluster.service_time()
-            chips = ctx.cluster.chips()
-            np.subtract(
-                chips["active"], chips["out"] + chips["broken"] + chips["barred"], out=self.healthy[step]
-            )
-            self.free[step] = chips["free"]
+                rate = self.tokens * self.efficiency[step]
+            self.held[step] = cluster.service_time()
             reserve[:] = 0
             for (_, place), claimed in ctx.reserve.items():
                 reserve[place] += claimed
-            training = chips["allocated"][:, TRAINING] + chips["allocated"][:, RL] + chips["spare"]
-            available = self.healthy[step] - np.maximum(training, reserve)
-            available[training < reserve // 2] = 0
-            allocate(
-                self.need[step],
-                self.tokens * self.efficiency[step],
-                self.chips,
-                self.order,
-                self.rank,
-                available,
-                wanted,
-            )
-            ctx.cluster.resize_all(wanted)
+            take_stock(cluster.chips(), RUN_KINDS, reserve, self.healthy[step], self.free[step], available)
+            allocate(self.need[step], rate, self.chips, self.order, self.rank, available, wanted)
+            cluster.resize_all(wanted)
 
     def _port(self, step: int) -> None:
-        """Refresh the efficiency of stacks that are being ported, here and for the job classes."""
-        ctx = self.ctx
-        for p, place in enumerate(ctx.places()):
-            share = porting_efficiency(
-                ctx.prepared.study, place.family, ctx.prepared.ports[place.family], ctx.now
-            )
-            if step == 0 or share != self.efficiency[step - 1, p]:
-                ctx.set_efficiency(p, share)
-            self.efficiency[step, p] = share
+        """Tell the job classes how well stacks that are being ported run from now on."""
+        now = self.efficiency[step]
+        changed = range(len(now)) if step == 0 else np.flatnonzero(now != self.efficiency[step - 1])
+        for place in changed:
+            self.ctx.set_efficiency(int(place), float(now[place]))
