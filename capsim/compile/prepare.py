@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from capsim.compile.calendar import Calendar
 from capsim.compile.portfolio import Lot, Portfolio, build_portfolio, placement_unit
-from capsim.compile.rates import Rates, build_rates
+from capsim.compile.rates import RateBook, Rates, build_rates
 from capsim.spec.hardware import Stack
 from capsim.spec.study import Study
 
@@ -67,7 +67,7 @@ class Prepared:
         return {self.portfolio.lots[i].key: p for p, place in enumerate(self.places) for i in place.lots}
 
 
-def prepare(study: Study, strategy: str, *, case: str, token: str) -> Prepared:
+def prepare(study: Study, strategy: str, *, case: str, token: str, rates: RateBook | None = None) -> Prepared:
     """Compile one strategy of a resolved study.
 
     Args:
@@ -75,14 +75,15 @@ def prepare(study: Study, strategy: str, *, case: str, token: str) -> Prepared:
         strategy: name of the strategy.
         case: name of the case, for the keys of the results.
         token: digest of the resolved study.
+        rates: what the workload models said for other strategies of `study`.
     """
     calendar = Calendar(study.horizon.start, study.horizon.end, float(study.money.discount_rate))
     portfolio = build_portfolio(study, study.strategies[strategy], calendar)
     systems = sorted({lot.system for lot in portfolio.lots} | {study.reference})
-    rates = build_rates(study, systems)
-    places = _places(study, portfolio, rates)
+    found = build_rates(rates if rates is not None else RateBook(study), systems)
+    places = _places(study, portfolio, found)
     ports = porting_dates(study, portfolio, calendar)
-    return Prepared(token, case, strategy, study, calendar, portfolio, rates, places, ports, portfolio.notes)
+    return Prepared(token, case, strategy, study, calendar, portfolio, found, places, ports, portfolio.notes)
 
 
 def _places(study: Study, portfolio: Portfolio, rates: Rates) -> tuple[Place, ...]:

@@ -75,39 +75,61 @@ class Rates:
     refusals: dict[tuple[str, str], str]
 
 
-def build_rates(study: Study, systems: list[str]) -> Rates:
-    """Ask the workload models for every pair of workload and system that the study allows."""
-    calibration = shipped().extended(study.calibration)
+class RateBook:
+    """Answers of the workload models for one study; strategies share them, each question is asked once."""
+
+    def __init__(self, study: Study) -> None:
+        self.study = study
+        self._calibration = shipped().extended(study.calibration)
+        self._training: dict[tuple[str, str, str, int], Rate] = {}
+        self._serving: dict[tuple[str, str], Serving | DoesNotFit] = {}
+
+    def training(self, model: str, system: str, precision: str, chips: int) -> Rate:
+        """The rate of a gang of so many chips of a system."""
+        key = (model, system, precision, chips)
+        if key not in self._training:
+            self._training[key] = _training(self.study, self._calibration, *key)
+        return self._training[key]
+
+    def serving(self, service: Service, system: str) -> Serving | DoesNotFit:
+        """A replica of a service of the study on a system."""
+        key = (service.name, system)
+        if key not in self._serving:
+            self._serving[key] = _serving(self.study, self._calibration, service, system)
+        return self._serving[key]
+
+
+def build_rates(book: RateBook, systems: list[str]) -> Rates:
+    """Every pair of workload and system that the book's study allows."""
+    study = book.study
     research_spec = study.demand.research
     reference_model = research_spec.model if research_spec else study.demand.training_runs[0].model
-    reference = _training(
-        study, calibration, reference_model, study.reference, REFERENCE_PRECISION, RATE_CHIPS
-    ).flops
+    reference = book.training(reference_model, study.reference, REFERENCE_PRECISION, RATE_CHIPS).flops
     training, refusals = {}, {}
     for run in study.demand.training_runs:
         for system in systems:
             if system in run.systems:
-                training[run.name, system] = _training(
-                    study, calibration, run.model, system, run.precision, int(run.chips.min)
+                training[run.name, system] = book.training(
+                    run.model, system, run.precision, int(run.chips.min)
                 )
     research = {}
     if research_spec is not None:
         for system in systems:
             if system in research_spec.systems:
-                research[system] = _training(
-                    study, calibration, research_spec.model, system, research_spec.precision, RATE_CHIPS
+                research[system] = book.training(
+                    research_spec.model, system, research_spec.precision, RATE_CHIPS
                 )
     gb200e = {}
     for system in systems:
         if not study.chips[study.systems[system].chip].inference_only:
-            rate = _training(study, calibration, reference_model, system, REFERENCE_PRECISION, RATE_CHIPS)
+            rate = book.training(reference_model, system, REFERENCE_PRECISION, RATE_CHIPS)
             gb200e[system] = rate.flops / reference
     services = {}
     for service in study.demand.inference:
         for system in systems:
             if system not in service.systems:
                 continue
-            found = _serving(study, calibration, service, system)
+            found = book.serving(service, system)
             if isinstance(found, DoesNotFit):
                 refusals[service.name, system] = found.reason
             else:

@@ -10,6 +10,7 @@ from typing import Any
 
 from capsim.compile.checks import run_checks
 from capsim.compile.prepare import Prepared
+from capsim.compile.rates import RateBook
 from capsim.engine.prepare import BASE_CASE, prepare
 from capsim.errors import InputError, StudyError
 from capsim.results.reading import Plan
@@ -84,7 +85,10 @@ def set_up(request: Request) -> Setup:
     base = plain.resolve(BASE_CASE)
     plan = _plan(request, plain, base.study)
     loaded = {case: _checked(seeded, case) for case in plan.cases}
-    prepared = {(s, case): prepare(loaded[case], s) for case in plan.cases for s in plan.strategies}
+    prepared: dict[tuple[str, str], Prepared] = {}
+    for case, found in loaded.items():
+        rates = RateBook(found.study)
+        prepared |= {(s, case): prepare(found, s, rates) for s in plan.strategies}
     first = loaded[plan.cases[0]]
     bases = [p.portfolio.base_offers for p in prepared.values()]
     return Setup(

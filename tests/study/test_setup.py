@@ -7,6 +7,8 @@ from typing import Any
 
 import pytest
 
+from capsim.compile import rates
+from capsim.engine.prepare import prepare
 from capsim.errors import InputError, StudyError
 from capsim.spec.loader import Loaded, load_study, read_study
 from capsim.study import setup as setting_up
@@ -30,7 +32,7 @@ def light(monkeypatch: pytest.MonkeyPatch) -> None:
     """Strategies are named, not compiled, so that only the set-up is tested."""
     portfolio = SimpleNamespace(base_offers=frozenset({"own-cluster"}))
     strategy: Any = SimpleNamespace(portfolio=portfolio, warnings=("rounded up",), rates=None)
-    monkeypatch.setattr(setting_up, "prepare", lambda loaded, name: strategy)
+    monkeypatch.setattr(setting_up, "prepare", lambda loaded, name, rates: strategy)
     monkeypatch.setattr(setting_up, "central_demand", lambda study, rates: {})
 
 
@@ -88,6 +90,22 @@ def test_sets_and_as_of_change_the_study() -> None:
     assert str(asked(as_of="2025-12-21").context.as_of) == "2025-12-21"
 
 
+def test_strategies_share_what_the_workload_models_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[tuple[str, str]] = []
+    serve = rates._serving
+
+    def counting(study: Any, calibration: Any, service: Any, system: str) -> Any:
+        asked.append((service.name, system))
+        return serve(study, calibration, service, system)
+
+    monkeypatch.setattr(rates, "_serving", counting)
+    shared = set_up(Request("quickstart")).prepared
+    assert len(asked) == len(set(asked)) > 0
+    loaded = load_study("quickstart")
+    for (strategy, _), prepared in shared.items():
+        assert prepared == prepare(loaded, strategy)  # as compiled alone
+
+
 @pytest.mark.usefixtures("light")
 def test_a_written_spec_is_the_resolved_study(tmp_path: Any) -> None:
     path = tmp_path / "spec.yaml"
@@ -119,23 +137,23 @@ def test_offers_without_public_terms_are_named(frontier: Loaded) -> None:
 
 def test_central_demand_is_the_sum_of_its_parts(quickstart: Loaded) -> None:
     service = SimpleNamespace(chips=8, tokens=4000.0)
-    rates: Any = SimpleNamespace(reference=2e15, services={("chat", "gb200_nvl72"): service})
-    found = central_demand(quickstart.study, rates)
+    given: Any = SimpleNamespace(reference=2e15, services={("chat", "gb200_nvl72"): service})
+    found = central_demand(quickstart.study, given)
     assert next(iter(found)) == "2026-01"
     assert len(found) == 18
     training = 6e25 / 2e15 / (92 * 86_400)  # earliest 2026-07-01, target 2026-10-01
-    assert found["2026-08"] - _without_training(quickstart, rates)["2026-08"] == pytest.approx(training)
-    assert found["2026-06"] == pytest.approx(_without_training(quickstart, rates)["2026-06"])
-    first_month = _without_training(quickstart, rates)["2026-01"]
+    assert found["2026-08"] - _without_training(quickstart, given)["2026-08"] == pytest.approx(training)
+    assert found["2026-06"] == pytest.approx(_without_training(quickstart, given)["2026-06"])
+    first_month = _without_training(quickstart, given)["2026-01"]
     research, tokens = 2000 * 2.5 ** (15.5 / 546), 200e9 * 5 ** (15.5 / 546)
     assert first_month == pytest.approx(research + tokens / 86_400 * 8 / 4000, rel=1e-3)
 
 
-def _without_training(loaded: Loaded, rates: Any) -> dict[str, float]:
+def _without_training(loaded: Loaded, given: Any) -> dict[str, float]:
     study = loaded.study.model_copy(
         update={"demand": loaded.study.demand.model_copy(update={"training_runs": []})}
     )
-    return central_demand(study, rates)
+    return central_demand(study, given)
 
 
 def test_every_case_of_the_shipped_studies_has_a_context() -> None:
