@@ -169,7 +169,7 @@ def preempt_for_job(s, j):
     """Make room for a blocked head by preemption; returns whether it started at once."""
     c = s.clock[0]
     cls = s.classes[s.jobs[j].cls]
-    if c.stuck_rank == s.runs[j].rank or not may_preempt(s, cls.priority):
+    if c.stuck_rank == s.runs[j].rank or not may_preempt(s, np.int64(cls.priority)):
         return False
     base = np.int64(s.jobs[j].cls) * s.pools.shape[0]
     n = np.int64(s.jobs[j].size_min)
