@@ -46,7 +46,7 @@ def contract_only(study: Study, strategy: str = "s") -> Prepared:
     """A strategy prepared without workload rates: contracts and dates only."""
     calendar = Calendar(study.horizon.start, study.horizon.end, float(study.money.discount_rate))
     portfolio = build_portfolio(study, study.strategies[strategy], calendar)
-    rates = Rates({}, {}, 1.0, {}, {}, {})
+    rates = Rates({}, {}, {}, {}, 1.0, {}, {}, {})
     places = _places(study, portfolio, rates)
     ports = porting_dates(study, portfolio, calendar)
     return Prepared("token", "base", strategy, study, calendar, portfolio, rates, places, ports, ())

@@ -6,12 +6,14 @@ does in an hour at its achieved training rate.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from capsim.spec.demand import Service
+from capsim.spec.demand import Service, TrainingRun
 from capsim.spec.study import Study
 from capsim.workload.calibration import Calibration, shipped
 from capsim.workload.inference import DoesNotFit, Serving, serve
+from capsim.workload.reinforcement import phase_flops, split_chips
+from capsim.workload.shape import shape_of
 from capsim.workload.training import training_rate
 
 REFERENCE_PRECISION = "fp8"
@@ -33,6 +35,40 @@ class Rate:
     mfu: float
     log_error: float
     source: str
+
+
+@dataclass(frozen=True)
+class RlRate:
+    """What the two gangs of an RL phase do on one system.
+
+    Attributes:
+        trained: tokens/s that a chip of the trainer gang trains on.
+        generated: tokens/s that a chip of the rollout gang generates.
+        ratio: tokens generated for each token trained on.
+        flops: model FLOP of both gangs for each token trained on.
+        trainer_flops: the part of it that is the trainer gang's.
+        trainer: share of the chips in the trainer gang, where the study gives it.
+        train_error, serve_error: standard deviations of the models' log errors.
+        layout: how a replica of the rollout gang is laid out.
+    """
+
+    trained: float
+    generated: float
+    ratio: float
+    flops: float
+    trainer_flops: float
+    trainer: float | None
+    train_error: float
+    serve_error: float
+    layout: str
+
+    def split(self, train_factor: float = 1.0, serve_factor: float = 1.0) -> tuple[float, float]:
+        """Share of the chips in the trainer gang and model FLOP/s per chip of both gangs together, at
+        speeds that are these factors of the models'."""
+        split = split_chips(
+            self.trained * train_factor, self.generated * serve_factor, self.ratio, self.trainer
+        )
+        return split.trainer, split.trained * self.flops
 
 
 @dataclass(frozen=True)
@@ -60,6 +96,8 @@ class Rates:
 
     Attributes:
         training: (run name, system) -> Rate.
+        rl: (run name, system) -> RlRate, for runs with an RL phase.
+        rl_work: run name -> model FLOP of its RL phase, both gangs.
         research: system -> Rate.
         reference: FLOP/s of one reference chip.
         gb200e: system -> work of a chip in reference chips, for systems that train.
@@ -68,6 +106,8 @@ class Rates:
     """
 
     training: dict[tuple[str, str], Rate]
+    rl: dict[tuple[str, str], RlRate]
+    rl_work: dict[str, float]
     research: dict[str, Rate]
     reference: float
     gb200e: dict[str, float]
@@ -82,6 +122,7 @@ class RateBook:
         self.study = study
         self._calibration = shipped().extended(study.calibration)
         self._training: dict[tuple[str, str, str, int], Rate] = {}
+        self._rl: dict[tuple[str, str], RlRate | DoesNotFit] = {}
         self._serving: dict[tuple[str, str], Serving | DoesNotFit] = {}
 
     def training(self, model: str, system: str, precision: str, chips: int) -> Rate:
@@ -90,6 +131,14 @@ class RateBook:
         if key not in self._training:
             self._training[key] = _training(self.study, self._calibration, *key)
         return self._training[key]
+
+    def rl(self, run: TrainingRun, system: str) -> RlRate | DoesNotFit:
+        """The gangs of a run's RL phase on a system."""
+        key = (run.name, system)
+        if key not in self._rl:
+            rate = self.training(run.model, system, run.precision, int(run.chips.min))
+            self._rl[key] = _rl(self.study, self._calibration, run, system, rate)
+        return self._rl[key]
 
     def serving(self, service: Service, system: str) -> Serving | DoesNotFit:
         """A replica of a service of the study on a system."""
@@ -105,13 +154,19 @@ def build_rates(book: RateBook, systems: list[str]) -> Rates:
     research_spec = study.demand.research
     reference_model = research_spec.model if research_spec else study.demand.training_runs[0].model
     reference = book.training(reference_model, study.reference, REFERENCE_PRECISION, RATE_CHIPS).flops
-    training, refusals = {}, {}
+    training, rl, rl_work, refusals = {}, {}, {}, {}
     for run in study.demand.training_runs:
         for system in systems:
-            if system in run.systems:
-                training[run.name, system] = book.training(
-                    run.model, system, run.precision, int(run.chips.min)
-                )
+            if system not in run.systems:
+                continue
+            training[run.name, system] = book.training(run.model, system, run.precision, int(run.chips.min))
+            if run.rl is not None and float(run.rl.share) > 0:
+                gangs = book.rl(run, system)
+                if isinstance(gangs, DoesNotFit):
+                    refusals[f"{run.name} rollouts", system] = gangs.reason
+                else:
+                    rl[run.name, system] = gangs
+                    rl_work[run.name] = _rl_work(book, run)
     research = {}
     if research_spec is not None:
         for system in systems:
@@ -134,7 +189,7 @@ def build_rates(book: RateBook, systems: list[str]) -> Rates:
                 refusals[service.name, system] = found.reason
             else:
                 services[service.name, system] = _service_rate(service, found)
-    return Rates(training, research, reference, gb200e, services, refusals)
+    return Rates(training, rl, rl_work, research, reference, gb200e, services, refusals)
 
 
 def best_precision(study: Study, system: str, precision: str) -> str:
@@ -162,6 +217,53 @@ def _training(
         calibration=calibration,
     )
     return Rate(found.flops_per_chip, found.mfu, found.log_error, found.source)
+
+
+def _rl(
+    study: Study, calibration: Calibration, run: TrainingRun, system: str, rate: Rate
+) -> RlRate | DoesNotFit:
+    """Trainer steps from the training model, rollout tokens from the serving model without objectives."""
+    assert run.rl is not None
+    spec, rollout = study.systems[system], run.rl.rollout
+    inputs, outputs = float(rollout.input_length), float(rollout.output_length)
+    found = serve(
+        study.models[run.model],
+        spec.chip,
+        study.chips[spec.chip],
+        spec,
+        best_precision(study, system, rollout.precision or run.precision),
+        input_length=inputs,
+        output_length=outputs,
+        calibration=calibration,
+    )
+    if isinstance(found, DoesNotFit):
+        return found
+    shape, seq, ratio = shape_of(study.models[run.model]), inputs + outputs, float(rollout.generated)
+    return RlRate(
+        trained=rate.flops / shape.training_flops(seq),
+        generated=found.output_tokens_per_s / found.chips,
+        ratio=ratio,
+        flops=phase_flops(shape, seq, ratio),
+        trainer_flops=shape.training_flops(seq),
+        trainer=None if run.rl.trainer is None else float(run.rl.trainer),
+        train_error=rate.log_error,
+        serve_error=found.log_error,
+        layout=str(found.layout),
+    )
+
+
+def _rl_work(book: RateBook, run: TrainingRun) -> float:
+    """Model FLOP of a run's RL phase: what its share of the pretraining chip-time does on the reference
+    system with both gangs keeping up; the same share of FLOP where the reference cannot hold the rollouts.
+    """
+    assert run.rl is not None
+    system = book.study.reference
+    gangs = book.rl(run, system)
+    efficiency = 1.0
+    if not isinstance(gangs, DoesNotFit):
+        rate = book.training(run.model, system, run.precision, int(run.chips.min))
+        efficiency = replace(gangs, trainer=None).split()[1] / rate.flops
+    return float(run.flops) * float(run.rl.share) * efficiency
 
 
 def _serving(study: Study, calibration: Calibration, service: Service, system: str) -> Serving | DoesNotFit:

@@ -1,5 +1,9 @@
 """Named training runs: each waits for its date, is planned into a site, trains, and goes on to its RL phase.
 
+The trainer and the rollout gang of an RL phase are one gang of the kernel at one site: they get their chips
+at the same instant and stop together, and when a failure hits one of them the other waits for the restart.
+The chips are split so that both keep up at the site's speeds (`capsim.workload.reinforcement`).
+
 A run that may span sites and fits no single one is split over the largest sites of one system, each part with
 a share of the work in proportion to its chips; the phase ends with its last part.
 """
@@ -32,6 +36,7 @@ class RunState:
     Attributes:
         jobs: kernel jobs of the finished and present phases, in order.
         flops: model FLOP that each job stands for, in the order of `jobs`.
+        trainer: share of the chips in the trainer gang, by job of the RL phase.
         places: (place, chips) of the present phase.
     """
 
@@ -43,6 +48,7 @@ class RunState:
     finish: int = -1
     jobs: list[int] = field(default_factory=list)
     flops: list[float] = field(default_factory=list)
+    trainer: dict[int, float] = field(default_factory=dict)
     places: list[tuple[int, int]] = field(default_factory=list)
     pending: set[int] = field(default_factory=set)
 
@@ -140,20 +146,39 @@ class TrainingRuns:
         chips = ctx.cluster.chips()
         found = {}
         for p, place in enumerate(ctx.places()):
-            rate = ctx.prepared.rates.training.get((state.spec.name, place.system))
+            rate = self._rate(state, place.system)
             share = porting_efficiency(study, place.family, ctx.prepared.ports[place.family], ctx.now)
-            if rate is None or share <= 0.0:
+            if rate <= 0.0 or share <= 0.0:
                 continue
             claimed = sum(n for (name, q), n in ctx.reserve.items() if q == p and name != state.spec.name)
             system = study.systems[place.system]
             used = int(system.segment) / int(system.domain) if system.segment else 1.0
             left = int((int(chips["active"][p] - chips["out"][p]) * IN_WORKING_ORDER - claimed) * used)
-            found[p] = (left, rate.flops * share)
+            found[p] = (left, rate * share)
         return found
+
+    def _rate(self, state: RunState, system: str) -> float:
+        """Model FLOP/s a chip in the present phase and world; 0 where the phase cannot run."""
+        if state.phase == 1:
+            return self._gangs(state, system)[1]
+        rate = self.ctx.prepared.rates.training.get((state.spec.name, system))
+        if rate is None:
+            return 0.0
+        return rate.flops * self.ctx.draws.rate_error(system, "training", rate.log_error)
+
+    def _gangs(self, state: RunState, system: str) -> tuple[float, float]:
+        """Share of the trainer gang and model FLOP/s per chip of an RL phase in this world."""
+        rate = self.ctx.prepared.rates.rl.get((state.spec.name, system))
+        if rate is None:
+            return 0.0, 0.0
+        error = self.ctx.draws.rate_error
+        return rate.split(
+            error(system, "training", rate.train_error), error(system, "inference", rate.serve_error)
+        )
 
     def _submit(self, state: RunState, plan: list[tuple[int, int]], share: float) -> None:
         ctx, spec = self.ctx, state.spec
-        flops = float(spec.flops) * share * (float(spec.rl.share) if state.phase == 1 and spec.rl else 1.0)
+        flops = share * (ctx.prepared.rates.rl_work[spec.name] if state.phase == 1 else float(spec.flops))
         usable = self._usable(state)
         rates = [usable[place][1] for place, _ in plan]
         total = sum(chips * rate for (_, chips), rate in zip(plan, rates, strict=True))
@@ -172,13 +197,22 @@ class TrainingRuns:
             state.flops.append(flops * chips * rates[part] / total)
             state.pending.add(job)
             self.by_job[job] = spec.name
+            if state.phase == 1:
+                state.trainer[job] = self._gangs(state, ctx.places()[place].system)[0]
             system = ctx.prepared.study.systems[ctx.places()[place].system]
             held = int(system.domain) / int(system.segment) if system.segment else 1.0
             ctx.claim(spec.name, place, int(chips * held * (1.0 + MARGIN)))
         if state.start < 0:
             state.start = ctx.now
         where = ", ".join(f"{chips:,} chips of {ctx.places()[place].name}" for place, chips in plan)
-        ctx.log("training", spec.name, f"{'pretraining' if state.phase == 0 else 'RL'} planned on {where}")
+        ctx.log("training", spec.name, f"{self._phase_words(state)} planned on {where}")
+
+    @staticmethod
+    def _phase_words(state: RunState) -> str:
+        if state.phase == 0:
+            return "pretraining"
+        shares = sorted({f"{state.trainer[job]:.0%}" for job in state.jobs if job in state.trainer})
+        return f"RL, {' and '.join(shares)} trainers,"
 
     def _stranded(self, state: RunState) -> bool:
         """Whether a part waits at a place that no longer holds enough chips for it."""

@@ -10,6 +10,7 @@ import numpy as np
 
 from capsim.compile.calendar import MS_HOUR
 from capsim.compile.prepare import INFERENCE, RESEARCH, RL, TRAINING
+from capsim.control.training import RunState
 from capsim.engine.billing import contract_values, lot_span, overlap, owed_after
 from capsim.engine.build import Run
 from capsim.engine.figures import Figures
@@ -19,6 +20,7 @@ from capsim.results.schema import TABLES
 from capsim.tables import DONE
 
 Table = dict[str, list[Any]]
+RL_TRAINER, RL_ROLLOUT = "RL trainer", "RL rollout"
 
 
 def tables(run: Run, recorder: Recorder, figures: Figures) -> dict[str, Table]:
@@ -27,6 +29,7 @@ def tables(run: Run, recorder: Recorder, figures: Figures) -> dict[str, Table]:
         "series": _series(run, recorder),
         "cash": _cash(run, figures),
         "training": _training(run, figures),
+        "gangs": _gangs(run, figures),
         "services": _services(run, figures),
         "assignment": _assignment(run, recorder, figures),
         "research": _research(run),
@@ -117,6 +120,50 @@ def _training(run: Run, f: Figures) -> Iterable[tuple[Any, ...]]:
         )
 
 
+def _gangs(run: Run, f: Figures) -> Iterable[tuple[Any, ...]]:
+    """One row a gang of a named run: pretraining by site, then the trainers and the rollouts of its RL phase.
+
+    Both gangs of an RL phase are one gang of the kernel, so they share start, finish and progress.
+    """
+    jobs, runs, places = run.ctx.cluster.jobs, run.ctx.cluster.runs, run.ctx.places()
+    for named in f.runs:
+        state = named.state
+        for job in state.jobs:
+            life = runs[job]
+            if life["start"] < 0:
+                continue
+            finish = int(life["end"]) if life["state"] == DONE else -1
+            where = places[int(life["pool"])]
+            for gang, part in gang_parts(state, job):
+                yield (state.spec.name, gang, where.system, where.offer, int(life["start"]), finish,
+                       round(float(life["chips"]) * part), float(life["chip_time"]) * part,
+                       _done_share(jobs[job], life))  # fmt: skip
+
+
+def _done_share(job: np.void, life: np.void) -> float:
+    """Share of a job's work that is done; a job's last segment is booked when it ends, not in `work_left`."""
+    if life["state"] == DONE:
+        return 1.0
+    return 1.0 - float(life["work_left"]) / max(float(job["run"]), 1.0)
+
+
+def gang_parts(state: RunState, job: int) -> list[tuple[str, float]]:
+    """The gangs that a job of a named run stands for, each with its share of the chips."""
+    trainer = state.trainer.get(job)
+    if trainer is None:
+        return [("pretraining", 1.0)]
+    return [(RL_TRAINER, trainer), (RL_ROLLOUT, 1.0 - trainer)]
+
+
+def _work_share(run: Run, name: str, gang: str) -> float:
+    """Share of a phase's model FLOP that a gang does; the same on every system."""
+    if gang not in (RL_TRAINER, RL_ROLLOUT):
+        return 1.0
+    found = [rate for (of, _), rate in run.ctx.prepared.rates.rl.items() if of == name]
+    trainer = found[0].trainer_flops / found[0].flops if found else 0.5
+    return trainer if gang == RL_TRAINER else 1.0 - trainer
+
+
 def _services(run: Run, f: Figures) -> Iterable[tuple[Any, ...]]:
     """One row a service; `usd` is its share of the cash by the chip-time it held."""
     held = run.autoscaler.held[-1].astype(np.float64) * run.chips
@@ -144,15 +191,17 @@ def _assignment(run: Run, recorder: Recorder, f: Figures) -> Iterable[tuple[Any,
     for named in f.runs:
         for job, flops in zip(named.state.jobs, named.state.flops, strict=True):
             row, life = ctx.cluster.jobs[job], ctx.cluster.runs[job]
-            phase = "pretraining" if job == named.state.jobs[0] else "RL"
             if life["start"] >= 0:
-                done = flops * (1.0 - float(life["work_left"]) / max(float(row["run"]), 1.0))
+                done = flops * _done_share(row, life)
                 system = ctx.places()[int(life["pool"])].system
-                add(phase, "training", system, "FLOP", float(life["chip_time"]), done)
+                for gang, part in gang_parts(named.state, job):
+                    work = done * _work_share(run, named.state.spec.name, gang)
+                    add(gang, "training", system, "FLOP", float(life["chip_time"]) * part, work)
     for spec in ctx.prepared.study.demand.training_runs:
         wanted["pretraining"] = wanted.get("pretraining", 0.0) + float(spec.flops)
-        if spec.rl is not None:
-            wanted["RL"] = wanted.get("RL", 0.0) + float(spec.flops) * float(spec.rl.share)
+        for gang in (RL_TRAINER, RL_ROLLOUT):
+            work = ctx.prepared.rates.rl_work.get(spec.name, 0.0) * _work_share(run, spec.name, gang)
+            wanted[gang] = wanted.get(gang, 0.0) + work
     wanted["research"] = float(f.research.offered.sum())
     held = run.autoscaler.held[-1].astype(np.float64)
     research = recorder.work[-1, :, RESEARCH, 0] + recorder.work[-1, :, RESEARCH, 3]

@@ -195,8 +195,22 @@ def named_runs(results: Results, context: Context, strategy: str, case: str, wid
         shown = "not done" if math.isinf(p50) else f"{p50:+.0f} d"
         ettr = percent(_mean(training["ettr"][mine]))
         text = f"{name} due {target:%Y-%m} {shown} (p90 {days(p90)}), ETTR {ettr} %"
+        text += rl_gangs(results, strategy, case, str(name))
         items.append(text + (f", never in {100 * never:.0f} %" if never else ""))
     return listed("Runs", items, width) if items else []
+
+
+def rl_gangs(results: Results, strategy: str, case: str, name: str) -> str:
+    """The gangs of a run's RL phase, mean chips over the runs in which they started."""
+    gangs = results.table("gangs", case, strategy)
+    chips = []
+    for gang in ("RL trainer", "RL rollout"):
+        mine = (gangs["name"] == name) & (gangs["gang"] == gang)
+        if not mine.any():
+            return ""
+        began = len(set(gangs["run"][mine].tolist()))
+        chips.append(float(gangs["chips"][mine].sum()) / began)
+    return f", RL {_thousands(chips[0])}k trainers + {_thousands(chips[1])}k rollouts"
 
 
 def _mean(values: Any) -> float:

@@ -5,8 +5,9 @@ kept long, one file each, with the run's keys as the first columns. Chip-time is
 money nominal USD unless a name ends in ``_npv``.
 
 Conventions: ``month`` is text, `YYYY-MM`; ``*_ms`` are ms since the start of the horizon, -1 for
-never; ``slip_days`` is nan for a run that never finished; ``system`` of ``assignment`` may also be `rented`
-or `unserved`; columns are typed by name (capsim/results/columns.py).
+never; ``gang`` is pretraining, RL trainer or RL rollout; ``share`` of ``gangs`` is the done share of the
+gang's work; ``slip_days`` is nan for a run that never finished; ``system`` of ``assignment`` may also be
+`rented` or `unserved`; columns are typed by name (capsim/results/columns.py).
 """
 
 from __future__ import annotations
@@ -89,6 +90,9 @@ TABLES: dict[str, tuple[str, ...]] = {
     "training": (
         "name", "earliest_ms", "target_ms", "start_ms", "finish_ms", "slip_days", "ettr", "system", "site",
         "chips", "blocks", "interruptions", "queued_h", "redone_chip_ms",
+    ),
+    "gangs": (
+        "name", "gang", "system", "site", "start_ms", "finish_ms", "chips", "chip_ms", "share",
     ),
     "services": ("name", "tokens_requested", "tokens_served", "tokens_in_objective", "lost_npv", "usd"),
     "assignment": ("workload", "kind", "system", "chip_ms", "work", "share", "unit"),

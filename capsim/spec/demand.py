@@ -50,11 +50,42 @@ class Checkpointing(Section):
     restart: DurationMs = Field(description="detection, replacement and reload after a failure")
 
 
-class ReinforcementLearning(Section):
-    """The RL phase that follows pretraining."""
+class Rollout(Section):
+    """What the rollout gang of an RL phase generates."""
 
-    share: Fraction = Field(description="RL compute as a share of the pretraining compute")
-    trainer: Share = Field(description="share of the RL chips in the tight trainer gang; the rest roll out")
+    generated: PositiveNumber = Field(
+        default=Value(3.0, confidence="assumed", source="attempts that are filtered out or lose"),
+        description="tokens generated for each token trained on",
+    )
+    input_length: PositiveNumber = Field(
+        default=Value(1000.0, confidence="assumed", source="a task and its tools"),
+        description="mean tokens of a prompt",
+    )
+    output_length: PositiveNumber = Field(
+        default=Value(8000.0, confidence="assumed", source="long chains of reasoning"),
+        description="mean tokens of an attempt, reasoning included",
+    )
+    precision: Precision | None = Field(default=None, description="the run's where absent")
+
+
+class ReinforcementLearning(Section):
+    """The RL phase that follows pretraining: a trainer gang and a rollout gang in lockstep."""
+
+    share: Fraction = Field(
+        description="chip-time of both gangs over that of pretraining, as it would be on the reference system"
+    )
+    trainer: Share | None = Field(
+        default=None,
+        description="share of the RL chips in the trainer gang; where absent the chips are split so that"
+        " both gangs keep up",
+    )
+    rollout: Rollout = Field(default_factory=Rollout)
+
+    @model_validator(mode="after")
+    def _both_gangs(self) -> ReinforcementLearning:
+        if self.trainer is not None and not 0.0 < float(self.trainer) < 1.0:
+            raise problem("an RL phase needs chips in both gangs", "write a share between 0 and 1", "trainer")
+        return self
 
 
 class TrainingRun(Section):

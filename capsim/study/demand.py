@@ -45,8 +45,13 @@ def _training(
         begin, end = calendar.ms(run.earliest), calendar.ms(run.target)
         if end <= begin:
             continue
-        flops = float(run.flops) * (1.0 + (float(run.rl.share) if run.rl is not None else 0.0))
-        needed = flops / rates.reference / ((end - begin) / MS_DAY * SECONDS_DAY)
+        chip_seconds = float(run.flops) / rates.reference
+        gangs = rates.rl.get((run.name, study.reference))
+        if gangs is not None:
+            chip_seconds += rates.rl_work[run.name] / gangs.split()[1]
+        elif run.rl is not None:
+            chip_seconds += float(run.rl.share) * float(run.flops) / rates.reference
+        needed = chip_seconds / ((end - begin) / MS_DAY * SECONDS_DAY)
         inside = np.minimum(edges[1:], end) - np.maximum(edges[:-1], begin)
         chips += needed * np.maximum(inside, 0) / np.diff(edges)
     return chips

@@ -184,6 +184,17 @@ def _details(prepared: Synthetic, offer: str, late: float, slips: list[float], s
             "queued_h": [1.0, 24 * late],
             "redone_chip_ms": [HOUR_MS * 1000, HOUR_MS * 2000],
         },
+        "gangs": {
+            "name": ["R1", "R1", "R1"],
+            "gang": ["pretraining", "RL trainer", "RL rollout"],
+            "system": ["gb300_nvl72"] * 3,
+            "site": [offer] * 3,
+            "start_ms": [0, day, day],
+            "finish_ms": [day, 2 * day, 2 * day],
+            "chips": [1000, 300, 700],
+            "chip_ms": [1000 * day, 300 * day, 700 * day],
+            "share": [1.0, 1.0, 1.0],
+        },
         "services": {
             "name": ["chat"],
             "tokens_requested": [1e15],

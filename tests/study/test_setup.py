@@ -137,7 +137,7 @@ def test_offers_without_public_terms_are_named(frontier: Loaded) -> None:
 
 def test_central_demand_is_the_sum_of_its_parts(quickstart: Loaded) -> None:
     service = SimpleNamespace(chips=8, tokens=4000.0)
-    given: Any = SimpleNamespace(reference=2e15, services={("chat", "gb200_nvl72"): service})
+    given: Any = SimpleNamespace(reference=2e15, rl={}, services={("chat", "gb200_nvl72"): service})
     found = central_demand(quickstart.study, given)
     assert next(iter(found)) == "2026-01"
     assert len(found) == 18
