@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import json
+import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from capsim.cli.options import Json, Quiet
+
+if TYPE_CHECKING:
+    from capsim.engine.replay import Schedule
 
 File = Annotated[Path, typer.Argument(help="SWF, Philly CSV, job table (CSV or Parquet), .gz as well")]
 Format = Annotated[str | None, typer.Option("--format", help="swf, philly, jobs, azure or requests")]
@@ -30,60 +35,94 @@ def register(app: typer.Typer) -> None:
 def replay_command(
     file: File,
     chips: Annotated[int | None, typer.Option("--chips", help="Machine size (default: MaxProcs)")] = None,
-    policy: Annotated[str, typer.Option("--policy", help="fcfs, easy or conservative")] = "easy",
+    policy: Annotated[
+        str, typer.Option("--policy", metavar="A,B", help="fcfs, easy, conservative, sjf, sjf+easy, ...")
+    ] = "easy",
+    domain: Annotated[int, typer.Option("--domain", help="Chips of a scale-up domain (0: no topology)")] = 0,
+    block_domains: Annotated[int, typer.Option("--block-domains", help="Domains of a block")] = 0,
+    segment: Annotated[int, typer.Option("--segment", help="Chips a gang uses of each domain")] = 0,
+    locality: Annotated[
+        float, typer.Option("--locality", help="Factor on a gang's speed per doubling of its blocks")
+    ] = 1.0,
+    estimate: Annotated[
+        str, typer.Option("--estimate", help="requested, exact, factor:F or requested:F")
+    ] = "requested",
+    tenants_from: Annotated[
+        str, typer.Option("--tenants-from", help="Tenants of an SWF: user, group or queue")
+    ] = "user",
+    same_instant: Annotated[
+        str,
+        typer.Option(
+            "--same-instant", help="together, ends-first, submissions-first or one-by-one (fcfs, easy)"
+        ),
+    ] = "together",
     out: Annotated[
         Path | None, typer.Option("--out", help="Write job,start: .csv, .csv.gz, .parquet")
     ] = None,
+    chart: Annotated[
+        Path | None, typer.Option("--chart", metavar="FILE.svg", help="Draw the wait by job size")
+    ] = None,
+    seed: Annotated[int, typer.Option("--seed", help="Seed of the intervals' draws")] = 0,
     format: Format = None,
     as_json: Json = False,
     quiet: Quiet = False,
 ) -> None:
-    """Schedule the jobs of a trace on one pool of interchangeable chips.
+    """Schedule the jobs of a trace by one policy or several, and compare their figures.
 
     Starts are in seconds on the trace's own clock, under the trace's own job numbers.
     """
-    from capsim.engine.replay import measure, replay_trace
-    from capsim.workload.traces import read_jobs, write_table
-    from capsim.workload.traces.writing import check_name, seconds
+    from capsim.engine.replay import Machine, replay_trace, with_estimates
+    from capsim.engine.replay_policies import parse_policies
+    from capsim.study.replays import compare_schedules
+    from capsim.workload.traces import read_jobs
+    from capsim.workload.traces.writing import check_name
 
     if out is not None:
         check_name(out)
+    policies = parse_policies(policy)
     began = time.perf_counter()
-    trace = read_jobs(file, format)
+    trace = with_estimates(read_jobs(file, format, tenants_from), estimate)
     read = time.perf_counter()
-    schedule = replay_trace(trace, policy=policy, chips=chips)
+    machine = Machine(domain, block_domains, segment, locality)
+    schedules = [
+        replay_trace(trace, policy=name, chips=chips, machine=machine, same_instant=same_instant)
+        for name in policies
+    ]
     done = time.perf_counter()
     if out is not None:
-        write_table(out, {"job": schedule.job, "start": seconds(schedule.start)})
-    figures = measure(schedule)
+        write_starts(out, schedules)
+    found = compare_schedules(schedules, seed)
     if not quiet:
         timing = f"read in {read - began:.2f} s, scheduled in {done - read:.2f} s (kernel loading included)"
         typer.echo(f"{len(trace):,} jobs: {timing}", err=True)
+    show_replay(found, trace.cleaning.sentences(), chart, as_json)
+
+
+def write_starts(out: Path, schedules: Sequence[Schedule]) -> None:
+    """``job,start``; with several policies ``job,start_NAME,...``, empty where a policy left a job out."""
+    from capsim.workload.traces import write_table
+    from capsim.workload.traces.writing import seconds
+
+    names = ["start"] if len(schedules) == 1 else [f"start_{schedule.policy}" for schedule in schedules]
+    starts = {name: seconds(schedule.start) for name, schedule in zip(names, schedules, strict=True)}
+    write_table(out, {"job": schedules[0].job, **starts})
+
+
+def show_replay(found: dict[str, Any], cleaning: list[str], chart: Path | None, as_json: bool) -> None:
+    """Print a comparison of policies, as JSON or as text, and draw it where that is asked for."""
+    from capsim.report.replays import replay_report
+    from capsim.report.terminal import width_of, write
+    from capsim.report.wait_svg import wait_svg
+    from capsim.workload.traces.writing import replace_file
+
+    rows = found["policies"]
+    if chart is not None and rows[0]["jobs"]:
+        replace_file(chart, wait_svg(rows).encode())
     if as_json:
-        typer.echo(json.dumps(figures, indent=2))
+        single = {key: value for key, value in found.items() if key != "policies"} | rows[0]
+        typer.echo(json.dumps(single if len(rows) == 1 else found, indent=2))
     else:
-        print_replay(figures, trace.cleaning.sentences())
-
-
-def print_replay(figures: dict[str, Any], cleaning: list[str]) -> None:
-    """The figures of a replay as text."""
-    lines = [f"{figures['file']}: {figures['policy']} on {figures['chips']:,} chips"]
-    lines += [f"  {figures['jobs']:,} jobs scheduled"]
-    lines += [f"  {sentence}" for sentence in cleaning]
-    if figures["too_large"]:
-        lines.append(f"  {figures['too_large']:,} larger than the machine: not scheduled")
-    if figures["jobs"]:
-        header = f"  {'':<22}{'mean':>14}{'p50':>14}{'p95':>14}{'p99':>14}{'max':>14}"
-        wait, slowdown = figures["wait_s"], figures["bounded_slowdown"]
-        columns = ("mean", "p50", "p95", "p99", "max")
-        lines += [
-            header,
-            f"  {'wait, s':<22}" + "".join(f"{wait[c]:>14,.1f}" for c in columns),
-            f"  {'bounded slowdown':<22}" + "".join(f"{slowdown[c]:>14,.3f}" for c in columns),
-            f"  utilisation {figures['utilisation']:.1%}, makespan {figures['makespan_s'] / 86400:,.2f} days,"
-            f" {figures['backfilled_share']:.1%} of jobs backfilled",
-        ]
-    typer.echo("\n".join(lines))
+        write(replay_report(found, cleaning, width_of(sys.stdout)), sys.stdout)
 
 
 @trace_app.command("info")

@@ -93,6 +93,17 @@ def test_replay_writes_starts_on_the_traces_own_clock(
         (("replay", "TABLE"), "no MaxProcs"),
         (("replay", "TABLE", "--chips", "0"), "--chips is 0"),
         (("replay", "TABLE", "--chips", "4", "--policy", "lifo"), "unknown policy 'lifo'"),
+        (("replay", "TABLE", "--chips", "4", "--policy", "easy,lifo,easy"), "'easy' is named twice"),
+        (("replay", "TABLE", "--chips", "4", "--policy", "sjf+conservative"), "write sjf+easy"),
+        (("replay", "TABLE", "--chips", "4", "--domain", "3"), "not a multiple of --domain 3"),
+        (("replay", "TABLE", "--chips", "4", "--segment", "2"), "need --domain"),
+        (("replay", "TABLE", "--chips", "4", "--estimate", "half"), "write exact, requested, factor:F"),
+        (("replay", "TABLE", "--chips", "4", "--tenants-from", "group"), "is for SWF"),
+        (("replay", "TABLE", "--chips", "4", "--same-instant", "never"), "write one of together"),
+        (
+            ("replay", "TABLE", "--chips", "4", "--policy", "conservative", "--domain", "2"),
+            "leave --domain out",
+        ),
         (("replay", "TABLE", "--chips", "4", "--out", "starts.txt"), "end it in .csv"),
         (("replay", "none.swf"), "no such file"),
         (("info", "TABLE", "--format", "xls"), "unknown trace format"),
@@ -105,6 +116,32 @@ def test_wrong_input_exits_2_with_a_reason(
     result = capsim("trace", *(table if word == "TABLE" else word for word in words))
     assert result.exit_code == 2
     assert said in result.stderr
+
+
+def test_policies_side_by_side(table: Path, tmp_path: Path, capsim: Command) -> None:
+    out, chart = tmp_path / "starts.csv", tmp_path / "wait.svg"
+    words = ("trace", "replay", table, "--chips", "4", "--policy", "fcfs, sjf+easy", "--quiet")
+    found = json.loads(capsim(*words, "--json", "--out", out, "--chart", chart).stdout)
+    assert found["schema"] == "capsim.replay/1"
+    assert [row["policy"] for row in found["policies"]] == ["fcfs", "sjf+easy"]
+    assert found["days"] is None
+    assert out.read_text() == "job,start_fcfs,start_sjf+easy\n7,0,0\n8,10.5,10.5\n"
+    assert chart.read_text().startswith("<svg")
+    text = capsim(*words, "--domain", "4", "--estimate", "exact").stdout
+    assert "fewer than five days" in text and "scat-" in text
+
+
+def test_tenants_of_an_swf_from_its_fields(tmp_path: Path, capsim: Command) -> None:
+    path = tmp_path / "t.swf"
+    path.write_text(
+        "1 0 -1 10 2 -1 -1 2 10 -1 1 7 3 1 5 1 -1 -1\n2 0 -1 10 2 -1 -1 2 10 -1 1 8 3 1 6 1 -1 -1\n"
+    )
+    for field, tenants in (("user", 2), ("group", 1), ("queue", 2)):
+        words = ("trace", "replay", path, "--chips", "4", "--tenants-from", field, "--json", "--quiet")
+        assert json.loads(capsim(*words).stdout)["tenants"] == tenants
+    assert (
+        "not from 'site'" in capsim("trace", "replay", path, "--chips", "4", "--tenants-from", "site").stderr
+    )
 
 
 def test_replay_of_an_empty_trace(tmp_path: Path, capsim: Command) -> None:

@@ -18,8 +18,12 @@ from capsim.errors import InputError
 from capsim.workload.traces.model import LARGEST_SIZE, LATEST_SECONDS, Floats, JobTrace, RawJobs, clean
 
 FIELDS = 18
-JOB, SUBMIT, RUN, ALLOCATED, REQUESTED_SIZE, REQUESTED_TIME, USER = 0, 1, 3, 4, 7, 8, 11
-USED = (JOB, SUBMIT, RUN, ALLOCATED, REQUESTED_SIZE, REQUESTED_TIME, USER)
+JOB, SUBMIT, RUN, ALLOCATED, REQUESTED_SIZE, REQUESTED_TIME = 0, 1, 3, 4, 7, 8
+USER, GROUP, QUEUE = 11, 12, 14
+TENANTS = {"user": USER, "group": GROUP, "queue": QUEUE}
+"""The fields whose values may be taken for tenants."""
+
+USED = (JOB, SUBMIT, RUN, ALLOCATED, REQUESTED_SIZE, REQUESTED_TIME)
 NAMES = {
     JOB: "job number",
     SUBMIT: "submit time",
@@ -28,23 +32,28 @@ NAMES = {
     REQUESTED_SIZE: "requested processors",
     REQUESTED_TIME: "requested time",
     USER: "user",
+    GROUP: "group",
+    QUEUE: "queue",
 }
-WHOLE = (JOB, ALLOCATED, REQUESTED_SIZE, USER)
+WHOLE = (JOB, ALLOCATED, REQUESTED_SIZE, USER, GROUP, QUEUE)
 NUMBER = re.compile(rb"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
 PROBLEMS_SHOWN = 5
 
 
-def read_swf(data: bytes, source: str) -> JobTrace:
+def read_swf(data: bytes, source: str, tenants_from: str = "user") -> JobTrace:
     """Read and clean the SWF text ``data``; ``source`` names it in messages.
 
-    Raises InputError with the line numbers of the first malformed records.
+    ``tenants_from`` is one of TENANTS. Raises InputError for another, and with the line numbers of the first
+    malformed records.
     """
+    if tenants_from not in TENANTS:
+        raise InputError(f"tenants are taken from {', '.join(TENANTS)} of an SWF, not from {tenants_from!r}")
+    used = (*USED, TENANTS[tenants_from])
     header, body_start = split_header(data)
-    columns = parse_fast(data[body_start:])
+    columns = parse_fast(data[body_start:], used)
     if columns is None:
-        columns = parse_careful(data, source)
-    user = columns[USER].astype(np.int64)
-    users, tenant = np.unique(user, return_inverse=True)
+        columns = parse_careful(data, source, used)
+    users, tenant = np.unique(columns[used[-1]].astype(np.int64), return_inverse=True)
     raw = RawJobs(
         job=columns[JOB].astype(np.int64),
         submit=columns[SUBMIT],
@@ -53,7 +62,7 @@ def read_swf(data: bytes, source: str) -> JobTrace:
         allocated=columns[ALLOCATED].astype(np.int64),
         requested=columns[REQUESTED_TIME],
         tenant=tenant.astype(np.int32),
-        tenants=tuple("unknown" if u < 0 else f"user {u}" for u in users.tolist()),
+        tenants=tuple("unknown" if u < 0 else f"{tenants_from} {u}" for u in users.tolist()),
     )
     start = header.get("UnixStartTime", "")
     clock = f"seconds since Unix time {start}" if start not in ("", "0") else "seconds of the log"
@@ -86,10 +95,10 @@ def header_chips(header: dict[str, str]) -> int | None:
     return None
 
 
-def parse_fast(body: bytes) -> dict[int, Floats] | None:
+def parse_fast(body: bytes, used: tuple[int, ...]) -> dict[int, Floats] | None:
     """All used fields at once, or None if anything at all is unusual (then the careful reader looks)."""
     if not body.strip():
-        return {index: np.empty(0) for index in USED}
+        return {index: np.empty(0) for index in used}
     if b";" in body:
         body = b"\n".join(line.partition(b";")[0] for line in body.split(b"\n"))
     for other, plain in ((b"\r\n", b"\n"), (b"\t", b" ")):
@@ -105,14 +114,14 @@ def parse_fast(body: bytes) -> dict[int, Floats] | None:
             read_options=arrow_csv.ReadOptions(column_names=names),
             parse_options=arrow_csv.ParseOptions(delimiter=" ", quote_char=False),
             convert_options=arrow_csv.ConvertOptions(
-                include_columns=[f"f{index}" for index in USED],
-                column_types={f"f{index}": pa.float64() for index in USED},
+                include_columns=[f"f{index}" for index in used],
+                column_types={f"f{index}": pa.float64() for index in used},
                 null_values=[],
             ),
         )
     except pa.ArrowInvalid:
         return None
-    columns = {index: table.column(f"f{index}").to_numpy() for index in USED}
+    columns = {index: table.column(f"f{index}").to_numpy() for index in used}
     return columns if all(plausible(index, values) for index, values in columns.items()) else None
 
 
@@ -131,7 +140,7 @@ def value_bound(index: int) -> float:
     return LATEST_SECONDS if index in (SUBMIT, RUN, REQUESTED_TIME) else 2.0**53
 
 
-def parse_careful(data: bytes, source: str) -> dict[int, Floats]:
+def parse_careful(data: bytes, source: str, used: tuple[int, ...]) -> dict[int, Floats]:
     """Read line by line; raise InputError naming the first malformed lines."""
     rows: list[list[float]] = []
     problems: list[str] = []
@@ -139,25 +148,25 @@ def parse_careful(data: bytes, source: str) -> dict[int, Floats]:
         text = line.partition(b";")[0].split()
         if not text:
             continue
-        problem = line_problem(text)
+        problem = line_problem(text, used)
         if problem:
             problems.append(f"{source}:{number}: {problem}")
             if len(problems) == PROBLEMS_SHOWN:
                 problems.append("(more problems may follow)")
                 break
         else:
-            rows.append([float(text[index]) for index in USED])
+            rows.append([float(text[index]) for index in used])
     if problems:
         raise InputError("\n".join(problems))
-    table = np.array(rows, dtype=np.float64).reshape(len(rows), len(USED))
-    return {index: np.ascontiguousarray(table[:, at]) for at, index in enumerate(USED)}
+    table = np.array(rows, dtype=np.float64).reshape(len(rows), len(used))
+    return {index: np.ascontiguousarray(table[:, at]) for at, index in enumerate(used)}
 
 
-def line_problem(text: list[bytes]) -> str | None:
+def line_problem(text: list[bytes], used: tuple[int, ...]) -> str | None:
     """What is wrong with one record, or None."""
     if len(text) != FIELDS:
         return f"{len(text)} fields; an SWF record has {FIELDS} numbers, -1 where unknown"
-    for index in USED:
+    for index in used:
         shown = text[index][:40].decode("latin-1")
         if not NUMBER.fullmatch(text[index]):
             return f"field {index + 1} ({NAMES[index]}) is {shown!r}; write a number, -1 where unknown"

@@ -11,7 +11,7 @@ import pytest
 
 from capsim.errors import InputError
 from capsim.workload.traces import read_jobs, read_trace
-from capsim.workload.traces.swf import parse_careful, parse_fast
+from capsim.workload.traces.swf import USED, parse_careful, parse_fast
 
 
 def record(job: int, submit: float, run: float, *, used: int = -1, size: int = -1, time: float = -1) -> str:
@@ -127,7 +127,7 @@ def test_fast_and_careful_readers_agree() -> None:
     rng = np.random.default_rng(5)
     rows = [record(i, int(rng.integers(0, 99)), int(rng.integers(-1, 9)), size=i % 7) for i in range(200)]
     body = ("\n".join(rows) + "\n").encode()
-    fast, careful = parse_fast(body), parse_careful(body, "x")
+    fast, careful = parse_fast(body, USED), parse_careful(body, "x", USED)
     assert fast is not None
     for field, values in careful.items():
         assert np.array_equal(fast[field], values)

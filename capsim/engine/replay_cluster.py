@@ -1,0 +1,91 @@
+"""Replay jobs on the full kernel: any queue order, scale-up domains, samples of what stands free."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from capsim.engine.replay_jobs import Columns, Machine
+from capsim.engine.replay_policies import ReplayPolicy
+from capsim.errors import InputError
+from capsim.kernel.api import Cluster, Policy
+from capsim.kernel.layout import Classes, Layout, make_jobs
+from capsim.workload.traces.model import Ints
+
+SAMPLES = 400
+"""Instants, equally spaced over the submissions and on to the end, at which free chips are looked at."""
+
+REASONS = ("no_demand", "reserved", "too_few", "scattered")
+
+
+class Done(NamedTuple):
+    """What the kernel did with each job (ms from the first submission, chip-ms), and what stood free."""
+
+    start: Ints
+    end: Ints
+    wait: Ints
+    preemptions: Ints
+    lost: Ints
+    unused: dict[str, float]
+
+
+def layout_of(chips: int, machine: Machine) -> Layout:
+    """One pool at one site: domains in blocks, or one domain of all chips."""
+    layout = Layout()
+    domain = machine.domain or chips
+    pool = layout.pool(domain, segment=machine.segment)
+    layout.tranche(layout.site(pool), chips // domain, machine.block_domains)
+    return layout
+
+
+def run_cluster(
+    policy: ReplayPolicy,
+    jobs: Columns,
+    tenant: Ints,
+    chips: int,
+    machine: Machine,
+) -> Done:
+    """Schedule the jobs to the last end. Needs at least one job."""
+    if policy.backfill == "conservative":
+        raise InputError("conservative backfilling knows interchangeable chips only; leave --domain out")
+    classes = Classes(1)
+    classes.add(locality=machine.locality)
+    cluster = Cluster(
+        layout_of(chips, machine),
+        make_jobs(jobs.submit, jobs.run, jobs.size, jobs.requested, tenant=tenant),
+        classes,
+        policy=Policy(order=policy.order, backfill=policy.backfill),
+    )
+    cluster.activate(0)
+    unused = _sample(cluster, int(jobs.submit[-1]), chips)
+    runs = cluster.runs
+    start, end, wait, preemptions, lost = (
+        runs[name].astype(np.int64) for name in ("start", "end", "waited", "preemptions", "lost")
+    )
+    if not machine.domain and not preemptions.any():
+        unused = {}  # on interchangeable chips the schedule itself says exactly what stood free
+    return Done(start, end, wait, preemptions, lost, unused)
+
+
+def _sample(cluster: Cluster, last: int, chips: int) -> dict[str, float]:
+    """Run to the last end; mean shares of the machine that are free by reason, wanted, and held as spares."""
+    jobs = len(cluster.jobs)
+    step = max(last // SAMPLES, 60_000)
+    sums = dict.fromkeys((*REASONS, "wanted"), 0)
+    now, samples = 0, 0
+    while True:
+        now += step
+        cluster.advance(now)
+        count = cluster.counters()
+        if count["completed"] + count["at_limit"] == jobs:
+            break
+        samples += 1
+        free = cluster.fragmentation()[0]
+        for reason in REASONS:
+            sums[reason] += free[reason]
+        sums["wanted"] += sum(free[reason] for reason in REASONS[1:])
+    shares = {name: total / (max(samples, 1) * chips) for name, total in sums.items()}
+    held = cluster.chip_time()
+    makespan = int(cluster.runs["end"].max())
+    return shares | {"spare": float(held["spare"].sum()) / (float(chips) * makespan), "samples": samples}

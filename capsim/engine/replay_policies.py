@@ -1,0 +1,74 @@
+"""The names of policies of a replay: ``order+backfilling``, as docs/traces.md defines them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from capsim.errors import InputError
+
+POLICIES = ("fcfs", "easy", "conservative")
+"""The policies that the exact schedules of the shared truth hold."""
+
+BACKFILLING = ("none", "easy", "conservative")
+
+
+@dataclass(frozen=True)
+class ReplayPolicy:
+    """A queue order and a backfilling; ``name`` is what was written, without spaces."""
+
+    name: str
+    order: str
+    backfill: str
+
+    @property
+    def scalar(self) -> bool:
+        """Whether a kernel for interchangeable chips alone knows this policy."""
+        return self.name in POLICIES
+
+
+def orders() -> tuple[str, ...]:
+    """The built-in queue orders (imported here because they load numba)."""
+    from capsim.policies.orders import ORDERS
+
+    return tuple(ORDERS)
+
+
+def parse_policy(text: str) -> ReplayPolicy:
+    """The policy of a name such as ``fcfs``, ``easy``, ``sjf``, ``sjf+easy`` or ``conservative``.
+
+    An order alone has no backfilling, a backfilling alone has the order fcfs. Raises InputError otherwise.
+    """
+    name = text.replace(" ", "")
+    if name in POLICIES:
+        return ReplayPolicy(name, "fcfs", "none" if name == "fcfs" else name)
+    order, plus, backfill = name.partition("+")
+    known = orders()
+    if order not in known or (plus and backfill not in BACKFILLING):
+        raise InputError(
+            f"unknown policy {text!r}; write an order ({', '.join(known)}), easy or conservative,"
+            " or ORDER+easy"
+        )
+    if order == "fcfs" and backfill in ("easy", "conservative"):
+        return ReplayPolicy(backfill, "fcfs", backfill)
+    if backfill == "conservative":
+        raise InputError(
+            f"policy {text!r}: conservative backfilling keeps the order fcfs; write {order}+easy"
+        )
+    return ReplayPolicy(order if backfill in ("", "none") else name, order, backfill or "none")
+
+
+def parse_policies(text: str) -> list[str]:
+    """Names separated by commas, each checked; InputError names all that are wrong or doubled."""
+    names, problems = list[str](), list[str]()
+    for part in text.split(","):
+        try:
+            name = parse_policy(part.strip()).name
+        except InputError as error:
+            problems.append(str(error))
+            continue
+        if name in names:
+            problems.append(f"policy {name!r} is named twice; name it once")
+        names.append(name)
+    if problems:
+        raise InputError("\n".join(problems))
+    return names

@@ -1,0 +1,147 @@
+"""The report of ``capsim trace replay``: policies side by side, and a text chart of wait by size class."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from capsim.report.layout import Column, Line, blocks, paragraph, tabulate
+from capsim.report.numbers import figure, percent
+
+Row = dict[str, Any]
+
+SPREADS = {
+    "wait_s": "Wait, s",
+    "completion_s": "Job completion time, s",
+    "bounded_slowdown": "Bounded slowdown (jobs under 10 s count as 10 s)",
+    "finish_time_fairness": "Finish-time fairness ρ (up to 1: no worse than alone on 1/N of the machine)",
+}
+"""The figures that get a table of their own, with its title."""
+
+
+def replay_report(found: dict[str, Any], cleaning: Sequence[str], width: int) -> list[Line]:
+    """The whole report of ``study.replays.compare_schedules`` for ``width`` columns."""
+    rows: list[Row] = found["policies"]
+    first = rows[0]
+    several = f"{len(rows)} policies" if len(rows) > 1 else first["policy"]
+    head = [Line(f"{first['file']}: {several} on {first['chips']:,} chips", "bold")]
+    head += paragraph("", f"{first['jobs']:,} jobs scheduled", width)
+    for sentence in cleaning:
+        head += paragraph("", sentence, width)
+    if first["too_large"]:
+        head += paragraph("", f"{first['too_large']:,} larger than the machine: not scheduled", width)
+    if not first["jobs"]:
+        return head
+    tables = [spread_table(name, title, rows, width) for name, title in SPREADS.items()]
+    return blocks(head, *tables, machine_table(rows, width), wait_chart(rows, width), notes(found, width))
+
+
+def spread_table(name: str, title: str, rows: Sequence[Row], width: int) -> list[Line]:
+    """One figure of every job: mean with its interval and quantiles, by jobs and by chip-time."""
+
+    def at(*path: str) -> Callable[[Row], str]:
+        def cell(row: Row) -> str:
+            value: Any = row[name]
+            for key in path:
+                value = value[key]
+            return figure(value)
+
+        return cell
+
+    def interval(row: Row) -> str:
+        pair = row[name].get("interval", {}).get("mean")
+        return f"{figure(pair[0])}–{figure(pair[1])}" if pair else "-"
+
+    columns: list[Column[Row]] = [
+        Column("", "policy", lambda row: row["policy"], left=True),
+        Column("", "mean", at("mean")),
+        Column("", "95 % interval", interval, yields=2),
+    ]
+    columns += [Column("", q, at(q)) for q in ("p50", "p95", "p99")]
+    columns += [
+        Column("by chip-" if q == "mean" else "", f"time {q}" if q == "mean" else q, at("by_chip_time", q), y)
+        for q, y in (("mean", 1), ("p50", 5), ("p95", 4), ("p99", 3))
+    ]
+    columns = [_named(column) for column in columns]
+    if len(rows) > 1:
+        columns.append(Column("mean", f"vs {rows[0]['policy']}", lambda row: versus(row[name]), yields=2))
+    return [Line(title, "bold"), *tabulate(columns, rows, width)]
+
+
+def _named(column: Column[Row]) -> Column[Row]:
+    """Quantiles by chip-time say so in the line that names what does not fit."""
+    if not column.yields or column.bottom == "95 % interval":
+        return column
+    name = f"by chip-time {column.bottom.removeprefix('time ')}"
+    return Column(column.top, column.bottom, column.cell, column.yields, column.left, name)
+
+
+def versus(spread: dict[str, Any]) -> str:
+    """The difference of the mean to the first policy; ``~`` where its interval contains 0."""
+    difference = spread.get("vs_first")
+    if difference is None:
+        return "-"
+    unclear = difference["low"] <= 0 <= difference["high"]
+    sign = "+" if difference["value"] > 0 else "-" if difference["value"] < 0 else ""
+    return f"{'~' if unclear else ''}{sign}{figure(abs(difference['value']))}"
+
+
+def machine_table(rows: Sequence[Row], width: int) -> list[Line]:
+    """Use of the machine, fairness over tenants, preemptions."""
+    columns: list[Column[Row]] = [
+        Column("", "policy", lambda row: row["policy"], left=True),
+        Column("makespan", "days", lambda row: f"{row['makespan_s'] / 86400:,.2f}"),
+        Column("used", "%", lambda row: percent(row["utilisation"], 1)),
+        Column("free while", "wanted %", lambda row: percent(row["fragmentation"], 1)),
+        Column("Jain,", "tenants", lambda row: f"{row['jain_tenants']:.3f}", 2),
+        Column("ρ > 1", "% of jobs", lambda row: percent(row["finish_time_fairness"]["share_above_1"], 1), 3),
+        Column("back-", "filled %", lambda row: percent(row["backfilled_share"], 1), 4),
+    ]
+    if any(row["unused"] for row in rows):
+        columns += [
+            Column(top, bottom, lambda row, key=key: percent(row["unused"].get(key, float("nan")), 1), order)  # type: ignore[misc]
+            for top, bottom, key, order in (
+                ("scat-", "tered %", "scattered", 5),
+                ("too", "few %", "too_few", 7),
+                ("re-", "served %", "reserved", 8),
+                ("spare", "%", "spare", 6),
+            )
+        ]
+    if any(row["preemptions"] for row in rows):
+        columns += [
+            Column("preemp-", "tions", lambda row: f"{row['preemptions']:,}", 1),
+            Column("lost work", "%", lambda row: percent(row["lost_share"], 2), 1),
+        ]
+    return [Line("Machine", "bold"), *tabulate(columns, rows, width)]
+
+
+def wait_chart(rows: Sequence[Row], width: int) -> list[Line]:
+    """Mean wait of each class of job sizes, a bar for each policy; the longest bar fills the line."""
+    policies = max(len(row["policy"]) for row in rows)
+    sizes = max(len(item["size"]) for item in rows[0]["wait_by_size"])
+    most = max(item["mean"] for row in rows for item in row["wait_by_size"])
+    numbers = len(figure(most)) + 1
+    room = max(width - sizes - policies - numbers - 5, 10)
+    lines = [Line("Mean wait by job size in chips, s", "bold")]
+    for k, item in enumerate(rows[0]["wait_by_size"]):
+        for row in rows:
+            here = row["wait_by_size"][k]
+            label = item["size"] if row is rows[0] else ""
+            bar = "█" * round(room * here["mean"] / most) if most > 0 else ""
+            text = f" {label:>{sizes}}  {row['policy']:<{policies}} {figure(here['mean']):>{numbers}} {bar}"
+            lines.append(Line(text.rstrip()))
+    return lines
+
+
+def notes(found: dict[str, Any], width: int) -> list[Line]:
+    """How the intervals were made, or why there are none."""
+    if found["days"] is None:
+        return paragraph("", "No intervals: fewer than five days of submissions.", width, "dim")
+    days = f"{found['block_days']} day{'s' if found['block_days'] > 1 else ''}"
+    text = (
+        f"Intervals: 95 %, from 1,000 draws of the {found['days']:,} days of submissions in blocks of {days},"
+        f" seed {found['seed']}."
+    )
+    if len(found["policies"]) > 1:
+        text += " ~ marks a difference whose interval contains 0."
+    return paragraph("", text, width, "dim")
