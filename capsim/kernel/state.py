@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-import numba
 import numpy as np
 from llvmlite import ir  # type: ignore[import-untyped]
 from numba import types
@@ -12,6 +11,7 @@ from numba.core.typing.templates import AttributeTemplate
 from numba.extending import infer_getattr, intrinsic, lower_getattr_generic, models, register_model
 
 from capsim import tables
+from capsim.kernel.rows import Rows
 
 END_BLOCK_SIZE = 64
 """Entries of one block of a site's list of estimated ends."""
@@ -90,9 +90,8 @@ DTYPES = {
 }
 
 
-def array_type(dtype: np.dtype) -> Any:
-    return types.Array(numba.from_dtype(dtype), 1, "C")
-
+ARRAYS = {name: Rows(name, dtype) for name, dtype in DTYPES.items()}
+"""numba's types of the arrays."""
 
 INDEX = {name: i for i, name in enumerate(State._fields)}
 
@@ -134,13 +133,13 @@ class StateAttributes(AttributeTemplate):
     key = StateType
 
     def generic_resolve(self, typ: Any, attr: str) -> Any:  # type: ignore[override]
-        return array_type(DTYPES[attr]) if attr in DTYPES else None
+        return ARRAYS.get(attr)
 
 
 @lower_getattr_generic(StateType)  # type: ignore[no-untyped-call,untyped-decorator]
 def state_attribute(context: Any, builder: Any, typ: Any, value: Any, attr: str) -> Any:
     """Load address and length from the table and make the array of them."""
-    kind = array_type(DTYPES[attr])
+    kind = ARRAYS[attr]
     word = ir.IntType(64)
     table = builder.inttoptr(value, word.as_pointer())
     loaded = []
