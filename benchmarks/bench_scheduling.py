@@ -1,11 +1,13 @@
-"""Jobs per second of the scheduling kernel by policy, fleet, load, topology and failures.
-
-    python benchmarks/bench_scheduling.py [--jobs N] [--quick]
+"""Jobs a second of the scheduling kernel: the cases of ``capsim bench`` under pytest-benchmark.
 
 Goals (one core, JIT warm, 1 M jobs of the first mix at load .9, loop only): FCFS scalar 2 M jobs/s, EASY
-scalar 1 M, FCFS with racks and blocks 1 M, EASY with topology 500 k; with failures at most 1.5 x slower;
-second mix at
-most 2 x slower; 1,048,320 chips at most 1.5 x slower than 524,160; at most 400 bytes a job.
+scalar on 524,160 chips 1 M, FCFS with racks and blocks 1 M, EASY with topology 500 k; with failures at most
+1.5 × slower; second mix at most 2 × slower; conservative at 1,024 chips 60 k (aim 100 k) with loose
+estimates, 500 k with exact ones; 1,048,320 chips at most 1.5 × slower than 524,160; at most 400 bytes a job.
+
+``pytest benchmarks/bench_scheduling.py`` takes JOBS jobs a case; ``capsim bench`` takes a million, and
+measures memory, growth and simpy too. ``python benchmarks/bench_scheduling.py [--jobs N] [--repeats N] [WORD ...]``
+prints one line for each case whose name contains all the words, in this process.
 """
 
 from __future__ import annotations
@@ -13,92 +15,89 @@ from __future__ import annotations
 import argparse
 import sys
 import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import numpy as np
+import pytest
 
-sys.path.insert(0, str(Path(__file__).resolve().parent))
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from workloads import fleet, mix, one_class
+from capsim.bench import plain_simpy
+from capsim.bench.cases import LARGE, Case, grid, special
+from capsim.bench.inputs import MIXES, draw
+from capsim.bench.measure import measure
+from tests.oracles import scalar
 
-from capsim.kernel import replay
-from capsim.kernel.api import Cluster, Policy
-from capsim.kernel.layout import make_jobs
-
-FOREVER = 2**55
-
-
-def scalar(jobs: tuple[np.ndarray, ...], chips: int, policy: str) -> tuple[float, dict[str, int]]:
-    """Seconds and counts of one replay on interchangeable chips."""
-    t = time.perf_counter()
-    out = replay.run(jobs[0], jobs[2], jobs[1], jobs[3], chips, policy)
-    return time.perf_counter() - t, {
-        "backfilled": out.backfilled,
-        "longest_queue": out.longest_queue,
-        "failures": 0,
-    }
+JOBS = 100_000
+SIMPY_JOBS, ORACLE_JOBS = 20_000, 2_000
+"""Jobs of the slow schedulers: some seconds of their time."""
 
 
-def topology(
-    jobs: tuple[np.ndarray, ...], chips: int, policy: str, failures: bool, order: Any = "fcfs"
-) -> tuple[float, dict[str, int]]:
-    """Seconds (loop only) and counts of one run with racks and blocks."""
-    rows = make_jobs(jobs[0], jobs[1], jobs[2], jobs[3])
-    backfill = "none" if policy == "fcfs" else policy
-    rules = Policy(order=order, backfill=backfill)
-    cluster = Cluster(fleet(chips, failures=failures), rows, one_class(), policy=rules, max_extra_jobs=0)
-    cluster.activate(0)
-    t = time.perf_counter()
-    end = int(jobs[0][-1])
-    cluster.advance(end)
-    while int((cluster.runs["state"] >= 3).sum()) < len(rows):
-        end += 30 * 86_400_000
-        cluster.advance(end)
-    seconds = time.perf_counter() - t
-    counts = cluster.counters()
-    return seconds, {k: counts[k] for k in ("backfilled", "longest_queue", "failures", "looks", "shadows")}
+def name_of(case: Case) -> str:
+    """Readable, and short enough for a test's name."""
+    places = case.places.replace(", ", "+")
+    return f"{case.policy} {case.chips} {places} {case.load:g}"
 
 
-def best(times: int, call: Callable[[], tuple[float, dict[str, int]]]) -> tuple[float, dict[str, int]]:
-    """The fastest of some repeats."""
-    return min((call() for _ in range(times)), key=lambda r: r[0])
+def named(jobs: int) -> list[tuple[str, Case]]:
+    """Every case with a name."""
+    return [(name_of(case), case) for case in grid(jobs)] + special(jobs)
 
 
-def table(jobs: int, repeats: int, quick: bool) -> list[dict[str, Any]]:
-    """One row a case."""
-    rows = []
-    mixes = {"first": (3, 17, 0.7), "second": (0, 12, 1.0)}
-    for name, (low, high, exponent) in mixes.items():
-        for chips in (524_160,) if quick else (1024, 65_520, 524_160, 1_048_320):
-            for load in (0.9,) if quick or name == "second" else (0.7, 0.9, 0.95):
-                work = mix(jobs, chips, load, low, high, exponent)
-                for policy in ("fcfs", "easy"):
-                    for kind in ("scalar", "racks", "racks+failures"):
-                        if kind == "scalar":
-                            seconds, counts = best(repeats, lambda w=work, c=chips, p=policy: scalar(w, c, p))
-                        else:
-                            f = kind != "racks"
-                            seconds, counts = best(
-                                repeats, lambda w=work, c=chips, p=policy, f=f: topology(w, c, p, f)
-                            )
-                        row = {"mix": name, "chips": chips, "load": load, "policy": policy, "kind": kind}
-                        rows.append(row | {"jobs_per_s": round(jobs / seconds)} | counts)
-                        print(rows[-1], flush=True)
-    return rows
+def run(benchmark: Any, case: Case) -> None:
+    """Benchmark one case, inputs included; its own figures of the loop alone are in ``extra_info``."""
+    found = []
+    benchmark.pedantic(lambda: found.append(measure(case)), rounds=2, warmup_rounds=1)
+    best = min(found, key=lambda figures: figures.seconds)
+    benchmark.extra_info.update(best.as_dict())
+
+
+@pytest.mark.parametrize(("name", "case"), named(JOBS), ids=[name for name, _ in named(JOBS)])
+def bench_case(benchmark: Any, name: str, case: Case) -> None:
+    run(benchmark, case)
+
+
+@pytest.mark.parametrize("policy", ["fcfs", "easy"])
+@pytest.mark.parametrize(("who", "jobs"), [("kernel", SIMPY_JOBS), ("simpy", SIMPY_JOBS)])
+def bench_simpy(benchmark: Any, who: str, jobs: int, policy: str) -> None:
+    """The same jobs by the kernel and by the plain simpy model: compare the two rows."""
+    benchmark.group = f"{policy}, the same {jobs:,} jobs"
+    case = Case(policy, LARGE, jobs=jobs)
+    if who == "kernel":
+        run(benchmark, case)
+    else:
+        columns = draw(MIXES["first"], jobs, LARGE, 0.9)
+        benchmark.pedantic(plain_simpy.schedule, args=(columns, LARGE, policy))
+
+
+@pytest.mark.parametrize("policy", ["fcfs", "easy", "conservative"])
+@pytest.mark.parametrize("who", ["kernel", "oracle"])
+def bench_oracle(benchmark: Any, who: str, policy: str) -> None:
+    """The same jobs by the kernel and by the obvious scheduler of the tests: compare the two rows."""
+    chips = 1024
+    benchmark.group = f"{policy}, the same {ORACLE_JOBS:,} jobs on {chips:,} chips"
+    case = Case(policy, chips, mix="loose", jobs=ORACLE_JOBS)
+    if who == "kernel":
+        run(benchmark, case)
+    else:
+        submit, length, size, requested = draw(MIXES["loose"], ORACLE_JOBS, chips, 0.9)
+        columns = zip(submit.tolist(), size.tolist(), length.tolist(), requested.tolist(), strict=True)
+        jobs = [scalar.Job(*row) for row in columns]
+        benchmark.pedantic(scalar.schedule, args=(jobs, chips, policy))
 
 
 def main() -> None:
-    """Print the table."""
-    parser = argparse.ArgumentParser()
+    """One line a case."""
+    parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--jobs", type=int, default=1_000_000)
     parser.add_argument("--repeats", type=int, default=2)
-    parser.add_argument("--quick", action="store_true")
+    parser.add_argument("words", nargs="*")
     args = parser.parse_args()
-    work = mix(10_000, 65_520, 0.9)
-    scalar(work, 65_520, "easy")
-    table(args.jobs, args.repeats, args.quick)
+    for name, case in named(args.jobs):
+        if all(word in name for word in args.words):
+            began = time.perf_counter()
+            found = measure(case, args.repeats).as_dict()
+            print(name, found, f"({time.perf_counter() - began:.1f} s in all)", flush=True)
 
 
 if __name__ == "__main__":

@@ -1,38 +1,13 @@
-"""The generators of the benchmarks: the job mixes of the scheduling bars and a world like the demo's."""
+"""A world like the demo's. The job mixes and fleets of the scheduling bars are in ``capsim.bench.inputs``."""
 
 from __future__ import annotations
 
 import numpy as np
 
+from capsim.bench.inputs import DAY, FAILURE_RATE, HOUR
 from capsim.kernel.layout import Classes, Failures, Layout, Services, make_jobs
-from capsim.kernel.speed import FAILURE_RATE, mix
 
-__all__ = ["DAY", "FLEETS", "HOUR", "demo_world", "fleet", "mix", "one_class"]
-
-SECOND, HOUR, DAY = 1000, 3_600_000, 86_400_000
-
-FLEETS = {1024: (1, 1, 1024), 65_520: (91, 10, 72), 524_160: (910, 8, 72), 1_048_320: (1820, 8, 72)}
-"""Chips -> (blocks, domains a block, chips a domain)."""
-
-
-def fleet(chips: int, *, scalar: bool = False, failures: bool = False) -> Layout:
-    """One pool, one site: a single domain (scalar), or racks in blocks."""
-    blocks, per, domain = FLEETS[chips]
-    layout = Layout()
-    stream = (
-        Failures(rate=FAILURE_RATE, repair_median=4.0 * HOUR, repair_sigma=1.0, seed=7) if failures else None
-    )
-    pool = layout.pool(chips if scalar else domain, 1 if scalar else min(4, domain))
-    site = layout.site(pool)
-    layout.tranche(site, 1 if scalar else blocks * per, 0 if scalar else per, failures=stream)
-    return layout
-
-
-def one_class(pools: int = 1) -> Classes:
-    """One class that runs anywhere; free, continuous checkpoints."""
-    classes = Classes(pools)
-    classes.add(restart=5 * 60 * SECOND)
-    return classes
+__all__ = ["DAY", "HOUR", "demo_world"]
 
 
 def demo_world(seed: int = 1, campaigns: int = 300_000, days: int = 1886) -> dict[str, object]:

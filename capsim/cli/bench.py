@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import json
+import shutil
 from typing import Annotated
 
 import typer
+
+from capsim.cli.options import Json, Quiet
 
 
 def register(app: typer.Typer) -> None:
@@ -13,20 +17,28 @@ def register(app: typer.Typer) -> None:
 
 
 def bench(
-    jobs: Annotated[int, typer.Option(min=1000, help="Jobs a case.")] = 200_000,
-    chips: Annotated[int, typer.Option(min=1024, help="Chips, in racks of 72, 8 racks a block.")] = 524_160,
-    load: Annotated[float, typer.Option(min=0.05, max=1.5, help="Offered load, share of the chips.")] = 0.9,
-    seed: Annotated[int, typer.Option(help="Seed of the generator.")] = 1,
+    quick: Annotated[
+        bool,
+        typer.Option("--quick", help="524,160 chips at load .9 only; under a minute."),
+    ] = False,
+    jobs: Annotated[
+        int | None, typer.Option(min=1000, help="Jobs a case (default: 1,000,000; --quick: 200,000).")
+    ] = None,
+    repeats: Annotated[int, typer.Option(min=1, help="Runs of each case; the fastest counts.")] = 1,
+    as_json: Json = False,
+    quiet: Quiet = False,
 ) -> None:
-    """Schedule generated jobs by policy, with and without racks and failures; prints jobs per second."""
-    from capsim.kernel.speed import CASES, measure
+    """Schedule generated jobs: policy, fleet, load, topology, failures; memory; simpy on the same jobs."""
+    from capsim.bench.session import run
+    from capsim.bench.table import text
 
-    typer.echo(f"{jobs:,} jobs on {chips:,} chips at load {load:g} (sizes 8 .. 131,072; seed {seed})")
-    typer.echo(f"{'case':<28}{'jobs/s':>12}{'backfilled':>12}{'longest queue':>15}{'failures':>10}")
-    measure(CASES[0], 1000, chips, load, seed)
-    for case in CASES:
-        row = measure(case, jobs, chips, load, seed)
-        share = f"{row.backfilled / jobs:.1%}"
-        typer.echo(
-            f"{case.name:<28}{row.jobs_per_s:>12,.0f}{share:>12}{row.longest_queue:>15,}{row.failures:>10,}"
-        )
+    def say(what: str) -> None:
+        if not quiet:
+            typer.echo(what, err=True)
+
+    count = jobs or (200_000 if quick else 1_000_000)
+    found = run(count, repeats, short=quick, say=say)
+    if as_json:
+        typer.echo(json.dumps(found.as_dict(), indent=2))
+    else:
+        typer.echo(text(found, count, shutil.get_terminal_size().columns))
