@@ -31,7 +31,7 @@ lint: install  ## style, types, floors, dependencies
 bench: install  ## the benchmarks, each with its goal
 	$(BIN)/capsim warmup
 	$(BIN)/capsim bench
-	$(BIN)/python -m pytest benchmarks -q -o python_files='bench_*.py' --benchmark-only
+	$(BIN)/python -m pytest benchmarks -q -o python_files='bench_*.py' -o python_functions='bench_* test_*' --benchmark-only
 
 clean:
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache

@@ -6,8 +6,8 @@ scalar on 524,160 chips 1 M, FCFS with racks and blocks 1 M, EASY with topology 
 estimates, 500 k with exact ones; 1,048,320 chips at most 1.5 × slower than 524,160; at most 400 bytes a job.
 
 ``pytest benchmarks/bench_scheduling.py`` takes JOBS jobs a case; ``capsim bench`` takes a million, and
-measures memory, growth and simpy too. ``python benchmarks/bench_scheduling.py [--jobs N] [--repeats N] [WORD ...]``
-prints one line for each case whose name contains all the words, in this process.
+measures memory, growth and simpy too. ``python benchmarks/bench_scheduling.py [--jobs N] [WORD ...]`` prints
+one line for each case whose name contains all the words, in this process.
 """
 
 from __future__ import annotations
@@ -24,8 +24,9 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from capsim.bench import plain_simpy
 from capsim.bench.cases import LARGE, Case, grid, special
-from capsim.bench.inputs import MIXES, draw
+from capsim.bench.inputs import MIXES, Columns, draw
 from capsim.bench.measure import measure
+from capsim.engine.replay import starts_of
 from tests.oracles import scalar
 
 JOBS = 100_000
@@ -58,15 +59,14 @@ def bench_case(benchmark: Any, name: str, case: Case) -> None:
 
 
 @pytest.mark.parametrize("policy", ["fcfs", "easy"])
-@pytest.mark.parametrize(("who", "jobs"), [("kernel", SIMPY_JOBS), ("simpy", SIMPY_JOBS)])
-def bench_simpy(benchmark: Any, who: str, jobs: int, policy: str) -> None:
+@pytest.mark.parametrize("who", ["kernel", "simpy"])
+def bench_simpy(benchmark: Any, who: str, policy: str) -> None:
     """The same jobs by the kernel and by the plain simpy model: compare the two rows."""
-    benchmark.group = f"{policy}, the same {jobs:,} jobs"
-    case = Case(policy, LARGE, jobs=jobs)
+    benchmark.group = f"{policy}, the same {SIMPY_JOBS:,} jobs on {LARGE:,} chips"
+    columns = draw(MIXES["first"], SIMPY_JOBS, LARGE, 0.9)
     if who == "kernel":
-        run(benchmark, case)
+        benchmark.pedantic(by_kernel, args=(policy, columns, LARGE), rounds=5, warmup_rounds=1)
     else:
-        columns = draw(MIXES["first"], jobs, LARGE, 0.9)
         benchmark.pedantic(plain_simpy.schedule, args=(columns, LARGE, policy))
 
 
@@ -76,14 +76,19 @@ def bench_oracle(benchmark: Any, who: str, policy: str) -> None:
     """The same jobs by the kernel and by the obvious scheduler of the tests: compare the two rows."""
     chips = 1024
     benchmark.group = f"{policy}, the same {ORACLE_JOBS:,} jobs on {chips:,} chips"
-    case = Case(policy, chips, mix="loose", jobs=ORACLE_JOBS)
+    columns = draw(MIXES["loose"], ORACLE_JOBS, chips, 0.9)
     if who == "kernel":
-        run(benchmark, case)
+        benchmark.pedantic(by_kernel, args=(policy, columns, chips), rounds=5, warmup_rounds=1)
     else:
-        submit, length, size, requested = draw(MIXES["loose"], ORACLE_JOBS, chips, 0.9)
-        columns = zip(submit.tolist(), size.tolist(), length.tolist(), requested.tolist(), strict=True)
-        jobs = [scalar.Job(*row) for row in columns]
+        submit, length, size, requested = (column.tolist() for column in columns)
+        jobs = [scalar.Job(*row) for row in zip(submit, size, length, requested, strict=True)]
         benchmark.pedantic(scalar.schedule, args=(jobs, chips, policy))
+
+
+def by_kernel(policy: str, columns: Columns, chips: int) -> None:
+    """Starts of all jobs on interchangeable chips."""
+    submit, length, size, requested = columns
+    starts_of(policy, submit, size, length, requested, chips)
 
 
 def main() -> None:

@@ -1,7 +1,7 @@
 """Rewrite the measured blocks of README.md: ``python benchmarks/readme.py``.
 
 Runs the demo's comparison at 120 columns and the scheduler's benchmark, and puts what they print between the
-markers of the README. Takes some minutes.
+markers of the README. Takes a quarter of an hour on a quiet machine.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ def main() -> None:
         report = output("compare", "frontier-lab", "--quiet", "--out", str(Path(folder) / "demo"))
     report = re.sub(r"Kept in .*", "", report)
     text = put(README.read_text(), "demo", first_table(report))
-    README.write_text(put(text, "speed", output("bench").strip("\n")))
+    README.write_text(put(text, "speed", output("bench", "--quiet").strip("\n")))
 
 
 if __name__ == "__main__":

@@ -28,9 +28,7 @@ def text(session: Session, jobs: int, width: int) -> str:
         parts.append(named_table(session, wide=width >= WIDE))
     notes = ["queue: longest; backf.: share of the jobs backfilled"]
     if width >= WIDE:
-        notes[0] += (
-            "; failures, resident bytes a job (fleet included) and most resident memory: of the easy run"
-        )
+        notes[0] += "; failures, resident bytes a job (fleet included), most resident memory: of the easy run"
     parts.append(wrapped([*notes, *references(session)], width))
     return "\n\n".join(parts)
 
