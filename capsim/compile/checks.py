@@ -8,6 +8,7 @@ from typing import Final
 from capsim.compile.check_contracts import closed_books, exclusivity, holdable, lots
 from capsim.compile.check_summary import conversion, cross_check, provenance_counts
 from capsim.compile.check_work import chip_time_overflow, dates, gangs, limits, scale_up, shares_sum
+from capsim.compile.checkpoints import checkpoints
 from capsim.compile.findings import Report
 from capsim.errors import StudyError
 from capsim.spec.findings import Finding
@@ -18,6 +19,7 @@ CHECKS: Final[dict[str, Callable[[Loaded, Report], None]]] = {
     "dates": dates,
     "scale-up": scale_up,
     "gangs": gangs,
+    "checkpoints": checkpoints,
     "closed-books": closed_books,
     "holdable": holdable,
     "lots": lots,

@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 
 from capsim.compile.calendar import MS_DAY
+from capsim.compile.checkpoints import checkpoint_times
 from capsim.compile.prepare import porting_efficiency
 from capsim.control.context import Context
 from capsim.spec.demand import TrainingRun
@@ -187,6 +188,10 @@ class TrainingRuns:
             cls = self.classes[spec.name, state.phase, part]
             for p in range(len(ctx.places())):
                 ctx.cluster.set_speed(cls, p, 1.0 if p == place else 0.0)
+            offer = ctx.places()[place].offer
+            ctx.cluster.set_checkpoint(
+                cls, *checkpoint_times(ctx.prepared.study, spec.checkpoint, spec.model, offer)
+            )
             row = np.zeros(1, JOB)
             run_ms = int(flops / total * 1000.0)
             least = min(chips, int(spec.chips.min)) if len(plan) == 1 else int(0.8 * chips)

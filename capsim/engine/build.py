@@ -10,6 +10,7 @@ import simpy
 from numpy.typing import NDArray
 
 from capsim.compile.calendar import MS_DAY
+from capsim.compile.checkpoints import checkpoint_times
 from capsim.compile.portfolio import Lot, placement_unit
 from capsim.compile.prepare import INFERENCE, RESEARCH, RL, TRAINING, Prepared, lot_domains
 from capsim.control.autoscale import NODE, Autoscaler
@@ -192,14 +193,17 @@ def _research_class(prepared: Prepared, classes: Classes, speed: dict[int, float
     place_rank = [0] * len(prepared.places)
     for rank, p in enumerate(preference):
         place_rank[p] = rank
+    # A campaign may run at any place: the slowest storage among them sets its stall.
+    times = [checkpoint_times(prepared.study, spec.checkpoint, spec.model, p.offer) for p in prepared.places]
+    stall, restart = max(times, default=(0, 0))
     return classes.add(
         speed=speed,
         kind=RESEARCH,
         priority=int(spec.priority),
         preference=place_rank,
         interval=int(spec.checkpoint.interval or 0),
-        stall=int(spec.checkpoint.stall),
-        restart=int(spec.checkpoint.restart),
+        stall=stall,
+        restart=restart,
         locality=1.0 - float(prepared.study.scheduler.locality_penalty),
         preemptible=True,
     )
@@ -215,8 +219,9 @@ def _run_classes(prepared: Prepared, classes: Classes) -> dict[tuple[str, int, i
                     kind=kind,
                     priority=int(run.priority),
                     interval=int(run.checkpoint.interval or 0),
-                    stall=int(run.checkpoint.stall),
-                    restart=int(run.checkpoint.restart),
+                    # where the study leaves them to the storage they are set when a site is chosen
+                    stall=int(run.checkpoint.stall or 0),
+                    restart=int(run.checkpoint.restart or 0),
                     locality=1.0 - float(prepared.study.scheduler.locality_penalty),
                 )
     return found

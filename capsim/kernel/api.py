@@ -258,6 +258,10 @@ class Cluster:
         self._s.places["speed"][cls * self._n_pools + pool] = speed
         self._do(kernel.RECONSIDER, 0)
 
+    def set_checkpoint(self, cls: int, stall: int, restart: int) -> None:
+        """Change what a checkpoint and a restart cost a class, ms; none of its jobs may be running."""
+        self._s.classes["stall"][cls], self._s.classes["restart"][cls] = stall, restart
+
     def set_cost(self, cls: int, pool: int, cost: float) -> None:
         """Change the marginal cost that the assignment "cheapest" compares."""
         self._s.places["cost"][cls * self._n_pools + pool] = cost

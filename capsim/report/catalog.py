@@ -123,6 +123,7 @@ _WRITERS: Final[dict[str, Callable[[float], str]]] = {
     forms.USD_PER_HOUR.unit: lambda number: f"${number:,.2f}/h",
     forms.USD_PER_KW_MONTH.unit: lambda number: f"${number:,.0f}/kW-mo",
     forms.KILOWATTS.unit: _power,
+    forms.BANDWIDTHS.unit: lambda number: f"{number / 1e3:g} TB/s" if number >= 1e3 else f"{number:g} GB/s",
     forms.DURATION.unit: _duration,
     forms.RATE_PER_YEAR.unit: lambda number: f"{number:g}/y",
     forms.GROWTH_PER_YEAR.unit: lambda number: f"{number * 100:+g}%/y",

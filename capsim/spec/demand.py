@@ -46,8 +46,16 @@ class Checkpointing(Section):
     """How a gang saves and restarts."""
 
     interval: PositiveDurationMs | None = Field(default=None, description="Young/Daly where absent")
-    stall: DurationMs = Field(description="time a checkpoint stops the gang")
-    restart: DurationMs = Field(description="detection, replacement and reload after a failure")
+    stall: DurationMs | None = Field(
+        default=None,
+        description="time a checkpoint stops the gang; where absent the time to write it, 14 bytes a"
+        " parameter, to the site's storage",
+    )
+    restart: DurationMs | None = Field(
+        default=None,
+        description="detection, replacement and reload after a failure; where absent five minutes (assumed)"
+        " and the time to read the checkpoint",
+    )
 
 
 class Rollout(Section):

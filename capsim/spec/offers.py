@@ -17,6 +17,7 @@ from capsim.spec.values import (
     DurationMs,
     Flag,
     Fraction,
+    GigabytesPerSecond,
     Kilowatts,
     OneOrByName,
     PositiveCount,
@@ -254,3 +255,8 @@ class Offer(Section):
         default=None, description="price path that moves new commitments of this offer"
     )
     region: str | None = None
+    storage: GigabytesPerSecond | None = Field(
+        default=None,
+        description="bandwidth of the site's shared storage, which one gang's checkpoint may use; the study's"
+        " where absent",
+    )

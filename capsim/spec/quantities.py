@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any, Final
 
-from capsim.units import DURATIONS, MONEY_SUFFIXES, POWER, SUFFIXES, YEAR_MS, split_quantity
+from capsim.units import BANDWIDTH, DURATIONS, MONEY_SUFFIXES, POWER, SUFFIXES, YEAR_MS, split_quantity
 
 LARGEST_WHOLE: Final = 2**53
 LONGEST_MS: Final = 1_000 * YEAR_MS
@@ -191,6 +191,12 @@ def _power(money: bool, number: float, unit: str) -> float:
     return _suffixed(number, unit, POWER)
 
 
+def _bandwidth(money: bool, number: float, unit: str) -> float:
+    if money:
+        raise ValueError("is money, not a bandwidth")
+    return _suffixed(number, unit, BANDWIDTH)
+
+
 def _duration(money: bool, number: float, unit: str) -> float:
     if money:
         raise ValueError("is money, not a length of time")
@@ -243,6 +249,7 @@ USD_PER_CHIP_HOUR: Final = Form(
     suffix="/h",
 )
 KILOWATTS: Final = Form("power", "300 MW, 4.5 GW or 2.63 kW", _power, suffix=" kW")
+BANDWIDTHS: Final = Form("a bandwidth", "2 TB/s or 500 GB/s", _bandwidth, suffix=" GB/s")
 FLOP: Final = Form("a number of FLOP", "5e26", _flop)
 TOKENS_PER_DAY: Final = Form("tokens per day", "400G/d or 9T", _tokens_per_day)
 DURATION: Final = Form(

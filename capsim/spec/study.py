@@ -20,6 +20,7 @@ from capsim.spec.values import (
     Flag,
     Fraction,
     FractionPerQuarter,
+    GigabytesPerSecond,
     GrowthPerYear,
     HeldChips,
     PositiveCount,
@@ -224,6 +225,14 @@ class Study(Section):
     ported: list[str] = Field(default_factory=lambda: ["cuda"], description="stacks that run from the start")
     markets: dict[str, Market] = Field(default_factory=dict)
     offers: dict[str, Offer] = Field(default_factory=dict)
+    storage: GigabytesPerSecond = Field(
+        default=Value(
+            2000.0,
+            confidence="assumed",
+            source="2 TB/s sustained of the storage on which Llama 3 was trained",
+        ),
+        description="bandwidth of the shared storage of sites whose offer does not say",
+    )
     base_fleet: dict[str, Holding] = Field(default_factory=dict, description="held by every strategy")
     overflow: list[Overflow] = Field(default_factory=list)
     demand: Demand

@@ -53,6 +53,8 @@ READS: list[tuple[Any, str, float]] = [
     (values.Kilowatts, "300 MW", 300e3),
     (values.Kilowatts, "4.5 GW", 4.5e6),
     (values.Kilowatts, "2.63 kW", 2.63),
+    (values.GigabytesPerSecond, "2 TB/s", 2000.0),
+    (values.GigabytesPerSecond, "500 GB/s", 500.0),
     (values.Flop, "5e26", 5e26),
     (values.Flop, "5e26 FLOP", 5e26),
     (values.TokensPerDay, "400G/d", 400e9),
