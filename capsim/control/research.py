@@ -15,12 +15,16 @@ REVIEW = 7 * MS_DAY
 
 
 class ResearchQueue:
-    """Watches the campaigns: the first `count` jobs of the cluster, sorted by submission."""
+    """Watches the campaigns: the first `count` jobs of the cluster, sorted by submission.
+
+    Attributes:
+        given_up: ms at which each campaign was given up, -1 where it was not, shape (count,).
+    """
 
     def __init__(self, ctx: Context, count: int) -> None:
         self.ctx = ctx
         self.count = count
-        self.expired = 0
+        self.given_up = np.full(count, -1, dtype=np.int64)
         self._looked = 0
 
     def start(self) -> None:
@@ -38,9 +42,9 @@ class ResearchQueue:
             at += REVIEW
             last = int(np.searchsorted(submit, ctx.now - patience, side="right"))
             runs = ctx.cluster.runs[self._looked : last]
-            for job in np.flatnonzero((runs["state"] == WAITING) & (runs["start"] < 0)):
-                ctx.cluster.cancel(self._looked + int(job))
-                self.expired += 1
+            for job in np.flatnonzero((runs["state"] == WAITING) & (runs["start"] < 0)) + self._looked:
+                ctx.cluster.cancel(int(job))
+                self.given_up[job] = ctx.now
             self._looked = max(last, self._looked)
 
     def backlog(self) -> float:

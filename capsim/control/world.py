@@ -23,7 +23,7 @@ from capsim.workload.demand import break_path, growth_path, research_campaigns, 
 MONTHS_YEAR = 12
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class DemandWorld:
     """Demand of one world.
 

@@ -9,12 +9,12 @@ from capsim.compile.calendar import MS_DAY, MS_HOUR
 from capsim.compile.prepare import INFERENCE
 from capsim.engine.billing import contract_values, owed_after
 from capsim.engine.build import Run
+from capsim.engine.campaigns import Campaigns, percentiles
 from capsim.engine.figures import Figures, compute_figures
 from capsim.engine.recorder import Recorder
 from capsim.engine.tables import tables
 from capsim.engine.tokens import MTOK, discount_hours
 from capsim.results.schema import CASH_LINES, RunResult
-from capsim.tables import WAITING
 
 MILLION_CHIPS = 1e6
 
@@ -140,7 +140,7 @@ def _work(run: Run, recorder: Recorder, f: Figures) -> dict[str, float]:
         "ettr": ettr,
         "bought_twice_npv": float(f.tokens.twice @ weights),
         "mfu": _mfu(run, recorder),
-    } | _waits(run)
+    } | _waits(f.research.campaigns)
 
 
 def _inference_share(recorder: Recorder) -> float:
@@ -161,23 +161,16 @@ def _mfu(run: Run, recorder: Recorder) -> float:
     return share / total if total > 0 else 0.0
 
 
-def _waits(run: Run) -> dict[str, float]:
-    """Queue waits of campaigns that started or still wait at the end, hours; bounded slowdown with 10 s."""
-    empty = {"wait_p50_h": 0.0, "wait_p99_h": 0.0, "slowdown_mean": 1.0}
-    if not run.campaigns:
-        return empty
-    jobs, runs = run.ctx.cluster.jobs[: run.campaigns], run.ctx.cluster.runs[: run.campaigns]
-    waiting = (runs["start"] < 0) & (runs["state"] == WAITING)
-    wait = np.where(runs["start"] >= 0, runs["start"] - jobs["submit"], run.ctx.end - jobs["submit"])
-    kept = (runs["start"] >= 0) | waiting
-    hours = wait[kept] / MS_HOUR
-    if not len(hours):
-        return empty
-    length = jobs["run"][kept] / np.maximum(runs["rate"][kept], 1e-9)
-    length = np.where(runs["start"][kept] >= 0, length, jobs["run"][kept])
-    slowdown = np.maximum((wait[kept] + length) / np.maximum(length, 10_000.0), 1.0)
-    p50, p99 = np.percentile(hours, [50, 99])
-    return {"wait_p50_h": float(p50), "wait_p99_h": float(p99), "slowdown_mean": float(slowdown.mean())}
+def _waits(found: Campaigns | None) -> dict[str, float]:
+    """Queue waits of campaigns, hours, and their bounded slowdown; of none where the study has none."""
+    if found is None:
+        return {"wait_p50_h": 0.0, "wait_p99_h": 0.0, "slowdown_mean": 1.0}
+    p50, p99 = percentiles(found.wait, (50, 99))
+    return {
+        "wait_p50_h": p50 / MS_HOUR,
+        "wait_p99_h": p99 / MS_HOUR,
+        "slowdown_mean": float(found.slowdown.mean()),
+    }
 
 
 def _capacity(run: Run, recorder: Recorder, f: Figures) -> dict[str, float]:

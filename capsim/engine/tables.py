@@ -13,6 +13,7 @@ from capsim.compile.prepare import INFERENCE, RESEARCH, RL, TRAINING
 from capsim.control.training import RunState
 from capsim.engine.billing import contract_values, lot_span, overlap, owed_after
 from capsim.engine.build import Run
+from capsim.engine.campaigns import SIZE_CLASSES, Campaigns, percentiles
 from capsim.engine.figures import Figures
 from capsim.engine.recorder import Recorder
 from capsim.engine.tokens import MTOK
@@ -32,7 +33,7 @@ def tables(run: Run, recorder: Recorder, figures: Figures) -> dict[str, Table]:
         "gangs": _gangs(run, figures),
         "services": _services(run, figures),
         "assignment": _assignment(run, recorder, figures),
-        "research": _research(run),
+        "research": _research(figures.research.campaigns),
         "contracts": _contracts(run, recorder, figures),
         "owed": _owed(run, figures),
         "events": run.ctx.events,
@@ -240,29 +241,22 @@ def _assignment(run: Run, recorder: Recorder, f: Figures) -> Iterable[tuple[Any,
             )
 
 
-SIZE_CLASSES = ((1, 8), (9, 64), (65, 512), (513, 4096), (4097, 32768), (32769, 1 << 30))
-
-
-def _research(run: Run) -> Iterable[tuple[Any, ...]]:
-    """Waits of campaigns by size class, hours; a campaign that never started has waited until the end."""
-    if not run.campaigns:
+def _research(found: Campaigns | None) -> Iterable[tuple[Any, ...]]:
+    """Waits of campaigns by size class, hours."""
+    if found is None:
         return
-    jobs, runs = run.ctx.cluster.jobs[: run.campaigns], run.ctx.cluster.runs[: run.campaigns]
-    wait = (
-        np.where(runs["start"] >= 0, runs["start"] - jobs["submit"], run.ctx.end - jobs["submit"]) / MS_HOUR
-    )
-    length = jobs["run"] / MS_HOUR
-    for low, high in SIZE_CLASSES:
-        mask = (jobs["size_min"] >= low) & (jobs["size_min"] <= high) & (jobs["submit"] < run.ctx.end)
-        count = int(mask.sum())
-        if count == 0:
-            continue
-        p50, p95, p99 = np.percentile(wait[mask], [50, 95, 99])
-        started, finished = int((runs["start"][mask] >= 0).sum()), int((runs["state"][mask] == DONE).sum())
-        slowdown = np.maximum((wait[mask] + length[mask]) / np.maximum(length[mask], 10 / 3600), 1.0)
-        name = f"{low}-{high}" if high < 1 << 30 else f">{low - 1}"
-        yield (name, count, started, finished, float(wait[mask].mean()), float(p50), float(p95), float(p99),
-               float(slowdown.mean()))  # fmt: skip
+    for (low, high), own in zip(SIZE_CLASSES, found.offered.sizes, strict=True):
+        if len(own):
+            wait = found.wait[own]
+            yield (
+                f"{low}-{high}" if high < 1 << 30 else f">{low - 1}",
+                len(own),
+                int(found.started[own].sum()),
+                int(found.finished[own].sum()),
+                float(wait.mean()) / MS_HOUR,
+                *(value / MS_HOUR for value in percentiles(wait, (50, 95, 99))),
+                float(found.slowdown[own].mean()),
+            )
 
 
 def _contracts(run: Run, recorder: Recorder, f: Figures) -> Iterable[tuple[Any, ...]]:

@@ -11,6 +11,7 @@ from capsim.compile.calendar import MS_DAY, MS_HOUR
 from capsim.control.training import RunState
 from capsim.engine.billing import lot_span, overlap
 from capsim.engine.build import Run
+from capsim.engine.campaigns import Campaigns, campaigns
 from capsim.engine.recorder import Recorder
 from capsim.tables import DONE
 
@@ -81,36 +82,23 @@ class ResearchWork:
         done: the same that was done, a campaign's work in the month of its end (what is unfinished at the
             horizon's end counts there); work of all fates counts, since the chips were needed for it.
         useful_share: share of the done work that did not belong to failed campaigns.
+        campaigns: the campaigns above one node; None without any.
     """
 
     offered: NDArray[np.float64]
     done: NDArray[np.float64]
     useful_share: float
+    campaigns: Campaigns | None
 
 
 def research_work(run: Run, recorder: Recorder) -> ResearchWork:
     """Count research work month by month."""
-    ctx = run.ctx
     edges = np.array(recorder.edges, dtype=np.int64)
-    months = len(edges) - 1
     wanted, held = _below_node(run, edges)
-    offered, done = np.zeros(months), np.zeros(months)
-    useful = 1.0
-    if run.campaigns:
-        jobs, runs = ctx.cluster.jobs[: run.campaigns], ctx.cluster.runs[: run.campaigns]
-        work = jobs["size_ref"].astype(np.float64) * jobs["run"] / MS_HOUR
-        month = np.clip(np.searchsorted(edges, jobs["submit"], side="right") - 1, 0, months - 1)
-        offered = np.bincount(month, weights=work, minlength=months).astype(np.float64)
-        finished = runs["state"] == DONE
-        part = np.where(finished, 1.0, 1.0 - runs["work_left"] / np.maximum(jobs["run"], 1))
-        ended = np.where(finished, runs["end"], ctx.end - 1)
-        month = np.clip(np.searchsorted(edges, ended, side="right") - 1, 0, months - 1)
-        done = np.bincount(month, weights=work * part, minlength=months).astype(np.float64)
-        assert ctx.demand.campaigns is not None
-        failed = ctx.demand.campaigns["fate"] == 1
-        total = float(work[finished].sum())
-        useful = 1.0 - float(work[finished & failed].sum()) / total if total else 1.0
-    return ResearchWork(offered + wanted, done + held, useful)
+    found = campaigns(run, tuple(recorder.edges))
+    if found is None:
+        return ResearchWork(wanted, held, 1.0, None)
+    return ResearchWork(found.offered.by_month + wanted, found.done + held, found.useful, found)
 
 
 def _below_node(run: Run, edges: NDArray[np.int64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
