@@ -10,8 +10,12 @@ from dataclasses import dataclass, replace
 
 from capsim.compile.calendar import DAYS_YEAR, MS_DAY, MS_HOUR, Calendar
 from capsim.spec.hardware import System
-from capsim.spec.offers import Offer
+from capsim.spec.offers import SHELLS, Offer, Option
 from capsim.spec.study import Order, Strategy, Study
+
+MS_MONTH = DAYS_YEAR / 12 * MS_DAY
+#: first index of the lots of an offer that are no tranches or orders; see `Lot.index`
+SUBSTITUTES, OPTIONS, RULES = 500, 1000, 2000
 
 
 @dataclass(frozen=True)
@@ -32,7 +36,10 @@ class Lot:
         price_chip: USD per chip bought.
         kw: critical IT power of a chip, kW.
         decide: ms at which it was decided (porting and premiums fall due then).
-        purchased_by_rule: laid out for a rule; delivered only when the rule buys it.
+        purchased_by_rule: laid out for a rule, an option that may be exercised, or a late tranche's
+            substitute; delivered only when that happens.
+        option: ``offer.option`` that brings it, where one does.
+        instead_of: keys of the lots that leave, or never come, because of this one.
     """
 
     key: str
@@ -49,6 +56,8 @@ class Lot:
     kw: float
     decide: int = 0
     purchased_by_rule: bool = False
+    option: str = ""
+    instead_of: tuple[str, ...] = ()
 
     def planned_end(self, horizon_end: int) -> int:
         """When the lot leaves if it is on time; lots without an end stay to the horizon's end."""
@@ -99,11 +108,12 @@ def build_portfolio(study: Study, strategy: Strategy, calendar: Calendar) -> Por
     for name, held, part in holdings:
         offer = study.offers[name]
         part *= 1.0 - sum(float(o.share) for o in offer.overlaps if o.offer in held_offers)
-        if offer.kind == "powered_shell":
+        if offer.kind in SHELLS:
             shells += _shells(name, offer, held, part, calendar)
         else:
             lots += _lots(study, name, offer, held, part, calendar, notes)
-    lots += _option_lots(study, strategy, calendar, share, notes)
+    lots += _substitutes(study, lots, calendar)
+    lots += _option_lots(study, strategy, lots, calendar, share, notes)
     lots += _rule_lots(study, strategy, calendar)
     return Portfolio(tuple(lots), tuple(shells), tuple(strategy.hold), tuple(study.base_fleet), tuple(notes))
 
@@ -193,7 +203,8 @@ def _lot(
         ends=calendar.ms(offer.ends) if offer.ends else None,
         term=int(offer.term) if offer.term is not None else None,
         new_build=new_build,
-        price_hour=_unit_price(offer, "per_chip_hour", system),
+        price_hour=_unit_price(offer, "per_chip_hour", system)
+        + _unit_price(offer, "per_chip_month", system) * MS_HOUR / MS_MONTH,
         price_chip=_unit_price(offer, "per_chip", system),
         kw=float(spec.kw_per_chip),
     )
@@ -235,32 +246,104 @@ def _shells(name: str, offer: Offer, held: object, part: float, calendar: Calend
     ]
 
 
-def _option_lots(
-    study: Study, strategy: Strategy, calendar: Calendar, share: float, notes: list[str]
-) -> list[Lot]:
+def _substitutes(study: Study, held: list[Lot], calendar: Calendar) -> list[Lot]:
+    """Room for what a supplier provides while a tranche is late: one lot for each of those tranches."""
     lots = []
-    for reference in strategy.options:
+    for lot in held:
+        offer = study.offers[lot.offer]
+        made = offer.delivery.make_good
+        if made is None or made.substitute is None:
+            continue
+        spec = made.substitute
+        index = SUBSTITUTES + lot.index
+        size = lot.chips * float(spec.share)
+        there = _lot(study, lot.offer, offer, index, spec.chip, size, lot.planned, False, calendar)
+        lots.append(
+            replace(
+                there,
+                key=f"{lot.key}/{spec.chip}",
+                planned=lot.planned + int(spec.after),
+                ends=None,
+                term=None,
+                price_hour=float(spec.price or 0.0),
+                price_chip=0.0,
+                purchased_by_rule=True,
+                instead_of=(lot.key,),
+            )
+        )
+    return lots
+
+
+def _option_lots(
+    study: Study, strategy: Strategy, held: list[Lot], calendar: Calendar, share: float, notes: list[str]
+) -> list[Lot]:
+    """Lots of the options that a strategy exercises, or may exercise if its condition holds."""
+    lots = []
+    for reference in [*strategy.options, *strategy.exercise]:
         offer_name, _, option_name = reference.rpartition(".")
         offer = study.offers[offer_name]
         index, option = next((i, o) for i, o in enumerate(offer.options) if o.name == option_name)
-        lot = _lot(
-            study,
-            offer_name,
-            offer,
-            1000 + index,
-            option.chip,
-            float(option.quantity) * share,
-            calendar.ms(option.deliver),
-            True,
-            calendar,
+        old = tuple(
+            lot
+            for lot in held
+            if lot.offer == offer_name and lot.system in option.replaces and not lot.purchased_by_rule
         )
-        price = option.price.per_chip_hour
-        hourly = float(price[option.chip] if isinstance(price, dict) else price or 0.0)
-        lots.append(replace(lot, price_hour=hourly, decide=calendar.ms(option.decide)))
-        notes.append(
-            f"{offer_name}: option {option_name} exercised, premium {float(option.premium):,.0f} USD"
-        )
+        if option.kind == "swap":
+            found = _swapped(study, offer, option, old, calendar)
+        else:
+            size, planned = float(option.quantity or 0.0) * share, calendar.ms(option.deliver)
+            found = [
+                _lot(study, offer_name, offer, OPTIONS + index, option.chip, size, planned, True, calendar)
+            ]
+        hourly, bought = (_option_price(option, field) for field in ("per_chip_hour", "per_chip"))
+        hourly += _option_price(option, "per_chip_month") * MS_HOUR / MS_MONTH
+        later = option.kind != "expand" or reference in strategy.exercise
+        for lot in found:
+            lots.append(
+                replace(
+                    lot,
+                    price_hour=hourly,
+                    price_chip=bought,
+                    decide=calendar.ms(option.decide),
+                    option=reference,
+                    purchased_by_rule=later,
+                    instead_of=lot.instead_of or tuple(o.key for o in old),
+                )
+            )
+        if not later:
+            notes.append(
+                f"{offer_name}: option {option_name} exercised, premium {float(option.premium):,.0f} USD"
+            )
     return lots
+
+
+def _swapped(
+    study: Study, offer: Offer, option: Option, old: tuple[Lot, ...], calendar: Calendar
+) -> list[Lot]:
+    """Tranches planned after the decision, in the option's system; each keeps its delay."""
+    decide, earliest = calendar.ms(option.decide), calendar.ms(option.deliver)
+    lots = []
+    for lot in old:
+        if lot.planned > decide:
+            new = _lot(
+                study,
+                lot.offer,
+                offer,
+                lot.index,
+                option.chip,
+                float(lot.chips),
+                max(lot.planned, earliest),
+                lot.new_build,
+                calendar,
+            )
+            key = f"{lot.key}/{option.chip}"
+            lots.append(replace(new, key=key, planned=max(lot.planned, earliest), instead_of=(lot.key,)))
+    return lots
+
+
+def _option_price(option: Option, field: str) -> float:
+    price = getattr(option.price, field)
+    return float(price[option.chip] if isinstance(price, dict) else price or 0.0)
 
 
 def _rule_lots(study: Study, strategy: Strategy, calendar: Calendar) -> list[Lot]:
@@ -279,7 +362,7 @@ def _rule_lots(study: Study, strategy: Strategy, calendar: Calendar) -> list[Lot
                 study,
                 rule.buy.offer,
                 offer,
-                2000 + 1000 * number + i,
+                RULES + 1000 * number + i,
                 system,
                 float(rule.buy.quantity),
                 0,

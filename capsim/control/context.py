@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -10,6 +11,7 @@ import simpy
 from capsim.compile.prepare import Place, Prepared
 from capsim.control.world import DemandWorld, Draws
 from capsim.kernel.api import Cluster
+from capsim.spec.conditions import parse_condition
 
 
 @dataclass
@@ -17,32 +19,45 @@ class LotState:
     """The life of a lot: when it came, when it had power, when it left.
 
     Attributes:
-        status: planned, delivered, ended, not converted, terminated, or unused (a rule's spare room).
+        status: planned, delivered, ended, not converted, unused (room that nothing called for, or swapped),
+            and contracts that ended before their time: terminated (for lateness), left (for convenience),
+            defaulted (the supplier).
         delay: ms after the plan.
-        delivered: ms, chips on site; -1 before.
-        powered: (ms, chips) as power came.
-        ended: ms; -1 while it lasts.
+        arrived: ms, chips on site; -1 before.
+        delivered: ms, chips accepted: rent starts; -1 before.
+        powered: (ms, chips) as power came; negative as it went.
+        ended: ms at which the contract ended or was left; -1 while it lasts.
         price_factor: market price at purchase over the price of the offer.
         left: ms at which its holder ends it for convenience, before its time; -1 where it does not.
+        rent_until: ms at which the rent of the first term ends though the chips stay; -1 where they do not.
+        renewals: (begin, end, USD per chip-hour) of each further term.
+        bought: ms at which leased chips were bought; -1 if they were not.
+        let: (ms, chips, USD per chip-hour) let to others from then on; of bought chips sold: USD per chip.
     """
 
     status: str = "planned"
     delay: int = 0
     planned: int = 0
+    arrived: int = -1
     delivered: int = -1
     powered: list[tuple[int, int]] = field(default_factory=list)
     ended: int = -1
     price_factor: float = 1.0
     left: int = -1
+    rent_until: int = -1
+    renewals: list[tuple[int, int, float]] = field(default_factory=list)
+    bought: int = -1
+    let: list[tuple[int, int, float]] = field(default_factory=list)
 
 
 @dataclass
 class ShellState:
-    """The life of a powered shell."""
+    """The life of a powered shell; `ended` as of a lot."""
 
     status: str = "planned"
     delay: int = 0
     delivered: int = -1
+    ended: int = -1
 
 
 @dataclass
@@ -56,6 +71,10 @@ class Context:
         research_speed: full speed of a campaign by place.
         matched: provider that delivers in place of an offer's own, by offer (right of first refusal).
         reserve: chips that named runs claim at each place, by run name and place index.
+        gauges: what conditions of a strategy watch, by name of the measure.
+        defaulted: ms at which a provider defaulted, by name.
+        exercised: ms at which an option was exercised, by ``offer.option``.
+        reclaimed: (begin, end) in which the spot capacity of an offer was away, by offer.
     """
 
     env: simpy.Environment
@@ -72,6 +91,10 @@ class Context:
     matched: dict[str, str] = field(default_factory=dict)
     reserve: dict[tuple[str, int], int] = field(default_factory=dict)
     prices: dict[str, float] = field(default_factory=dict)
+    gauges: dict[str, Callable[[], float]] = field(default_factory=dict)
+    defaulted: dict[str, int] = field(default_factory=dict)
+    exercised: dict[str, int] = field(default_factory=dict)
+    reclaimed: dict[str, list[tuple[int, int]]] = field(default_factory=dict)
     events: list[tuple[int, str, str, str]] = field(default_factory=list)
 
     @property
@@ -95,6 +118,17 @@ class Context:
         """Research runs at a place at this share of its full speed (a stack that is being ported)."""
         if self.research_class >= 0 and place in self.research_speed:
             self.cluster.set_speed(self.research_class, place, self.research_speed[place] * share)
+
+    def provider(self, offer: str) -> str:
+        """Who delivers under an offer: its provider, or the holder of a right that matched it."""
+        return self.matched.get(offer, self.prepared.study.offers[offer].provider)
+
+    def holds(self, condition: str) -> bool:
+        """Whether a strategy's condition holds now: `always`, `never`, or a measure against its limit."""
+        if condition in ("always", "never"):
+            return condition == "always"
+        found = [(self.gauges[c.measure](), c) for c in parse_condition(condition)]
+        return any((value > c.threshold) == c.above and value != c.threshold for value, c in found)
 
     def claim(self, run: str, place: int, chips: int) -> None:
         """A named run claims chips at a place."""

@@ -1,4 +1,4 @@
-"""Deliveries: tranches arrive late or not at all, wait for power, and leave at the end of their contract."""
+"""Deliveries: tranches arrive late or not at all, are accepted, wait for power, leave with their contract."""
 
 from __future__ import annotations
 
@@ -7,17 +7,23 @@ from dataclasses import replace
 from typing import Any
 
 from capsim.compile.calendar import MS_DAY
-from capsim.compile.portfolio import Lot, Shell, placement_unit
+from capsim.compile.portfolio import SUBSTITUTES, Lot, Shell
+from capsim.compile.remedies import acceptance_ms, leaves_at
 from capsim.control.context import Context
+from capsim.control.contract_ends import until_end
+from capsim.control.power import PowerFeeds
 
 
 class Deliveries:
-    """Delivers the lots and shells of a strategy."""
+    """Delivers the lots and shells of a strategy and takes them away again."""
 
     def __init__(self, ctx: Context) -> None:
         self.ctx = ctx
-        self.free_kw = 0.0
-        self.waiting: list[tuple[Lot, int]] = []  # lots on site with domains that have no power yet
+        self.power = PowerFeeds(ctx)
+        self.instead: dict[str, list[Lot]] = {}
+        for lot in ctx.prepared.portfolio.lots:
+            for old in lot.instead_of:
+                self.instead.setdefault(old, []).append(lot)
 
     def start(self) -> None:
         """Start one process for every lot and shell that is held from the start."""
@@ -31,7 +37,7 @@ class Deliveries:
                 self.ctx.env.process(self.deliver(lot, lot.planned))
 
     def deliver(self, lot: Lot, planned: int) -> Generator[Any, Any, None]:
-        """The life of one lot."""
+        """The life of one lot: each wait ends at once if the contract has ended meanwhile."""
         ctx = self.ctx
         state = ctx.lots[lot.key]
         state.planned = planned
@@ -41,47 +47,109 @@ class Deliveries:
             ctx.log("conversion", lot.offer, f"{lot.chips:,} {lot.system} do not become a contract")
             return
         state.delay = self._delay(lot)
-        remedy = ctx.prepared.study.offers[lot.offer].delivery.remedy
-        if remedy and remedy.terminate_after is not None and state.delay > int(remedy.terminate_after):
-            yield ctx.until(planned + int(remedy.terminate_after))
-            state.status = "terminated"
-            ctx.log(
-                "termination", lot.offer, f"tranche {lot.index}: {lot.chips:,} {lot.system} too late, left"
-            )
+        if ctx.provider(lot.offer) in ctx.defaulted:
+            state.status, state.ended = "defaulted", ctx.now
             return
-        arrival = max(planned + state.delay, 0)
-        if arrival >= ctx.end:
+        delivery = ctx.prepared.study.offers[lot.offer].delivery
+        leave = leaves_at(delivery.remedy, planned, ctx.prepared.calendar)
+        if delivery.make_good is not None and delivery.make_good.substitute is not None:
+            self._substitute(lot, planned, leave)
+        if leave is not None and planned + state.delay > leave:
+            yield ctx.until(leave)
+            if state.status == "planned":
+                text = f"tranche {lot.index}: {lot.chips:,} {lot.system} too late, left"
+                self.remove(lot, "terminated", "termination", text)
             return
-        yield ctx.until(arrival)
-        self._arrive(lot, state.delay)
-        yield from self._leave(lot)
+        yield from self._arrive(lot)
+        if state.status == "delivered" and (yield from until_end(ctx, lot)):
+            self.remove(lot, "ended", "end", f"tranche {lot.index}: {lot.chips:,} {lot.system} go back")
 
-    def _arrive(self, lot: Lot, delay: int) -> None:
+    def remove(self, lot: Lot, status: str, kind: str, text: str) -> None:
+        """The contract of a lot ends now, whether its chips have come or not; logs `kind` and `text`."""
         ctx = self.ctx
         state = ctx.lots[lot.key]
-        state.status, state.delivered = "delivered", ctx.now
-        late = f", {delay // MS_DAY} d late" if delay > 0 else ""
+        there = state.delivered >= 0
+        state.status, state.ended = status, ctx.now
+        if there:
+            self.power.leave(lot)
+            ctx.cluster.retire(ctx.tranche[lot.key], kill=True)
+        ctx.log(kind, lot.offer, text)
+        self._end_substitutes(lot)
+
+    def _arrive(self, lot: Lot) -> Generator[Any, Any, None]:
+        """Wait for the chips, then for their acceptance, then for power; planned or delivered at the end."""
+        ctx = self.ctx
+        state = ctx.lots[lot.key]
+        offer = ctx.prepared.study.offers[lot.offer]
+        arrival = state.planned + state.delay
+        test = 0
+        if offer.delivery.acceptance is not None:
+            failed = ctx.draws.failed_acceptances(
+                lot.offer, lot.index, float(offer.delivery.acceptance.failure)
+            )
+            test = acceptance_ms(offer.delivery.acceptance, failed)
+        if max(arrival, 0) >= ctx.end:
+            return
+        yield ctx.until(arrival)
+        if state.status != "planned":
+            return
+        state.arrived = max(arrival, 0)
+        late = f", {state.delay // MS_DAY} d late" if state.delay > 0 else ""
         ctx.log("delivery", lot.offer, f"tranche {lot.index}: {lot.chips:,} {lot.system}{late}")
-        if ctx.prepared.study.offers[lot.offer].needs_shell:
-            self.waiting.append((lot, lot.chips))
-            self._connect()
+        if arrival + test > ctx.now:
+            if arrival + test >= ctx.end:
+                return
+            yield ctx.until(arrival + test)
+            if state.status != "planned":
+                return
+            ctx.log("acceptance", lot.offer, f"tranche {lot.index}: after {test / MS_DAY:.0f} d")
+        state.status, state.delivered = "delivered", ctx.now
+        self._end_substitutes(lot)
+        if lot.option:
+            self._replace(lot)
+        if offer.needs_shell:
+            self.power.wait(lot)
         else:
             state.powered.append((ctx.now, lot.chips))
             ctx.cluster.activate(ctx.tranche[lot.key])
 
-    def _leave(self, lot: Lot) -> Generator[Any, Any, None]:
+    def _substitute(self, lot: Lot, planned: int, leave: int | None) -> None:
+        """Start the substitute chips of a lot that is later than they are promised for."""
         ctx = self.ctx
+        for other in self.instead.get(lot.key, ()):
+            since = other.planned - lot.planned
+            if other.option or ctx.lots[lot.key].delay <= since:
+                continue
+            if leave is None or planned + since < leave:
+                ctx.env.process(self._stand_in(other, planned + since))
+
+    def _stand_in(self, lot: Lot, at: int) -> Generator[Any, Any, None]:
+        """Substitute chips come without delay if the tranche is still awaited."""
+        ctx = self.ctx
+        yield ctx.until(at)
+        awaited = ctx.lots[lot.instead_of[0]]
         state = ctx.lots[lot.key]
-        if lot.ends is None and lot.term is None:
+        if awaited.status != "planned" or at >= ctx.end:
             return
-        leaves = lot.ends if lot.ends is not None else state.delivered + int(lot.term or 0)
-        if leaves >= ctx.end:
-            return
-        yield ctx.until(leaves)
-        state.status, state.ended = "ended", ctx.now
-        self.waiting = [(other, chips) for other, chips in self.waiting if other.key != lot.key]
-        ctx.cluster.retire(ctx.tranche[lot.key], kill=True)
-        ctx.log("end", lot.offer, f"tranche {lot.index}: {lot.chips:,} {lot.system} go back")
+        state.status, state.planned, state.arrived, state.delivered = "delivered", at, ctx.now, ctx.now
+        state.powered.append((ctx.now, lot.chips))
+        ctx.cluster.activate(ctx.tranche[lot.key])
+        ctx.log(
+            "make-good",
+            lot.offer,
+            f"{lot.chips:,} {lot.system} until tranche {lot.index - SUBSTITUTES} comes",
+        )
+
+    def _end_substitutes(self, lot: Lot) -> None:
+        for other in self.instead.get(lot.key, ()):
+            if not other.option and self.ctx.lots[other.key].status == "delivered":
+                self.remove(other, "ended", "end", f"{other.chips:,} substitute {other.system} go back")
+
+    def _replace(self, lot: Lot) -> None:
+        """Chips that a refresh brings: the old ones leave."""
+        for old in self.ctx.prepared.portfolio.lots:
+            if old.key in lot.instead_of and self.ctx.lots[old.key].status == "delivered":
+                self.remove(old, "left", "refresh", f"{old.chips:,} {old.system} leave for {lot.system}")
 
     def _delay(self, lot: Lot) -> int:
         """Lateness of a lot, with what a right of first refusal over its provider does to it.
@@ -116,23 +184,22 @@ class Deliveries:
         if arrival >= ctx.end:
             return
         yield ctx.until(arrival)
+        if state.status != "planned":
+            return
         state.status, state.delivered = "delivered", ctx.now
         ctx.log("power", shell.offer, f"{shell.kw / 1000:,.0f} MW of critical IT power")
-        self.free_kw += shell.kw
-        self._connect()
+        self.power.bring(ctx.prepared.study.offers[shell.offer].hosts, shell.kw)
+        if shell.term is None or state.delivered + shell.term >= ctx.end:
+            return
+        yield ctx.until(state.delivered + shell.term)
+        if state.status == "delivered":
+            self.remove_shell(shell, "ended", f"{shell.kw / 1000:,.0f} MW go back")
 
-    def _connect(self) -> None:
-        """Give free power to waiting chips, first come first served, whole domains at a time."""
-        ctx = self.ctx
-        left: list[tuple[Lot, int]] = []
-        for lot, chips in self.waiting:
-            domain = placement_unit(ctx.prepared.study.systems[lot.system])
-            domains = min(chips // domain, int(self.free_kw // (lot.kw * domain)))
-            if domains > 0:
-                ctx.cluster.activate(ctx.tranche[lot.key], domains)
-                ctx.lots[lot.key].powered.append((ctx.now, domains * domain))
-                self.free_kw -= domains * domain * lot.kw
-                chips -= domains * domain
-            if chips:
-                left.append((lot, chips))
-        self.waiting = left
+    def remove_shell(self, shell: Shell, status: str, text: str) -> None:
+        """The contract of a shell ends now; chips that hang on its power lose it."""
+        state = self.ctx.shells[shell.key]
+        there = state.delivered >= 0
+        state.status, state.ended = status, self.ctx.now
+        self.ctx.log("end", shell.offer, text)
+        if there:
+            self.power.withdraw(self.ctx.prepared.study.offers[shell.offer].hosts, shell.kw)

@@ -102,6 +102,54 @@ class Draws:
         correlation = float(self.study.uncertainty.factors[factor].correlation)
         return factor_score(correlation, (*self.key, "factor", factor), own)
 
+    def failed_acceptances(self, offer_name: str, index: int, failure: float) -> int:
+        """Acceptance tests of a tranche that fail before one is passed: geometric."""
+        if failure <= 0.0:
+            return 0
+        return int(math.log(uniform(*self.key, "acceptance", offer_name, index)) / math.log(failure))
+
+    def default(self, provider: str) -> float:
+        """When a provider defaults, ms; correlated with what shares its factor. A year has 365.25 days.
+
+        A high score is an early default, as it is a long delay.
+        """
+        spec = self.study.uncertainty.suppliers[provider]
+        if float(spec.hazard) <= 0.0:
+            return math.inf
+        own = (*self.key, "default", provider)
+        score = normal(*own)
+        if spec.factor is not None:
+            correlation = float(self.study.uncertainty.factors[spec.factor].correlation)
+            score = factor_score(correlation, (*self.key, "factor", spec.factor), own)
+        return -math.log(max(score_to_uniform(score), 1e-300)) / float(spec.hazard) * 365.25 * MS_DAY
+
+    def reclaims(self, offer_name: str) -> list[tuple[int, int]]:
+        """When spot capacity is told to leave and when it comes back, ms; not overlapping.
+
+        A Poisson process whose rate moves monthly with the market's price: unit-rate exponential gaps, keyed
+        by their number, are spent against the integrated rate.
+        """
+        offer = self.study.offers[offer_name]
+        spec = offer.interruptions
+        if spec is None or float(spec.rate) <= 0:
+            return []
+        edges = np.array(self.calendar.months(), dtype=np.float64)
+        path = np.ones(len(edges) - 1) if offer.market is None else self.market(offer.market)
+        rate = float(spec.rate) / (365.25 * MS_DAY) * path ** float(spec.price_power)
+        spent = np.concatenate([[0.0], np.cumsum(rate * np.diff(edges))])
+        found: list[tuple[int, int]] = []
+        total, count, back = 0.0, 0, 0
+        while True:
+            total += exponential(1.0, *self.key, "reclaim", offer_name, count)
+            if total >= spent[-1]:
+                return found
+            at = int(np.interp(total, spent, edges))
+            away = int(exponential(float(spec.away), *self.key, "reclaim length", offer_name, count)) + 1
+            count += 1
+            if at > back:
+                back = at + int(spec.notice) + away
+                found.append((at, back))
+
     def outages(self, offer_name: str) -> list[tuple[int, int]]:
         """Whole-site outages of an offer over the horizon: (start, end) ms, not overlapping."""
         spec = self.study.offers[offer_name].reliability.site_outages

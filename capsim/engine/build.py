@@ -11,15 +11,20 @@ from numpy.typing import NDArray
 
 from capsim.compile.calendar import MS_DAY
 from capsim.compile.checkpoints import checkpoint_times
-from capsim.compile.portfolio import Lot, placement_unit
+from capsim.compile.portfolio import SUBSTITUTES, Lot, placement_unit
 from capsim.compile.prepare import INFERENCE, RESEARCH, RL, TRAINING, Prepared, lot_domains
 from capsim.control.autoscale import NODE, Autoscaler
 from capsim.control.context import Context, LotState, ShellState
+from capsim.control.contract_ends import start_terminations
 from capsim.control.deliveries import Deliveries
 from capsim.control.markets import start_markets
+from capsim.control.options import start_options
 from capsim.control.outages import start_outages
+from capsim.control.resale import start_resale
 from capsim.control.research import ResearchQueue
 from capsim.control.rules import Rules
+from capsim.control.spot import start_spot
+from capsim.control.suppliers import start_defaults
 from capsim.control.training import PARTS, TrainingRuns
 from capsim.control.world import DemandWorld, Draws
 from capsim.kernel.api import Cluster, Policy
@@ -101,12 +106,17 @@ def _start(built: Run) -> Run:
     ctx = built.ctx
     start_markets(ctx)
     built.deliveries.start()
+    start_defaults(ctx, built.deliveries)
+    start_terminations(ctx, built.deliveries)
     start_outages(ctx)
+    start_spot(ctx)
     built.autoscaler.start()
     built.training.start()
     built.research.start()
-    gauges = {"backlog": built.research.backlog, "utilisation": built.autoscaler.utilisation}
-    Rules(ctx, built.deliveries, gauges).start()
+    ctx.gauges = {"backlog": built.research.backlog, "utilisation": built.autoscaler.utilisation}
+    start_options(ctx, built.deliveries)
+    start_resale(ctx)
+    Rules(ctx, built.deliveries, ctx.gauges).start()
     return built
 
 
@@ -169,10 +179,12 @@ def _virtual_domains(prepared: Prepared, lot: Lot) -> int:
     """
     domains = lot_domains(prepared.study, lot)
     offer = prepared.study.offers[lot.offer]
-    if not offer.tranches or offer.quantity is None or lot.index >= 1000:
+    if not offer.tranches or offer.quantity is None or lot.index >= SUBSTITUTES:
         return domains
     held = sum(
-        other.chips for other in prepared.portfolio.lots if other.offer == lot.offer and other.index < 1000
+        other.chips
+        for other in prepared.portfolio.lots
+        if other.offer == lot.offer and other.index < SUBSTITUTES
     )
     ratio = int(offer.quantity.max) / held
     return math.ceil(domains * ratio) if 1.0 <= ratio <= 3.0 else domains

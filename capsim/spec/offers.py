@@ -10,6 +10,14 @@ from typing import Literal
 from pydantic import Field, model_validator
 
 from capsim.spec.base import Section
+from capsim.spec.contract_delivery import (
+    Dedicated,
+    Delivery,
+    DepthByQuarter,
+    Interruptions,
+    LeaseEnd,
+    Renewal,
+)
 from capsim.spec.hardware import Reliability
 from capsim.spec.values import (
     Count,
@@ -25,7 +33,6 @@ from capsim.spec.values import (
     Pue,
     RatePerYear,
     Share,
-    SignedDurationMs,
     Text,
     Usd,
     UsdPerHour,
@@ -34,6 +41,19 @@ from capsim.spec.values import (
 )
 
 Status = Literal["live", "signed", "announced", "loi", "talks"]
+Kind = Literal[
+    "cloud",
+    "neocloud",
+    "capacity_block",
+    "on_demand",
+    "spot",
+    "purchase",
+    "lease",
+    "powered_shell",
+    "colocation",
+]
+SHELLS = ("powered_shell", "colocation")
+"""Kinds that bring power without chips."""
 
 
 class Quantity(Section):
@@ -63,6 +83,7 @@ class ContractPrice(Section):
     per_kw_month: UsdPerKwMonth | None = Field(
         default=None, description="per kW of critical IT power and month"
     )
+    per_chip_month: OneOrByName[Usd] | None = Field(default=None, description="rent of a leased chip a month")
     per_chip: OneOrByName[Usd] | None = Field(
         default=None, description="purchase price of a chip with its share of the system"
     )
@@ -70,12 +91,14 @@ class ContractPrice(Section):
     @model_validator(mode="after")
     def _exactly_one(self) -> ContractPrice:
         given = [
-            n for n in ("total", "per_chip_hour", "per_kw_month", "per_chip") if getattr(self, n) is not None
+            n
+            for n in ("total", "per_chip_hour", "per_chip_month", "per_kw_month", "per_chip")
+            if getattr(self, n) is not None
         ]
         if len(given) != 1:
             raise problem(
                 f"a price states {' and '.join(given) or 'nothing'}",
-                "write exactly one of total, per_chip_hour, per_kw_month, per_chip",
+                "write exactly one of total, per_chip_hour, per_chip_month, per_kw_month, per_chip",
             )
         return self
 
@@ -95,48 +118,35 @@ class Prepay(Section):
     credited_after: DurationMs = Field(description="when after delivery the draw-down begins")
 
 
-class DelayStep(Section):
-    """One step of a delay distribution: `p` of tranches slip by `by`."""
-
-    by: DurationMs
-    p: Share
-
-
-class Remedy(Section):
-    """What the buyer gets when a tranche is late."""
-
-    terminate_after: DurationMs | None = Field(
-        default=None, description="the buyer leaves the tranche when it is later than this"
-    )
-    credit_per_day: Share | None = Field(
-        default=None, description="credit a day late, as a share of the tranche's daily rent"
-    )
-
-
-class Delivery(Section):
-    """When chips really arrive."""
-
-    delay: list[DelayStep] = Field(
-        default_factory=list, description="applies to new builds; probabilities sum to 1"
-    )
-    existing_delay: list[DelayStep] = Field(default_factory=list, description="applies to existing capacity")
-    factor: str | None = Field(
-        default=None, description="shared factor that correlates the delay with others"
-    )
-    shift: SignedDurationMs | None = Field(default=None, description="added to every tranche")
-    remedy: Remedy | None = None
-
-
 class Option(Section):
-    """A right to take more later, decided on a date."""
+    """A right to take more, or other chips, decided on a date.
+
+    ``expand`` adds chips. ``refresh`` brings chips in exchange for delivered ones of the systems `replaces`,
+    which leave when the new ones come. ``swap`` turns tranches of `replaces` that are planned after `decide`
+    into chips of another system, as many as before.
+    """
 
     name: str
+    kind: Literal["expand", "refresh", "swap"] = "expand"
     chip: str
-    quantity: PositiveCount
+    replaces: list[str] = Field(default_factory=list, description="systems given up by a refresh or a swap")
+    quantity: PositiveCount | None = Field(
+        default=None, description="chips that come; a swap brings as many as it replaces"
+    )
     decide: Date
-    deliver: Date
+    deliver: Date = Field(description="planned delivery; of a swap: not before this day")
     price: ContractPrice
     premium: Usd
+
+    @model_validator(mode="after")
+    def _says_what_comes(self) -> Option:
+        if (self.quantity is None) != (self.kind == "swap"):
+            what = "a swap with a quantity" if self.kind == "swap" else f"option {self.name} has no quantity"
+            raise problem(what, "write the quantity of an expand or a refresh; a swap takes what it replaces")
+        if (not self.replaces) != (self.kind == "expand"):
+            what = f"option {self.name} of kind {self.kind} with{'' if self.replaces else 'out'} `replaces`"
+            raise problem(what, "name under `replaces` the systems that a refresh or a swap gives up")
+        return self
 
 
 class Power(Section):
@@ -207,7 +217,7 @@ class Offer(Section):
     """One contract on the menu."""
 
     provider: str
-    kind: Literal["cloud", "neocloud", "capacity_block", "on_demand", "purchase", "powered_shell"]
+    kind: Kind
     status: Status
     announced: Date | None = None
     source: Text | None = None
@@ -251,6 +261,13 @@ class Offer(Section):
     depth_per_quarter: Count | None = Field(
         default=None, description="chips that can be rented on demand a quarter"
     )
+    depth: dict[str, DepthByQuarter] | None = Field(
+        default=None, description="the same by system and from dates on, in place of depth_per_quarter"
+    )
+    interruptions: Interruptions | None = Field(default=None, description="of spot capacity")
+    lease_end: LeaseEnd | None = None
+    renewal: Renewal | None = None
+    dedicated: Dedicated | None = None
     market: str | None = Field(
         default=None, description="price path that moves new commitments of this offer"
     )

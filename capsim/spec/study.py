@@ -8,6 +8,7 @@ from pydantic import Discriminator, Field, Tag
 
 from capsim.spec.base import Section
 from capsim.spec.calibration import CalibrationSection
+from capsim.spec.contract_delivery import Resale, SupplierDefault
 from capsim.spec.demand import Demand
 from capsim.spec.hardware import Chip, ModelCard, Porting, Price, System
 from capsim.spec.offers import Offer, Status
@@ -99,6 +100,9 @@ class Uncertainty(Section):
     conversion: dict[Status, Share] = Field(
         default_factory=dict, description="probability that an offer becomes capacity"
     )
+    suppliers: dict[str, SupplierDefault] = Field(
+        default_factory=dict, description="default of providers, by their name"
+    )
     demand: DemandUncertainty | None = None
     rates: Fraction | None = Field(
         default=None, description="standard deviation of the workload models' log error"
@@ -155,6 +159,17 @@ class Strategy(Section):
     hold: dict[str, Holding] = Field(default_factory=dict)
     share: Share | None = Field(default=None, description="slice of every holding that is simulated")
     options: list[str] = Field(default_factory=list, description="options exercised, as offer.option")
+    exercise: dict[str, Text] = Field(
+        default_factory=dict,
+        description="options exercised if a condition holds on their day of decision, by offer.option",
+    )
+    renew: dict[str, Text] = Field(
+        default_factory=dict, description="renewals by offer: `always`, `never` or a condition"
+    )
+    terminate: dict[str, Date] = Field(
+        default_factory=dict, description="early termination for convenience: day by offer"
+    )
+    resell: list[Resale] = Field(default_factory=list)
     rules: list[Rule] = Field(default_factory=list)
 
 

@@ -407,5 +407,7 @@ AutoscalePeriodMs = Annotated[Whole, Quantity(forms.DURATION, least=6 * HOUR_MS)
 ReviewPeriodMs = Annotated[Whole, Quantity(forms.DURATION, least=DAY_MS)]
 SignedDurationMs = Annotated[Whole, Quantity(forms.DURATION)]
 RatePerYear = Annotated[Value, Quantity(forms.RATE_PER_YEAR, least=0.0)]
+HazardPerYear = Annotated[Value, Quantity(forms.GROWTH_PER_YEAR, least=0.0, most=10.0)]
+"""Events a year of a process that happens once, e.g. 3%/y."""
 GrowthPerYear = Annotated[Value, Quantity(forms.GROWTH_PER_YEAR, above=-1.0, most=100.0)]
 FractionPerQuarter = Annotated[Value, Quantity(forms.FRACTION_PER_QUARTER, least=0.0, most=1.0)]

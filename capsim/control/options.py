@@ -1,0 +1,48 @@
+"""Options of contracts: refreshes, swaps, and those whose exercise depends on a condition."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from typing import Any
+
+from capsim.control.context import Context
+from capsim.control.deliveries import Deliveries
+
+
+def start_options(ctx: Context, deliveries: Deliveries) -> None:
+    """Decide on each option on its day; a plain expansion without a condition is in the portfolio already."""
+    study = ctx.prepared.study
+    strategy = study.strategies[ctx.prepared.strategy]
+    for reference in strategy.options:
+        option = _option(ctx, reference)
+        ctx.exercised[reference] = max(ctx.prepared.calendar.ms(option.decide), 0)
+        if option.kind != "expand":
+            ctx.env.process(_decide(ctx, deliveries, reference, "always"))
+    for reference, condition in strategy.exercise.items():
+        ctx.env.process(_decide(ctx, deliveries, reference, condition))
+
+
+def _option(ctx: Context, reference: str) -> Any:
+    offer, _, name = reference.rpartition(".")
+    return next(o for o in ctx.prepared.study.offers[offer].options if o.name == name)
+
+
+def _decide(
+    ctx: Context, deliveries: Deliveries, reference: str, condition: str
+) -> Generator[Any, Any, None]:
+    option, offer = _option(ctx, reference), reference.rpartition(".")[0]
+    yield ctx.until(ctx.prepared.calendar.ms(option.decide))
+    if not ctx.holds(condition):
+        ctx.log("option", offer, f"{option.name} is not exercised ({condition})")
+        return
+    ctx.exercised[reference] = ctx.now
+    ctx.log("option", offer, f"{option.name} exercised, premium {float(option.premium):,.0f} USD")
+    for lot in ctx.prepared.portfolio.lots:
+        if lot.option != reference:
+            continue
+        if option.kind == "swap":
+            old = ctx.lots[lot.instead_of[0]]
+            if old.status != "planned":
+                continue
+            old.status = "unused"
+        ctx.env.process(deliveries.deliver(lot, lot.planned))

@@ -1,0 +1,97 @@
+"""Power for chips that come without a site: whichever of chips and shells is later gates."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from capsim.compile.portfolio import Lot, placement_unit
+from capsim.control.context import Context
+
+ROUNDING = 1e-6  # kW; sums of shells and chips are not exact
+
+
+@dataclass
+class Feed:
+    """The shells that host the same systems.
+
+    Attributes:
+        hosts: systems that it can hold; empty: any.
+        free_kw: critical IT power that no chip uses yet.
+    """
+
+    hosts: tuple[str, ...]
+    free_kw: float = 0.0
+
+
+class PowerFeeds:
+    """Connects waiting chips to free power, first come first served, whole placement units at a time."""
+
+    def __init__(self, ctx: Context) -> None:
+        self.ctx = ctx
+        self.feeds: list[Feed] = []
+        self.waiting: list[tuple[Lot, int]] = []
+        self.connected: list[tuple[Lot, Feed, int]] = []
+
+    def bring(self, hosts: list[str], kw: float) -> None:
+        """A shell is there: `kw` of critical IT power for the systems it hosts."""
+        self._feed(tuple(hosts)).free_kw += kw
+        self.connect()
+
+    def withdraw(self, hosts: list[str], kw: float) -> None:
+        """A shell goes back; if its power is in use, the chips connected last lose it for good."""
+        feed = self._feed(tuple(hosts))
+        feed.free_kw -= kw
+        while feed.free_kw < -ROUNDING:
+            last = max(i for i, (_, source, _) in enumerate(self.connected) if source is feed)
+            lot, _, chips = self.connected.pop(last)
+            unit = placement_unit(self.ctx.prepared.study.systems[lot.system])
+            gone = min(chips, -int(feed.free_kw // (unit * lot.kw)) * unit)
+            feed.free_kw += gone * lot.kw
+            if gone < chips:
+                self.connected.insert(last, (lot, feed, chips - gone))
+            self.ctx.cluster.retire(self.ctx.tranche[lot.key], gone // unit, kill=True)
+            self.ctx.lots[lot.key].powered.append((self.ctx.now, -gone))
+            self.ctx.log("power", lot.offer, f"{gone:,} {lot.system} lose their power")
+
+    def wait(self, lot: Lot) -> None:
+        """Chips that need a shell are on site."""
+        self.waiting.append((lot, lot.chips))
+        self.connect()
+
+    def leave(self, lot: Lot) -> None:
+        """A lot's chips are gone: what they used is free again."""
+        self.waiting = [(other, chips) for other, chips in self.waiting if other.key != lot.key]
+        for other, feed, chips in self.connected:
+            if other.key == lot.key:
+                feed.free_kw += chips * lot.kw
+        self.connected = [entry for entry in self.connected if entry[0].key != lot.key]
+        self.connect()
+
+    def connect(self) -> None:
+        """Give free power to waiting chips."""
+        if not self.waiting:
+            return
+        ctx = self.ctx
+        left: list[tuple[Lot, int]] = []
+        for lot, chips in self.waiting:
+            unit = placement_unit(ctx.prepared.study.systems[lot.system])
+            for feed in self.feeds:
+                if feed.hosts and lot.system not in feed.hosts:
+                    continue
+                units = min(chips // unit, int(feed.free_kw // (lot.kw * unit)))
+                if units > 0:
+                    ctx.cluster.activate(ctx.tranche[lot.key], units)
+                    ctx.lots[lot.key].powered.append((ctx.now, units * unit))
+                    feed.free_kw -= units * unit * lot.kw
+                    self.connected.append((lot, feed, units * unit))
+                    chips -= units * unit
+            if chips:
+                left.append((lot, chips))
+        self.waiting = left
+
+    def _feed(self, hosts: tuple[str, ...]) -> Feed:
+        for feed in self.feeds:
+            if feed.hosts == hosts:
+                return feed
+        self.feeds.append(Feed(hosts))
+        return self.feeds[-1]

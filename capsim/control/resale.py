@@ -1,0 +1,51 @@
+"""Capacity that a strategy lets to others, or sells where it was bought."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from typing import Any
+
+from capsim.compile.calendar import DAYS_YEAR, MS_DAY
+from capsim.compile.portfolio import Lot, placement_unit
+from capsim.control.context import Context
+from capsim.spec.contract_delivery import Resale
+
+
+def start_resale(ctx: Context) -> None:
+    """Start one process for every resale of the strategy."""
+    for spec in ctx.prepared.study.strategies[ctx.prepared.strategy].resell:
+        ctx.env.process(_resell(ctx, spec))
+
+
+def _resell(ctx: Context, spec: Resale) -> Generator[Any, Any, None]:
+    """From the day on a share of the chips that are there then is in others' hands, to the contract's end."""
+    at = max(ctx.prepared.calendar.ms(spec.starts), 0)
+    if at >= ctx.end:
+        return
+    yield ctx.until(at)
+    if spec.when is not None and not ctx.holds(spec.when):
+        ctx.log("resale", spec.offer, f"nothing is let ({spec.when})")
+        return
+    for lot in ctx.prepared.portfolio.lots:
+        state = ctx.lots[lot.key]
+        if lot.offer != spec.offer or state.status != "delivered":
+            continue
+        unit = placement_unit(ctx.prepared.study.systems[lot.system])
+        units = ctx.cluster.retire(
+            ctx.tranche[lot.key], int(lot.chips // unit * float(spec.share)), kill=True
+        )
+        price = resale_price(ctx, lot) * (1.0 - float(spec.discount)) * (1.0 - float(spec.haircut))
+        state.let.append((ctx.now, units * unit, price))
+        how = "sold" if lot.price_chip > 0 else "let"
+        per = "a chip" if lot.price_chip > 0 else "a chip-hour"
+        ctx.log("resale", lot.offer, f"{units * unit:,} {lot.system} {how} at ${price:,.2f} {per}")
+
+
+def resale_price(ctx: Context, lot: Lot) -> float:
+    """What the market pays today, USD per chip-hour; for bought chips their residual value, USD per chip."""
+    offer = ctx.prepared.study.offers[lot.offer]
+    moved = 1.0 if offer.market is None else ctx.prices[offer.market]
+    if lot.price_chip <= 0:
+        return lot.price_hour * moved
+    age = (ctx.now - ctx.lots[lot.key].delivered) / (DAYS_YEAR * MS_DAY)
+    return lot.price_chip * moved * (1.0 - float(offer.residual_per_year or 0.0)) ** age
