@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from capsim.spec.hardware import System
-from capsim.spec.offers import ContractPrice, Offer, Option
+from capsim.spec.offers import SHELLS, ContractPrice, Offer, Option
 from capsim.units import DAY_MS, HOUR_MS, MONTH_MS, YEAR_MS
 
 TOLERANCE = 0.02
@@ -92,7 +92,7 @@ def books(offer: Offer, systems: dict[str, System], chips: float) -> Books | Non
     """The books of holding ``chips`` chips (or shells); None for an offer without a price."""
     if offer.price is None:
         return None
-    if offer.kind == "powered_shell":
+    if offer.kind in SHELLS:
         return _shell_books(offer, chips)
     hours: float | None = 0.0
     cost: float | None = 0.0
@@ -105,7 +105,7 @@ def books(offer: Offer, systems: dict[str, System], chips: float) -> Books | Non
             hours = None
         else:
             hours += size * length / HOUR_MS
-        price = _unit(offer.price, "per_chip_hour", system)
+        price = _hourly(offer.price, system)
         cost = (
             None
             if cost is None or length is None or price is None
@@ -140,15 +140,21 @@ def _shell_books(offer: Offer, count: float) -> Books | None:
 def option_cost(offer: Offer, option: Option) -> float | None:
     """Premium and price of an exercised option over its term, USD; None without a term or price."""
     length = length_ms(offer, option.deliver)
-    hourly = _unit(option.price, "per_chip_hour", option.chip)
+    hourly = _hourly(option.price, option.chip)
     bought = _unit(option.price, "per_chip", option.chip)
     if option.price.total is not None:
         return float(option.price.total) + float(option.premium)
-    if bought is not None:
+    if bought is not None and option.quantity is not None:
         return int(option.quantity) * bought + float(option.premium)
-    if hourly is None or length is None:
+    if hourly is None or length is None or option.quantity is None:
         return None
     return int(option.quantity) * hourly * length / HOUR_MS + float(option.premium)
+
+
+def _hourly(price: ContractPrice | None, system: str) -> float | None:
+    """USD per chip-hour; a monthly rent is spread over 730.5 hours."""
+    monthly = _unit(price, "per_chip_month", system)
+    return _unit(price, "per_chip_hour", system) if monthly is None else monthly * HOUR_MS / MONTH_MS
 
 
 def _unit(price: ContractPrice | None, field: str, system: str) -> float | None:
@@ -165,7 +171,7 @@ def held_chips(offer: Offer, held: object) -> float:
         return float(sum(int(order.quantity) for order in held))
     if held in ("min", "max"):
         if offer.quantity is None:
-            return 1.0 if offer.kind == "powered_shell" else 0.0
+            return 1.0 if offer.kind in SHELLS else 0.0
         return float(offer.quantity.min if held == "min" else offer.quantity.max)
     wanted = int(held)  # type: ignore[call-overload]
     lot = int(offer.quantity.lot) if offer.quantity is not None else 1
@@ -179,7 +185,7 @@ def held_by_system(offer: Offer, held: object) -> dict[str, float]:
         for order in held:
             found[order.chip] = found.get(order.chip, 0.0) + float(order.quantity)
         return found
-    if offer.kind == "powered_shell":
+    if offer.kind in SHELLS:
         return found
     chips = held_chips(offer, held)
     for _, system, share in parts(offer):

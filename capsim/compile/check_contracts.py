@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from capsim.compile.books import Books, books, close, held_by_system, held_chips, money
 from capsim.compile.findings import Report
 from capsim.spec.loader import Loaded
-from capsim.spec.offers import Offer
+from capsim.spec.offers import SHELLS, Offer
 from capsim.spec.quantities import shown
 from capsim.spec.references import used_names
 from capsim.spec.study import Study
@@ -32,7 +32,7 @@ def closed_books(loaded: Loaded, report: Report) -> None:
 
 def _sizes(offer: Offer) -> list[float]:
     """Sizes at which an offer's figures may be stated: its default, its maximum; one shell."""
-    if offer.kind == "powered_shell":
+    if offer.kind in SHELLS:
         return [1.0]
     sizes = [] if offer.default is None else [float(offer.default)]
     if offer.quantity is not None and (offer.price is None or offer.price.total is None or not sizes):
@@ -65,7 +65,7 @@ def _close_value(report: Report, name: str, offer: Offer, known: list[Books], us
 
 
 def _close_power(report: Report, name: str, offer: Offer, known: list[Books]) -> None:
-    if offer.power is None or offer.power.it is None or offer.kind == "powered_shell":
+    if offer.power is None or offer.power.it is None or offer.kind in SHELLS:
         return
     it = float(offer.power.it)
     if not any(close(entry.kw, it) for entry in known):
@@ -141,7 +141,7 @@ def _may_hold(report: Report, study: Study, name: str, held: object, *here: str 
             f"`{name}` cannot be held: {offer.unavailable}", "give its numbers, or leave it out", *here
         )
         return
-    if offer.kind == "powered_shell":
+    if offer.kind in SHELLS:
         if offer.power is None or offer.power.it is None or not offer.tranches:
             report.error(f"`{name}` has no critical power or no dates", "add power.it and tranches", *here)
         return
@@ -190,7 +190,7 @@ def _within(report: Report, offer: Offer, name: str, held: object, *here: str | 
 def _shells(report: Report, study: Study, strategy: str) -> None:
     """Chips that need a shell need one that hosts their system."""
     held = {**study.base_fleet, **study.strategies[strategy].hold}
-    shells = [study.offers[name] for name in held if study.offers[name].kind == "powered_shell"]
+    shells = [study.offers[name] for name in held if study.offers[name].kind in SHELLS]
     # A shell that names no system hosts every one.
     hosts = None if any(not shell.hosts for shell in shells) else {s for shell in shells for s in shell.hosts}
     for name, holding in study.strategies[strategy].hold.items():

@@ -8,6 +8,7 @@ from capsim.compile.books import books, held_by_system, held_chips, money, optio
 from capsim.compile.findings import Report
 from capsim.spec.explain import locate
 from capsim.spec.loader import Loaded
+from capsim.spec.offers import SHELLS
 from capsim.spec.paths import split_path
 from capsim.spec.provenance import STATED, provenance
 from capsim.spec.study import Holding, Study
@@ -107,7 +108,7 @@ def _size(study: Study, holdings: Mapping[str, Holding], options: Sequence[str] 
             unpriced += 1
         else:
             value += entry.value
-        if offer.kind == "powered_shell":
+        if offer.kind in SHELLS:
             shells_kw += entry.kw if entry is not None else 0.0
         for system, number in held_by_system(offer, held).items():
             chips += number
@@ -116,8 +117,9 @@ def _size(study: Study, holdings: Mapping[str, Holding], options: Sequence[str] 
         offer_name, _, option_name = reference.rpartition(".")
         offer = study.offers[offer_name]
         option = next(item for item in offer.options if item.name == option_name)
-        chips += int(option.quantity)
-        kw += int(option.quantity) * float(study.systems[option.chip].kw_per_chip)
+        more = int(option.quantity or 0)  # a swap brings as many as it replaces
+        chips += more
+        kw += more * float(study.systems[option.chip].kw_per_chip)
         cost = option_cost(offer, option)
         value += cost or 0.0
         unpriced += cost is None

@@ -164,11 +164,13 @@ def _fleet(study: Study, strategy: str) -> dict[str, float]:
         for name, held in holdings.items():
             for system, chips in held_by_system(study.offers[name], held).items():
                 fleet[system] = fleet.get(system, 0.0) + chips * share
-    for reference in plan.options:
+    for reference in [*plan.options, *plan.exercise]:
         offer, _, name = reference.rpartition(".")
         for option in study.offers[offer].options:
             if option.name == name:
-                fleet[option.chip] = fleet.get(option.chip, 0.0) + float(option.quantity)
+                swapped = sum(fleet.get(system, 0.0) for system in option.replaces)
+                chips = swapped if option.quantity is None else float(option.quantity)
+                fleet[option.chip] = fleet.get(option.chip, 0.0) + chips
     return fleet
 
 

@@ -38,12 +38,12 @@ class LotState:
     status: str = "planned"
     delay: int = 0
     planned: int = 0
-    arrived: int = -1
     delivered: int = -1
     powered: list[tuple[int, int]] = field(default_factory=list)
     ended: int = -1
     price_factor: float = 1.0
     left: int = -1
+    arrived: int = -1
     rent_until: int = -1
     renewals: list[tuple[int, int, float]] = field(default_factory=list)
     bought: int = -1
@@ -75,6 +75,8 @@ class Context:
         defaulted: ms at which a provider defaulted, by name.
         exercised: ms at which an option was exercised, by ``offer.option``.
         reclaimed: (begin, end) in which the spot capacity of an offer was away, by offer.
+        reclaimed_out: by place of spot capacity, chip-ms that were away, and the place's `out` account at the
+            start of the present absence (-1 without one).
     """
 
     env: simpy.Environment
@@ -95,6 +97,7 @@ class Context:
     defaulted: dict[str, int] = field(default_factory=dict)
     exercised: dict[str, int] = field(default_factory=dict)
     reclaimed: dict[str, list[tuple[int, int]]] = field(default_factory=dict)
+    reclaimed_out: dict[int, tuple[int, int]] = field(default_factory=dict)
     events: list[tuple[int, str, str, str]] = field(default_factory=list)
 
     @property

@@ -70,6 +70,8 @@ class Deliveries:
         state = ctx.lots[lot.key]
         there = state.delivered >= 0
         state.status, state.ended = status, ctx.now
+        if status == "left":
+            state.left = ctx.now
         if there:
             self.power.leave(lot)
             ctx.cluster.retire(ctx.tranche[lot.key], kill=True)

@@ -48,4 +48,5 @@ def resale_price(ctx: Context, lot: Lot) -> float:
     if lot.price_chip <= 0:
         return lot.price_hour * moved
     age = (ctx.now - ctx.lots[lot.key].delivered) / (DAYS_YEAR * MS_DAY)
-    return lot.price_chip * moved * (1.0 - float(offer.residual_per_year or 0.0)) ** age
+    left: float = (1.0 - float(offer.residual_per_year or 0.0)) ** age
+    return lot.price_chip * moved * left

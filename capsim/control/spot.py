@@ -31,11 +31,26 @@ def _interruptions(ctx: Context, offer: str, sites: list[int]) -> Generator[Any,
         for site in sites:
             ctx.cluster.drain(site, grace=notice)
         yield ctx.until(told + notice)
+        out = ctx.cluster.chip_time()["out"]
         for site in sites:
             ctx.cluster.site_down(site)
+            ctx.reclaimed_out[site] = (ctx.reclaimed_out.get(site, (0, -1))[0], int(out[site]))
         ctx.reclaimed[offer].append((ctx.now, min(back, ctx.end)))
         ctx.log("spot", offer, f"reclaimed for {(back - ctx.now) / 3.6e6:.1f} h")
         yield ctx.until(back)
+        away = reclaimed_ms(ctx)
         for site in sites:
+            ctx.reclaimed_out[site] = (away[site], -1)
             ctx.cluster.site_up(site)
             ctx.cluster.undrain(site)
+
+
+def reclaimed_ms(ctx: Context) -> dict[int, int]:
+    """Chip-ms that spot capacity was away until now, by place: chips that were broken then are not in it."""
+    if not ctx.reclaimed_out:
+        return {}
+    out = ctx.cluster.chip_time()["out"]
+    return {
+        site: closed + (int(out[site]) - since if since >= 0 else 0)
+        for site, (closed, since) in ctx.reclaimed_out.items()
+    }

@@ -21,6 +21,8 @@ def _default(ctx: Context, deliveries: Deliveries, provider: str, at: int) -> Ge
     yield ctx.until(at)
     ctx.defaulted[provider] = ctx.now
     for lot in ctx.prepared.portfolio.lots:
+        if lot.price_chip > 0 and ctx.lots[lot.key].delivered >= 0:
+            continue  # bought chips are the buyer's
         if ctx.provider(lot.offer) == provider and ctx.lots[lot.key].status in ("planned", "delivered"):
             text = f"{provider} defaults: {lot.chips:,} {lot.system} of tranche {lot.index} are lost"
             deliveries.remove(lot, "defaulted", "default", text)

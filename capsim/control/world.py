@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 from capsim.compile.calendar import MS_DAY, MS_HOUR, Calendar
 from capsim.compile.portfolio import Lot, Shell
 from capsim.randomness import exponential, factor_score, normal, score_to_uniform, uniform
-from capsim.spec.offers import DelayStep, Offer
+from capsim.spec.contract_delivery import DelayStep
+from capsim.spec.offers import Offer
 from capsim.spec.study import Market, Study
 from capsim.workload.demand import break_path, growth_path, research_campaigns, service_demand
 

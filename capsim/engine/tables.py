@@ -62,7 +62,7 @@ def _series(run: Run, recorder: Recorder) -> Iterable[tuple[Any, ...]]:
         for i in place.lots:
             lot = ctx.prepared.portfolio.lots[i]
             state = ctx.lots[lot.key]
-            if not (lot.purchased_by_rule and state.status == "unused"):
+            if state.status != "unused":
                 begin = max(state.planned, 0)
                 contracted += lot.chips * overlap(edges, begin, max(lot.planned_end(ctx.end), begin)) / span
             delivered += lot.chips * overlap(edges, *lot_span(lot, state, ctx.end)) / span

@@ -8,8 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from capsim.compile.calendar import MS_DAY, MS_HOUR
+from capsim.control.spot import reclaimed_ms
 from capsim.control.training import RunState
-from capsim.engine.billing import lot_span, overlap
+from capsim.engine.billing import let_ms, lot_span, overlap
 from capsim.engine.build import Run
 from capsim.engine.campaigns import Campaigns, campaigns
 from capsim.engine.recorder import Recorder
@@ -55,10 +56,12 @@ def ladder(run: Run, recorder: Recorder) -> Ladder:
         state = ctx.lots[lot.key]
         begin, end = lot_span(lot, state, ctx.end)
         p = index[lot.key]
-        on_site[p] += lot.chips * (end - begin)
+        on_site[p] += lot.chips * (end - begin) - let_ms(state, begin, end)
         pay = ctx.prepared.study.offers[lot.offer].take_or_pay
         if end > begin and pay is not None and pay.starts == "on_date":
             late[p] += lot.chips * max(begin - max(state.planned, 0), 0)
+    for site, chip_ms in reclaimed_ms(ctx).items():
+        on_site[site] -= chip_ms
     last = {name: column[-1] for name, column in recorder.sites.items()}
     free = np.diff(recorder.sites["free"], axis=0)
     share = (recorder.fragmented[:-1] + recorder.fragmented[1:]) / 2

@@ -80,7 +80,7 @@ LADDER: tuple[str, ...] = (
 #: lines of cash; every dollar is in exactly one.
 CASH_LINES: tuple[str, ...] = (
     "commitment", "prepayment", "drawdown", "min_spend", "purchase", "operation", "shell", "power",
-    "on_demand", "porting", "premium", "termination", "credit", "salvage",
+    "on_demand", "spot", "porting", "premium", "termination", "credit", "recovery", "resale", "salvage",
 )  # fmt: skip
 
 #: tables of a run: name -> columns.

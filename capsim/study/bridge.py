@@ -31,10 +31,10 @@ CASH_GROUPS: dict[str, tuple[str, ...]] = {
     "prepayment": ("prepayment", "drawdown"),
     "purchases": ("purchase", "operation", "salvage"),
     "shells, power": ("shell", "power"),
-    "on demand": ("on_demand",),
+    "on demand": ("on_demand", "spot"),
     "porting": ("porting",),
     "options": ("premium",),
-    "exits, credits": ("termination", "credit"),
+    "exits, credits": ("termination", "credit", "recovery", "resale"),
 }
 
 #: lines made of the value of lost work.

@@ -9,7 +9,7 @@ import pytest
 
 from capsim.compile.calendar import MS_DAY
 from capsim.control.world import Draws, delay_quantile, price_path
-from capsim.spec.offers import DelayStep
+from capsim.spec.contract_delivery import DelayStep
 from capsim.spec.study import Market, Study
 from tests.studies import contract_only, small_study
 

@@ -7,6 +7,6 @@ purchase, shell, adjustments. `obligations` says what the contracts are worth an
 from capsim.engine.billing.book import book
 from capsim.engine.billing.ledger import Ledger, overlap
 from capsim.engine.billing.obligations import contract_values, owed_after
-from capsim.engine.billing.spans import lot_span
+from capsim.engine.billing.spans import let_ms, lot_span
 
-__all__ = ["Ledger", "book", "contract_values", "lot_span", "overlap", "owed_after"]
+__all__ = ["Ledger", "book", "contract_values", "let_ms", "lot_span", "overlap", "owed_after"]

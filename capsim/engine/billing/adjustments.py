@@ -32,6 +32,11 @@ def bill_premiums(ledger: Ledger, ctx: Context) -> None:
         ledger.add_at(
             offer_name, "premium", max(ctx.prepared.calendar.ms(option.decide), 0), float(option.premium)
         )
+    for reference in study.strategies[ctx.prepared.strategy].exercise:
+        if reference in ctx.exercised:
+            offer_name, _, option_name = reference.rpartition(".")
+            option = next(o for o in study.offers[offer_name].options if o.name == option_name)
+            ledger.add_at(offer_name, "premium", ctx.exercised[reference], float(option.premium))
 
 
 def bill_min_spend(ledger: Ledger, ctx: Context) -> None:

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from capsim.control.context import Context
 from capsim.engine.billing.adjustments import bill_min_spend, bill_porting, bill_premiums
 from capsim.engine.billing.ledger import Ledger
+from capsim.engine.billing.lifecycle import bill_lease_end, bill_renewals, bill_resale, bill_spot
 from capsim.engine.billing.prepayment import bill_prepayment
 from capsim.engine.billing.purchase import bill_purchase
 from capsim.engine.billing.rent import bill_rent
@@ -30,6 +31,10 @@ def book(ctx: Context, used: dict[str, NDArray[np.float64]]) -> Ledger:
         bill_rent(ledger, ctx, lot, state, used[f"{lot.offer}/{lot.system}"])
         bill_prepayment(ledger, ctx, lot, state)
         bill_purchase(ledger, ctx, lot, state)
+        bill_renewals(ledger, ctx, lot, state)
+        bill_spot(ledger, ctx, lot, state)
+        bill_lease_end(ledger, ctx, lot, state)
+        bill_resale(ledger, ctx, lot, state)
     for shell in prepared.portfolio.shells:
         bill_shell(ledger, ctx, shell)
     bill_porting(ledger, prepared)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from capsim.compile.calendar import MS_HOUR
 from capsim.control.context import Context
 from capsim.engine.billing.ledger import MONTH_MS
+from capsim.engine.billing.lifecycle import renewals_owed
 from capsim.engine.billing.spans import lot_end, lot_price, lot_value
 
 
@@ -19,7 +20,8 @@ def contract_values(ctx: Context) -> dict[str, tuple[float, float]]:
     portfolio = ctx.prepared.portfolio
     for lot in portfolio.lots:
         state = ctx.lots[lot.key]
-        if lot.offer in portfolio.offers and state.status != "unused":
+        spot = ctx.prepared.study.offers[lot.offer].kind == "spot"
+        if lot.offer in portfolio.offers and state.status != "unused" and not spot:
             add(lot.offer, lot_value(lot, state, ctx.end), state.status)
     for shell in portfolio.shells:
         months = (shell.term or 0) / MONTH_MS
@@ -41,6 +43,8 @@ def owed_after(ctx: Context, at: int) -> dict[str, float]:
             lot.purchased_by_rule and state.planned > at
         ):
             continue
+        if 0 <= state.ended <= at or study.offers[lot.offer].kind == "spot":
+            continue
         pay = study.offers[lot.offer].take_or_pay
         share = 1.0 if pay is None else float(pay.share)
         begin = state.delivered if state.delivered >= 0 else max(state.planned + state.delay, 0)
@@ -48,10 +52,11 @@ def owed_after(ctx: Context, at: int) -> dict[str, float]:
         amount = lot.chips * lot_price(lot, state) * left * share
         if begin > at:
             amount += lot.chips * lot.price_chip * state.price_factor
+        amount += renewals_owed(ctx, lot, state, at)
         owed[lot.offer] = owed.get(lot.offer, 0.0) + amount
     for shell in ctx.prepared.portfolio.shells:
         shell_state = ctx.shells[shell.key]
-        if shell_state.status == "not converted" or shell.term is None:
+        if shell_state.status == "not converted" or shell.term is None or 0 <= shell_state.ended <= at:
             continue
         begin = shell_state.delivered if shell_state.delivered >= 0 else shell.planned + shell_state.delay
         left = max(begin + shell.term - max(at, begin), 0) / MONTH_MS

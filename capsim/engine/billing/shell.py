@@ -13,5 +13,6 @@ def bill_shell(ledger: Ledger, ctx: Context, shell: Shell) -> None:
     if state.delivered < 0:
         return
     end = min(ctx.end, state.delivered + shell.term) if shell.term is not None else ctx.end
+    end = min(end, state.ended) if state.ended >= 0 else end
     months = overlap(ledger.edges, state.delivered, end) / MONTH_MS
     ledger.add(shell.offer, "shell", months * shell.kw * shell.price_kw_month)

@@ -14,6 +14,17 @@ def lot_span(lot: Lot, state: LotState, end: int) -> tuple[int, int]:
     return (state.delivered, state.ended if state.ended >= 0 else end)
 
 
+def rent_span(lot: Lot, state: LotState, end: int) -> tuple[int, int]:
+    """When the first term's rent runs: as long as the lot is there, but not in free hours or renewals."""
+    begin, last = lot_span(lot, state, end)
+    return (begin, min(last, state.rent_until) if state.rent_until >= 0 else last)
+
+
+def let_ms(state: LotState, begin: int, end: int) -> int:
+    """Chip-ms within [begin, end) in which chips of a lot were in others' hands."""
+    return sum(chips * max(end - max(at, begin), 0) for at, chips, _ in state.let)
+
+
 def lot_end(lot: Lot, state: LotState, end: int) -> int:
     """When the lot's contract ends, possibly after the horizon."""
     if lot.ends is not None:
