@@ -6,14 +6,19 @@ import textwrap
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import simpy
 
 from capsim.compile.calendar import Calendar
-from capsim.compile.portfolio import build_portfolio
-from capsim.compile.prepare import Prepared, _places, porting_dates
+from capsim.compile.portfolio import build_portfolio, placement_unit
+from capsim.compile.prepare import Prepared, _places, lot_domains, porting_dates
 from capsim.compile.rates import Rates
 from capsim.control.context import Context, LotState, ShellState
+from capsim.control.contracts import start_contracts
+from capsim.control.deliveries import Deliveries
+from capsim.control.markets import start_markets
 from capsim.control.world import DemandWorld, Draws
+from capsim.engine.billing import Ledger, book
 from capsim.spec.loader import load_study
 from capsim.spec.study import Study
 
@@ -66,3 +71,64 @@ def contract_context(prepared: Prepared, cluster: Any = None, run: int = 0) -> C
     draws = Draws(prepared.study, prepared.calendar, run)
     tranche = {lot.key: i for i, lot in enumerate(prepared.portfolio.lots)}
     return Context(simpy.Environment(), cluster, prepared, draws, demand, end, tranche, lots, shells)
+
+
+class Silent:
+    """A cluster without work that takes what it is told; chips are whole tranches."""
+
+    def __init__(self, prepared: Prepared) -> None:
+        self.prepared = prepared
+        self.left: dict[int, int] = {}
+        self.calls: list[tuple[str, int]] = []
+
+    def activate(self, tranche: int, units: int | None = None) -> int:
+        """Chips come."""
+        lot = self.prepared.portfolio.lots[tranche]
+        n = lot_domains(self.prepared.study, lot) if units is None else units
+        self.left[tranche] = self.left.get(tranche, 0) + n
+        return n
+
+    def retire(self, tranche: int, units: int | None = None, *, kill: bool = False) -> int:
+        """Chips go."""
+        there = self.left.get(tranche, 0)
+        n = there if units is None else min(units, there)
+        self.left[tranche] = there - n
+        return n
+
+    def chips(self) -> Any:
+        """Chips now, by place."""
+        rows = np.zeros(len(self.prepared.places), dtype=[("active", np.int64)])
+        for p, place in enumerate(self.prepared.places):
+            for i in place.lots:
+                unit = placement_unit(self.prepared.study.systems[place.system])
+                rows["active"][p] += self.left.get(i, 0) * unit
+        return rows
+
+    def chip_time(self) -> Any:
+        """No accounts."""
+        return np.zeros(len(self.prepared.places), dtype=[("out", np.int64)])
+
+    def __getattr__(self, name: str) -> Any:
+        """What happens to sites is noted, as (operation, place)."""
+        if name not in ("drain", "undrain", "site_down", "site_up"):
+            raise AttributeError(name)
+        return lambda site, **_: self.calls.append((name, site))
+
+
+def lived(prepared: Prepared, run: int = 0, **gauges: float) -> Context:
+    """The context after all contracts of a strategy have run their course; gauges keep their values."""
+    ctx = contract_context(prepared, cluster=Silent(prepared), run=run)
+    ctx.lots.update({lot.key: LotState(planned=lot.planned) for lot in prepared.portfolio.lots})
+    ctx.shells.update({shell.key: ShellState() for shell in prepared.portfolio.shells})
+    ctx.gauges = {name: (lambda value=value: value) for name, value in gauges.items()}
+    deliveries = Deliveries(ctx)
+    start_markets(ctx)
+    start_contracts(ctx, deliveries)
+    ctx.env.run(until=ctx.end - 1)
+    return ctx
+
+
+def booked(ctx: Context, used: float = 1.0) -> Ledger:
+    """What a run's contracts cost when this share of their chips is in use."""
+    months = len(ctx.prepared.calendar.months()) - 1
+    return book(ctx, {place.name: np.full(months, used) for place in ctx.places()})

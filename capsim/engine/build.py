@@ -15,16 +15,12 @@ from capsim.compile.portfolio import SUBSTITUTES, Lot, placement_unit
 from capsim.compile.prepare import INFERENCE, RESEARCH, RL, TRAINING, Prepared, lot_domains
 from capsim.control.autoscale import NODE, Autoscaler
 from capsim.control.context import Context, LotState, ShellState
-from capsim.control.contract_ends import start_terminations
+from capsim.control.contracts import start_contracts
 from capsim.control.deliveries import Deliveries
 from capsim.control.markets import start_markets
-from capsim.control.options import start_options
 from capsim.control.outages import start_outages
-from capsim.control.resale import start_resale
 from capsim.control.research import ResearchQueue
 from capsim.control.rules import Rules
-from capsim.control.spot import start_spot
-from capsim.control.suppliers import start_defaults
 from capsim.control.training import PARTS, TrainingRuns
 from capsim.control.world import DemandWorld, Draws
 from capsim.kernel.api import Cluster, Policy
@@ -105,17 +101,12 @@ def _start(built: Run) -> Run:
     """Start every control process; those that bring capacity first."""
     ctx = built.ctx
     start_markets(ctx)
-    built.deliveries.start()
-    start_defaults(ctx, built.deliveries)
-    start_terminations(ctx, built.deliveries)
+    start_contracts(ctx, built.deliveries)
     start_outages(ctx)
-    start_spot(ctx)
     built.autoscaler.start()
     built.training.start()
     built.research.start()
     ctx.gauges = {"backlog": built.research.backlog, "utilisation": built.autoscaler.utilisation}
-    start_options(ctx, built.deliveries)
-    start_resale(ctx)
     Rules(ctx, built.deliveries, ctx.gauges).start()
     return built
 

@@ -93,7 +93,7 @@ GOLDEN = [
             (
                 "{total: $1.0B, per",
                 "a price states total and per_chip_hour; "
-                "write exactly one of total, per_chip_hour, per_kw_month, per_chip",
+                "write exactly one of total, per_chip_hour, per_chip_month, per_kw_month, per_chip",
             )
         ],
     ),
