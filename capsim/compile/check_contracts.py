@@ -155,7 +155,7 @@ def _may_hold(report: Report, study: Study, name: str, held: object, *here: str 
         if offer.price.total is not None and isinstance(held, list):
             what = f"the total of `{name}` cannot be spread over dated orders"
             report.error(what, "write price.per_chip_hour, or hold a number of chips", *here)
-        for field in ("per_chip_hour", "per_chip"):
+        for field in ("per_chip_hour", "per_chip_month", "per_chip"):
             price = getattr(offer.price, field)
             for system in held_by_system(offer, held) if isinstance(price, dict) and held is not None else ():
                 if system not in price:

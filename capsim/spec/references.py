@@ -84,6 +84,12 @@ def wrong_references(study: Study, hidden: Mapping[str, datetime.date]) -> list[
         names.check("stack", name, stacks, "ported", index)
     for name, market in study.markets.items():
         names.check("regime", market.state, market.regimes, "markets", name, "state")
+    providers = {offer.provider for offer in study.offers.values()}
+    for name, risk in study.uncertainty.suppliers.items():
+        here = ("uncertainty", "suppliers", name)
+        names.check("provider", name, providers, *here)
+        if risk.factor is not None:
+            names.check("factor", risk.factor, study.uncertainty.factors, *here, "factor")
     names.check("strategy", study.compare.against, study.strategies, "compare", "against")
     for index, name in enumerate(study.compare.cases):
         names.check("case", name, {"base", *study.cases}, "compare", "cases", index)
@@ -99,12 +105,30 @@ def _offer(names: _Names, name: str, offer: Offer) -> None:
         names.check("system", system, study.systems, *here, "hosts", index)
     for index, option in enumerate(offer.options):
         names.check("system", option.chip, study.systems, *here, "options", index, "chip")
+        for old, system in enumerate(option.replaces):
+            names.check("system", system, study.systems, *here, "options", index, "replaces", old)
     names.distinct("option", (option.name for option in offer.options), *here, "options")
     if offer.market is not None:
         names.check("market", offer.market, study.markets, *here, "market")
     if offer.delivery.factor is not None:
         factors = study.uncertainty.factors
         names.check("factor", offer.delivery.factor, factors, *here, "delivery", "factor")
+    made = offer.delivery.make_good
+    if made is not None and made.substitute is not None:
+        names.check(
+            "system",
+            made.substitute.chip,
+            study.systems,
+            *here,
+            "delivery",
+            "make_good",
+            "substitute",
+            "chip",
+        )
+    if offer.dedicated is not None:
+        for index, workload in enumerate(offer.dedicated.workloads):
+            known = workload_names(study)
+            names.check("workload", workload, known, *here, "dedicated", "workloads", index)
     for index, overlap in enumerate(offer.overlaps):
         names.check("offer", overlap.offer, study.offers, *here, "overlaps", index, "offer")
 
@@ -112,10 +136,11 @@ def _offer(names: _Names, name: str, offer: Offer) -> None:
 def _systems_of(offer: Offer) -> Iterator[tuple[Steps, Iterable[str]]]:
     """Mappings of an offer whose keys are systems, with their paths."""
     yield ("chips",), offer.chips
+    yield ("depth",), offer.depth or ()
     for index, tranche in enumerate(offer.tranches):
         yield ("tranches", index, "chips"), tranche.chips or ()
     for path, price in [(("price",), offer.price), *(_option_prices(offer))]:
-        for field in ("per_chip_hour", "per_chip"):
+        for field in ("per_chip_hour", "per_chip_month", "per_chip"):
             value = getattr(price, field, None)
             if isinstance(value, dict):
                 yield (*path, field), value
@@ -151,20 +176,48 @@ def _strategy(names: _Names, name: str, strategy: Strategy) -> None:
         for index, order in enumerate(held if isinstance(held, list) else ()):
             names.check("system", order.chip, study.systems, *here, "hold", offer, index, "chip")
     for index, option in enumerate(strategy.options):
-        offer, dot, wanted = option.rpartition(".")
-        if not dot:
-            names.wrong.append(
-                Wrong((*here, "options", index), f"{shown(option)} names no option", "write offer.option")
-            )
-        elif names.check("offer", offer, study.offers, *here, "options", index):
-            known = {item.name for item in study.offers[offer].options}
-            names.check("option", wanted, known, *here, "options", index)
+        _option(names, option, *here, "options", index)
+    for option, condition in strategy.exercise.items():
+        _option(names, option, *here, "exercise", option)
+        _condition(names, condition, *here, "exercise", option)
+    for offer, wish in strategy.renew.items():
+        names.check("offer", offer, study.offers, *here, "renew", offer)
+        if wish not in ("always", "never"):
+            _condition(names, wish, *here, "renew", offer)
+    for offer in strategy.terminate:
+        names.check("offer", offer, study.offers, *here, "terminate", offer)
+    for index, sale in enumerate(strategy.resell):
+        names.check("offer", sale.offer, study.offers, *here, "resell", index, "offer")
+        if sale.when is not None:
+            _condition(names, sale.when, *here, "resell", index, "when")
     for index, rule in enumerate(strategy.rules):
         names.check("offer", rule.buy.offer, study.offers, *here, "rules", index, "buy", "offer")
-        try:
-            parse_condition(rule.when)
-        except ValueError as error:
-            names.wrong.append(Wrong((*here, "rules", index, "when"), str(error), f"write {EXAMPLE}"))
+        _condition(names, rule.when, *here, "rules", index, "when")
+
+
+def _option(names: _Names, option: str, *path: str | int) -> None:
+    """`offer.option`, both known."""
+    study = names.study
+    offer, dot, wanted = option.rpartition(".")
+    if not dot:
+        names.wrong.append(Wrong(path, f"{shown(option)} names no option", "write offer.option"))
+    elif names.check("offer", offer, study.offers, *path):
+        names.check("option", wanted, {item.name for item in study.offers[offer].options}, *path)
+
+
+def _condition(names: _Names, text: str, *path: str | int) -> None:
+    """A condition that can be read."""
+    try:
+        parse_condition(text)
+    except ValueError as error:
+        names.wrong.append(Wrong(path, str(error), f"write {EXAMPLE}"))
+
+
+def workload_names(study: Study) -> set[str]:
+    """What `dedicated` may name: each training run and service, or all work of a kind."""
+    demand = study.demand
+    named = {run.name for run in demand.training_runs} | {service.name for service in demand.inference}
+    return named | {"training", "research", "inference"}
 
 
 def used_names(study: Study) -> dict[str, set[str]]:
@@ -172,7 +225,7 @@ def used_names(study: Study) -> dict[str, set[str]]:
     offers = set(study.base_fleet) | {overflow.offer for overflow in study.overflow}
     for strategy in study.strategies.values():
         offers |= set(strategy.hold)
-        offers |= {option.rpartition(".")[0] for option in strategy.options}
+        offers |= {option.rpartition(".")[0] for option in [*strategy.options, *strategy.exercise]}
         offers |= {rule.buy.offer for rule in strategy.rules}
     systems = {study.reference}
     markets = set()
@@ -180,6 +233,9 @@ def used_names(study: Study) -> dict[str, set[str]]:
         offer = study.offers[name]
         systems.update(*(names for _, names in _systems_of(offer)), offer.hosts)
         systems.update(option.chip for option in offer.options)
+        made = offer.delivery.make_good
+        if made is not None and made.substitute is not None:
+            systems.add(made.substitute.chip)
         if offer.market is not None:
             markets.add(offer.market)
     for strategy in study.strategies.values():

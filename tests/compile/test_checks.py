@@ -114,6 +114,61 @@ WRONG = [
     ("limits", "systems.box.node=1", ""),
     ("limits", "offers.site.quantity.max=200M", "cloud: 36,668,827 nodes"),
     ("limits", "strategies.wait.rules.0.review=1d", ""),
+    ("delivery-terms", "offers.framework.kind=spot", "`framework` of kind spot without interruptions"),
+    ("delivery-terms", "offers.cheap.kind=cloud", "`cheap` of kind cloud with interruptions"),
+    (
+        "delivery-terms",
+        "offers.cheap.take_or_pay={share: 1}",
+        "`cheap` is spot and has take_or_pay; leave it out",
+    ),
+    (
+        "delivery-terms",
+        "offers.cheap.reliability={site_outages: {rate: 1/y, duration: 1 h}}",
+        "`cheap` is spot and has outages",
+    ),
+    (
+        "delivery-terms",
+        "offers.leased.lease_end={action: purchase}",
+        "lease_end to purchase without a residual",
+    ),
+    ("delivery-terms", "offers.leased.kind=cloud", "`leased` of kind cloud has lease_end; write kind: lease"),
+    ("delivery-terms", "offers.block.ends=null", "`block` is a capacity_block without an end"),
+    ("delivery-terms", "offers.rental.depth_per_quarter=5", "states depth and depth_per_quarter; keep one"),
+    (
+        "delivery-terms",
+        "offers.rental.depth={box: {2026: 5}}",
+        "has a depth for `box`, which it does not have",
+    ),
+    (
+        "delivery-terms",
+        'offers."cloud.v1".delivery.acceptance.failure=100%',
+        "`cloud.v1` is never accepted",
+    ),
+    (
+        "delivery-terms",
+        'offers."cloud.v1".delivery.remedy.long_stop=2026-05-01',
+        "the tranche of 2026-10-01 is planned after the long-stop date",
+    ),
+    (
+        "delivery-terms",
+        'offers."cloud.v1".delivery.remedy={credit_cap: 5%}',
+        "caps a credit that it does not give",
+    ),
+    ("delivery-terms", 'offers."cloud.v1".delivery.make_good={ratio: 1}', "`cloud.v1` makes nothing good"),
+    (
+        "delivery-terms",
+        'offers."cloud.v1".options.refresh.replaces=[box]',
+        "option refresh replaces `box`, which the offer does not bring; name one of rack",
+    ),
+    ("delivery-terms", "offers.leased.renewal.price=market", "renewed at the market and names none"),
+    ("delivery-terms", "strategies.managed.renew={block: always}", "`block` gives no right to renew"),
+    (
+        "delivery-terms",
+        "strategies.cloud.terminate={leased: 2027-01}",
+        "cloud does not hold `leased`; hold it, or leave it out of terminate",
+    ),
+    ("delivery-terms", "strategies.managed.terminate={leased: 2035}", "on 2035-01-01, outside the horizon"),
+    ("delivery-terms", "strategies.managed.resell.0.offer=colo", "`colo` of kind colocation cannot be let"),
     ("chip-time-overflow", "offers.framework.quantity.max=9G", ""),
 ]
 

@@ -1,0 +1,155 @@
+"""Checks of delivery and lifecycle terms: what contradicts itself, and what a strategy asks for in vain."""
+
+from __future__ import annotations
+
+from capsim.compile.findings import Report
+from capsim.spec.loader import Loaded
+from capsim.spec.offers import SHELLS, Offer
+from capsim.spec.quantities import shown
+from capsim.spec.study import Strategy, Study
+
+
+def delivery_terms(loaded: Loaded, report: Report) -> None:
+    """Kinds, delivery and lifecycle terms of offers, and what strategies do with them, fit together."""
+    study = loaded.study
+    for name, offer in study.offers.items():
+        _kind(report, name, offer)
+        _lateness(report, study, name, offer)
+        _options(report, name, offer)
+        if offer.renewal is not None:
+            _renewal(report, name, offer)
+    for name, strategy in study.strategies.items():
+        _plan(report, study, name, strategy)
+
+
+def _kind(report: Report, name: str, offer: Offer) -> None:
+    """Terms that belong to one kind of offer, and what that kind cannot do without."""
+    here = ("offers", name)
+    if (offer.interruptions is not None) != (offer.kind == "spot"):
+        what = f"`{name}` of kind {offer.kind} with{'out' * (offer.interruptions is None)} interruptions"
+        report.error(what, "spot capacity, and only that, says `interruptions: {rate, away}`", *here)
+    if offer.kind == "spot":
+        for term in ("take_or_pay", "prepay", "min_spend", "renewal"):
+            if getattr(offer, term) is not None:
+                report.error(f"`{name}` is spot and has {term}", "leave it out", *here, term)
+        if offer.reliability.site_outages is not None or offer.reliability.maintenance is not None:
+            what = f"`{name}` is spot and has outages or maintenance of its own"
+            report.error(what, "leave them out: interruptions stand for them", *here, "reliability")
+        if offer.price is not None and offer.price.per_chip_hour is None:
+            report.error(f"`{name}` is spot", "write price.per_chip_hour", *here, "price")
+    if offer.kind == "lease":
+        if (
+            offer.price is not None
+            and offer.price.per_chip_month is None
+            and offer.price.per_chip_hour is None
+        ):
+            report.error(f"`{name}` is a lease", "write price.per_chip_month", *here, "price")
+    elif offer.lease_end is not None:
+        report.error(f"`{name}` of kind {offer.kind} has lease_end", "write kind: lease", *here, "lease_end")
+    if offer.lease_end is not None:
+        _lease_end(report, name, offer)
+    if offer.kind in ("lease", "capacity_block") and offer.term is None and offer.ends is None:
+        report.error(f"`{name}` is a {offer.kind} without an end", "add term or ends", *here)
+    if offer.depth is not None:
+        if offer.depth_per_quarter is not None:
+            report.error(f"`{name}` states depth and depth_per_quarter", "keep one of them", *here, "depth")
+        for system in offer.depth:
+            if system not in offer.chips:
+                what = f"`{name}` has a depth for {shown(system)}, which it does not have"
+                report.error(what, "name one of its `chips`", *here, "depth", system)
+
+
+def _lease_end(report: Report, name: str, offer: Offer) -> None:
+    assert offer.lease_end is not None
+    bought, priced = offer.lease_end.action == "purchase", offer.lease_end.residual is not None
+    if bought != priced:
+        what = f"`{name}`: lease_end to {offer.lease_end.action} with{'out' * (not priced)} a residual"
+        hint = "a purchase names its residual price a chip, a return none"
+        report.error(what, hint, "offers", name, "lease_end")
+
+
+def _lateness(report: Report, study: Study, name: str, offer: Offer) -> None:
+    here = ("offers", name, "delivery")
+    test, remedy, made = offer.delivery.acceptance, offer.delivery.remedy, offer.delivery.make_good
+    if offer.kind in SHELLS and (test is not None or remedy is not None or made is not None):
+        what = f"`{name}` brings power: acceptance, remedies and make-good are terms of chips"
+        report.error(what, "leave them out", *here)
+    if test is not None and float(test.failure) >= 1.0:
+        what = f"`{name}` is never accepted: each test fails"
+        report.error(what, "write a failure below 100%", *here, "acceptance", "failure")
+    if remedy is not None and remedy.long_stop is not None:
+        late = [tranche.at for tranche in offer.tranches if tranche.at >= remedy.long_stop]
+        if late:
+            what = f"`{name}`: the tranche of {late[0]} is planned after the long-stop date"
+            report.error(what, "write a later long_stop", *here, "remedy", "long_stop")
+    if remedy is not None and remedy.credit_cap is not None and remedy.credit_per_day is None:
+        what = f"`{name}` caps a credit that it does not give"
+        report.error(what, "add credit_per_day", *here, "remedy", "credit_cap")
+    if made is not None and made.outages_over is made.delays_over is made.substitute is None:
+        what = f"`{name}` makes nothing good"
+        report.error(what, "add outages_over, delays_over or substitute", *here, "make_good")
+    if made is not None and made.outages_over is not None and offer.reliability.site_outages is None:
+        what = f"`{name}` makes outages good and has none"
+        report.warning(what, "add reliability.site_outages", *here, "make_good", "outages_over")
+
+
+def _options(report: Report, name: str, offer: Offer) -> None:
+    held = {system for tranche in offer.tranches for system in tranche.chips or ()} | set(offer.chips)
+    for index, option in enumerate(offer.options):
+        for number, system in enumerate(option.replaces):
+            if system not in held:
+                what = (
+                    f"`{name}`: option {option.name} replaces {shown(system)}, which the offer does not bring"
+                )
+                path = ("offers", name, "options", index, "replaces", number)
+                report.error(what, f"name one of {', '.join(sorted(held))}", *path)
+
+
+def _renewal(report: Report, name: str, offer: Offer) -> None:
+    assert offer.renewal is not None
+    here = ("offers", name, "renewal")
+    if offer.term is None and offer.ends is None:
+        report.error(f"`{name}` is renewed and has no end", "add term or ends", *here)
+    if offer.renewal.price == "market" and offer.market is None:
+        report.error(f"`{name}` is renewed at the market and names none", "add market", *here, "price")
+    if float(offer.renewal.change) <= -1.0:
+        report.error(f"`{name}` is renewed at no price", "write a change above -100%", *here, "change")
+
+
+def _plan(report: Report, study: Study, name: str, strategy: Strategy) -> None:
+    """What a strategy renews, ends, lets or exercises is held, and on a day within the horizon."""
+    here = ("strategies", name)
+    held = {*strategy.hold, *(rule.buy.offer for rule in strategy.rules)}
+    called = [reference.rpartition(".")[0] for reference in strategy.exercise]
+    named = [
+        *(("renew", offer, offer) for offer in strategy.renew),
+        *(("terminate", offer, offer) for offer in strategy.terminate),
+        *(("resell", index, sale.offer) for index, sale in enumerate(strategy.resell)),
+        *(("exercise", ref, offer) for ref, offer in zip(strategy.exercise, called, strict=True)),
+    ]
+    for key, at, offer in named:
+        if offer not in held:
+            report.error(
+                f"{name} does not hold `{offer}`", f"hold it, or leave it out of {key}", *here, key, at
+            )
+    for offer in strategy.renew:
+        if study.offers[offer].renewal is None:
+            what = f"`{offer}` gives no right to renew"
+            report.error(what, "add `renewal: {term: 2y}` to the offer", *here, "renew", offer)
+    for reference in strategy.exercise:
+        if reference in strategy.options:
+            what = f"{name} exercises {reference} in any case"
+            report.error(what, "keep it in options or in exercise", *here, "exercise", reference)
+    for offer, day in strategy.terminate.items():
+        if not study.horizon.start <= day < study.horizon.end:
+            what = f"{name} ends `{offer}` on {day}, outside the horizon"
+            report.warning(what, "nothing happens; write a day within it", *here, "terminate", offer)
+    for index, sale in enumerate(strategy.resell):
+        if study.offers[sale.offer].kind in (*SHELLS, "spot", "on_demand"):
+            what = f"`{sale.offer}` of kind {study.offers[sale.offer].kind} cannot be let"
+            report.error(
+                what, "let chips that are rented for a term or bought", *here, "resell", index, "offer"
+            )
+        if sale.starts >= study.horizon.end:
+            what = f"{name} lets `{sale.offer}` from {sale.starts}, after the horizon"
+            report.warning(what, "nothing happens; write an earlier day", *here, "resell", index, "from")
