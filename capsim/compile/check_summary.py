@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from capsim.compile.books import books, held_by_system, held_chips, money, option_cost
 from capsim.compile.findings import Report
+from capsim.spec.demand import Research
 from capsim.spec.explain import locate
 from capsim.spec.loader import Loaded
 from capsim.spec.offers import SHELLS
@@ -83,7 +84,7 @@ def _demand(study: Study, report: Report) -> None:
         flops = sum(float(run.flops) for run in demand.training_runs)
         count = len(demand.training_runs)
         report.info(f"training: {count} runs, {flops:.3g} FLOP of pretraining", "demand", "training_runs")
-    if demand.research is not None and demand.research.capacity:
+    if isinstance(demand.research, Research) and demand.research.capacity:
         chips = [scale * float(value) for value in demand.research.capacity.values()]
         text = f"{chips[0]:,.0f} to {chips[-1]:,.0f} mean chips of {study.reference}"
         report.info(f"research: {text}", "demand", "research")

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 
 from capsim.compile.books import held_by_system, length_ms
 from capsim.compile.findings import Report
+from capsim.spec.demand import Research
 from capsim.spec.loader import Loaded
 from capsim.spec.study import Study
 from capsim.units import DAY_MS, YEAR_MS
@@ -41,7 +42,7 @@ def shares_sum(loaded: Loaded, report: Report) -> None:
             what = f"the overlaps of `{name}` sum to {overlap:.0%}"
             report.error(what, "write shares of this offer's chips, at most 100% in all", *here, "overlaps")
     research = study.demand.research
-    if research is not None:
+    if isinstance(research, Research):
         here_research = ("demand", "research")
         _sums(report, "shares of campaign sizes", research.chips.values(), *here_research, "chips")
         fates = research.fates
@@ -85,10 +86,9 @@ def dates(loaded: Loaded, report: Report) -> None:
     ]
     for path, name, tokens in curves:
         _curve(report, study, name, list(tokens), *path)
-    if study.demand.research is not None:
-        _curve(
-            report, study, "research", list(study.demand.research.capacity), "demand", "research", "capacity"
-        )
+    research = study.demand.research
+    if isinstance(research, Research):
+        _curve(report, study, "research", list(research.capacity), "demand", "research", "capacity")
     for name in _held(study):
         _offer_dates(report, study, name)
 
@@ -204,7 +204,7 @@ def limits(loaded: Loaded, report: Report) -> None:
         what = f"a horizon of {years:,.0f} years"
         report.error(what, f"write at most {MOST_YEARS} years", "horizon", "end")
     research = study.demand.research
-    if research is not None and research.campaigns > MOST_CAMPAIGNS:
+    if isinstance(research, Research) and research.campaigns > MOST_CAMPAIGNS:
         what = f"{research.campaigns:,} campaigns"
         hint = f"write at most {MOST_CAMPAIGNS:,} larger ones"
         report.error(what, hint, "demand", "research", "campaigns")

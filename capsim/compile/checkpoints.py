@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from capsim.compile.findings import Report
-from capsim.spec.demand import Checkpointing, Research, TrainingRun
+from capsim.spec.demand import Checkpointing, ResearchStream, TrainingRun
 from capsim.spec.loader import Loaded
 from capsim.spec.study import Study
 from capsim.workload.shape import shape_of
@@ -35,7 +35,7 @@ def checkpoint_times(study: Study, spec: Checkpointing, model: str, offer: str) 
 def checkpoints(loaded: Loaded, report: Report) -> None:
     """Sizes and times of the checkpoints that follow from parameters and storage."""
     study = loaded.study
-    work: list[tuple[tuple[str | int, ...], str, TrainingRun | Research]] = [
+    work: list[tuple[tuple[str | int, ...], str, TrainingRun | ResearchStream]] = [
         (("demand", "training_runs", i), run.name, run) for i, run in enumerate(study.demand.training_runs)
     ]
     if study.demand.research is not None:

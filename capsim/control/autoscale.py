@@ -18,6 +18,7 @@ from capsim.compile.calendar import MS_DAY, MS_HOUR
 from capsim.compile.prepare import RL, TRAINING, porting_efficiency
 from capsim.control.allocation import allocate, take_stock
 from capsim.control.context import Context
+from capsim.spec.demand import Research
 from capsim.workload.demand import log_linear
 
 NODE = 8  # chips of one holding of the research share below a node
@@ -84,7 +85,7 @@ class Autoscaler:
             last = np.concatenate([[by_step[0, 0]], by_step[:-1, -1]])
             need[:, s] = np.maximum(before, last) * (1.0 + float(service.headroom))
         research = study.demand.research
-        if research is not None:
+        if isinstance(research, Research):
             at = np.arange(self.steps, dtype=np.int64) * self.period
             share = float(research.sub_node) * float(study.demand.scale)
             need[:, -1] = log_linear(research.capacity, study.horizon.start, at) * share

@@ -17,9 +17,11 @@ from capsim.compile.calendar import MS_DAY, MS_HOUR, Calendar
 from capsim.compile.portfolio import Lot, Shell
 from capsim.randomness import exponential, factor_score, normal, score_to_uniform, uniform
 from capsim.spec.contract_delivery import DelayStep
+from capsim.spec.demand import TracedResearch
 from capsim.spec.offers import Offer
 from capsim.spec.study import Market, Study
 from capsim.workload.demand import break_path, growth_path, research_campaigns, service_demand
+from capsim.workload.traced_demand import traced_campaigns
 
 MONTHS_YEAR = 12
 
@@ -67,10 +69,12 @@ def draw_demand(study: Study, calendar: Calendar, run: int) -> DemandWorld:
             service, calendar.start, hours, scale, growth, (seed, run, "service", service.name)
         )
     campaigns = None
-    if study.demand.research is not None:
-        campaigns = research_campaigns(
-            study.demand.research, calendar.start, hours, scale, research_growth, (seed, run, "research")
-        )
+    research = study.demand.research
+    key = (seed, run, "research")
+    if isinstance(research, TracedResearch):
+        campaigns = traced_campaigns(research, hours, scale, research_growth, key)
+    elif research is not None:
+        campaigns = research_campaigns(research, calendar.start, hours, scale, research_growth, key)
     return DemandWorld(campaigns, tokens, shift)
 
 

@@ -26,6 +26,7 @@ from capsim.control.world import DemandWorld, Draws
 from capsim.kernel.api import Cluster, Policy
 from capsim.kernel.layout import Classes, Failures, Layout, Services, make_jobs
 from capsim.randomness import seed64
+from capsim.spec.demand import Research
 from capsim.spec.hardware import Reliability
 
 DEFAULT_REPAIR = 12 * 3_600_000  # ms; assumed where neither offer nor system says
@@ -248,7 +249,7 @@ def _service_rates(
                 )
         speed = _research_speed(prepared, draws, place.system)
         research = prepared.study.demand.research
-        if speed > 0 and research is not None and float(research.sub_node) > 0:
+        if speed > 0 and isinstance(research, Research) and float(research.sub_node) > 0:
             tokens[-1, p] = ceiling[-1, p] = NODE * speed
             chips[-1, p] = NODE
     return tokens, ceiling, chips

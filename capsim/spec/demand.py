@@ -5,7 +5,9 @@ Units after loading: FLOP, chips, milliseconds, tokens per day, USD.
 
 from __future__ import annotations
 
-from pydantic import Field, model_validator
+from typing import Annotated, Any, Self
+
+from pydantic import Discriminator, Field, PrivateAttr, Tag, model_validator
 
 from capsim.spec.base import Section
 from capsim.spec.hardware import Precision
@@ -14,6 +16,7 @@ from capsim.spec.values import (
     Count,
     Date,
     DurationMs,
+    Flag,
     Flop,
     Fraction,
     HourOfDay,
@@ -62,15 +65,15 @@ class Rollout(Section):
     """What the rollout gang of an RL phase generates."""
 
     generated: PositiveNumber = Field(
-        default=Value(3.0, confidence="assumed", source="attempts that are filtered out or lose"),
+        default=Value(3.0, source="attempts that are filtered out or lose", confidence="assumed"),
         description="tokens generated for each token trained on",
     )
     input_length: PositiveNumber = Field(
-        default=Value(1000.0, confidence="assumed", source="a task and its tools"),
+        default=Value(1000.0, source="a task and its tools", confidence="assumed"),
         description="mean tokens of a prompt",
     )
     output_length: PositiveNumber = Field(
-        default=Value(8000.0, confidence="assumed", source="long chains of reasoning"),
+        default=Value(8000.0, source="long chains of reasoning", confidence="assumed"),
         description="mean tokens of an attempt, reasoning included",
     )
     precision: Precision | None = Field(default=None, description="the run's where absent")
@@ -153,8 +156,22 @@ class Tenants(Section):
     zipf: Number
 
 
-class Research(Section):
-    """A stream of research campaigns of one node and more; below a node it is a fluid share."""
+class ResearchStream(Section):
+    """What every stream of research campaigns states, drawn or traced."""
+
+    model: str
+    precision: Precision
+    systems: list[str]
+    priority: Count
+    patience: DurationMs | None = Field(
+        default=None, description="a campaign that has not started after this is given up; never where absent"
+    )
+    checkpoint: Checkpointing
+    value_lost: UsdPerChipHour = Field(description="value of a reference chip-hour of research not done")
+
+
+class Research(ResearchStream):
+    """A drawn stream of research campaigns of one node and more; below a node it is a fluid share."""
 
     campaigns: Count = Field(description="campaigns over the horizon")
     campaigns_growth: PositiveNumber = Field(
@@ -163,8 +180,6 @@ class Research(Section):
     capacity: ByKey[Date, PositiveCount] = Field(
         description="mean demand in reference chips (the GB200, achieved), log-linear between dates"
     )
-    model: str
-    precision: Precision
     chips: ByKey[PositiveCount, Share] = Field(
         description="campaign sizes at the start of the horizon; they grow with the capacity"
     )
@@ -177,13 +192,60 @@ class Research(Section):
     )
     weekend: Fraction = Field(description="change of submissions at weekends, e.g. -50%")
     night: Fraction = Field(description="change of submissions outside working hours")
-    systems: list[str]
-    priority: Count
-    patience: DurationMs | None = Field(
-        default=None, description="a campaign that has not started after this is given up; never where absent"
+
+
+class TraceScale(Section):
+    """How the jobs of a trace become campaigns."""
+
+    time: PositiveNumber = Field(
+        default=Value(1.0), description="stretch of the times between submissions; 0.5: twice as many a day"
     )
-    checkpoint: Checkpointing
-    value_lost: UsdPerChipHour = Field(description="value of a reference chip-hour of research not done")
+    count: PositiveNumber = Field(
+        default=Value(1.0), description="campaigns for each job; a fraction keeps that share, drawn a job"
+    )
+    chips: PositiveNumber = Field(
+        default=Value(1.0), description="reference chips for each chip of the trace, rounded up"
+    )
+
+
+class Traced(Section):
+    """Work that is read from a file of records."""
+
+    trace: Text = Field(description="file of the records, its path from the study's file")
+    sha256: Text | None = Field(
+        default=None, description="digest of the file; filled in while loading, and compared where given"
+    )
+    _path: str = PrivateAttr(default="")
+
+    @property
+    def path(self) -> str:
+        """Where the file is, as this process can open it."""
+        return self._path
+
+    def found_at(self, path: str, sha256: str) -> Self:
+        """The same with the place and the digest of its file."""
+        found = self.model_copy(update={"sha256": sha256})
+        found._path = path
+        return found
+
+
+class TracedResearch(ResearchStream, Traced):
+    """Research campaigns that follow a job trace (SWF, Philly CSV, own CSV or Parquet table)."""
+
+    scale: TraceScale = Field(default_factory=TraceScale)
+    repeat: Flag = Field(default=True, description="start the trace again where it ends before the horizon")
+
+
+def _research_form(raw: Any) -> str:
+    traced = "trace" in raw if isinstance(raw, dict) else isinstance(raw, TracedResearch)
+    return "traced" if traced else "drawn"
+
+
+AnyResearch = Annotated[
+    Annotated[Research, Tag("drawn")] | Annotated[TracedResearch, Tag("traced")],
+    Discriminator(_research_form),
+]
+"""Campaigns drawn from distributions, or those of a trace."""
 
 
 class Percentile(Section):
@@ -244,5 +306,5 @@ class Demand(Section):
 
     scale: PositiveNumber = Field(description="multiplies research and inference demand")
     training_runs: list[TrainingRun] = Field(default_factory=list)
-    research: Research | None = None
+    research: AnyResearch | None = None
     inference: list[Service] = Field(default_factory=list)

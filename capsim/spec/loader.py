@@ -22,6 +22,7 @@ from capsim.spec.overrides import parse_set
 from capsim.spec.quantities import DATE_EXAMPLE, did_you_mean, read_date, shown
 from capsim.spec.references import wrong_references
 from capsim.spec.study import Study
+from capsim.spec.traces import with_traces
 
 VERSION = 1
 """The version of the study language, `capsim:` in a study."""
@@ -99,14 +100,15 @@ class Draft:
         problems += overlay.problems
         if study is None or problems:
             raise StudyError(limited(problems))
+        study, traces, wrong = with_traces(study, tree)
         dated = apply_as_of(study, tree, self.file)
-        wrong = []
         for item in wrong_references(dated.study, dated.hidden):
             place = locate(tree, item.path)
             wrong.append((place.key_at if item.at_key else place.value_at).problem(item.what, item.hint))
         if wrong:
             raise StudyError(limited(wrong))
-        return Loaded(dated.study, tree, self.file, case, dated.hidden, tuple(dated.findings), self.sources)
+        return Loaded(dated.study, tree, self.file, case, dated.hidden, tuple(dated.findings),
+                      (*self.sources, *traces))  # fmt: skip
 
     def _with_case(self, overlay: Overlay, case: str | None) -> Mapping:
         if case is None:

@@ -243,8 +243,8 @@ class Study(Section):
     storage: GigabytesPerSecond = Field(
         default=Value(
             2000.0,
-            confidence="assumed",
             source="2 TB/s sustained of the storage on which Llama 3 was trained",
+            confidence="assumed",
         ),
         description="bandwidth of the shared storage of sites whose offer does not say",
     )

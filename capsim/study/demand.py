@@ -12,8 +12,10 @@ from numpy.typing import NDArray
 
 from capsim.compile.calendar import MS_DAY, Calendar
 from capsim.compile.rates import Rates
+from capsim.spec.demand import TracedResearch
 from capsim.spec.study import Study
 from capsim.workload.demand import log_linear
+from capsim.workload.traced_demand import offered_chips
 
 SECONDS_DAY = 86_400.0
 
@@ -25,8 +27,11 @@ def central_demand(study: Study, rates: Rates) -> dict[str, float]:
     middle = (edges[:-1] + edges[1:]) // 2
     chips = _training(study, rates, calendar, edges)
     scale = float(study.demand.scale)
-    if study.demand.research is not None:
-        capacity = {day: float(count) for day, count in study.demand.research.capacity.items()}
+    research = study.demand.research
+    if isinstance(research, TracedResearch):
+        chips += offered_chips(research, edges, scale)
+    elif research is not None:
+        capacity = {day: float(count) for day, count in research.capacity.items()}
         chips += scale * log_linear(capacity, study.horizon.start, middle)
     for service in study.demand.inference:
         rate = rates.services.get((service.name, study.reference))

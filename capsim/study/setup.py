@@ -16,6 +16,7 @@ from capsim.errors import InputError, StudyError
 from capsim.results.reading import Plan
 from capsim.results.versions import code_digest, versions
 from capsim.spec.canonical import resolved_yaml
+from capsim.spec.includes import Source
 from capsim.spec.loader import Draft, Loaded, read_study
 from capsim.spec.provenance import provenance
 from capsim.spec.quantities import did_you_mean
@@ -43,13 +44,15 @@ class Request:
 
 @dataclass(frozen=True)
 class Setup:
-    """A comparison, ready to run. `specs` is the resolved study of each case as YAML."""
+    """A comparison, ready to run. `specs` is the resolved study of each case as YAML, `inputs` the files
+    that it was read from, traces included, with their digests."""
 
     plan: Plan
     prepared: Mapping[tuple[str, str], Prepared]
     context: Context
     specs: Mapping[str, str]
     warnings: tuple[str, ...]
+    inputs: tuple[Source, ...] = ()
 
     def head(self, command: str) -> dict[str, Any]:
         """What the manifest of a run folder says of this comparison."""
@@ -61,6 +64,7 @@ class Setup:
             "versions": versions(),
             "command": command,
             "plan": plan_record(self.plan),
+            "inputs": [{"file": source.file, "sha256": source.sha256} for source in self.inputs],
         }
 
     @property
@@ -103,6 +107,7 @@ def set_up(request: Request) -> Setup:
         ),
         specs={case: resolved_yaml(found.study) for case, found in loaded.items()},
         warnings=tuple(dict.fromkeys(text for p in prepared.values() for text in p.warnings)),
+        inputs=tuple(dict.fromkeys(source for found in loaded.values() for source in found.sources)),
     )
 
 

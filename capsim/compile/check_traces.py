@@ -1,0 +1,44 @@
+"""Check of the traces that a study follows: readable, of the right kind, not more than a machine holds."""
+
+from __future__ import annotations
+
+from capsim.compile.check_work import MOST_CAMPAIGNS
+from capsim.compile.findings import Report
+from capsim.errors import InputError
+from capsim.spec.demand import TracedResearch
+from capsim.spec.loader import Loaded
+from capsim.units import DAY_MS
+from capsim.workload.traced_demand import copies_wanted, jobs_of
+
+
+def traces(loaded: Loaded, report: Report) -> None:
+    """Trace files are what they are used for, and how much work comes of them."""
+    study = loaded.study
+    research = study.demand.research
+    if isinstance(research, TracedResearch):
+        _research(loaded, report, research)
+
+
+def _research(loaded: Loaded, report: Report, research: TracedResearch) -> None:
+    study, here = loaded.study, ("demand", "research", "trace")
+    try:
+        trace = jobs_of(research.path, research.sha256)
+    except InputError as error:
+        report.error(str(error), "give a job trace: SWF, Philly CSV or a job table", *here)
+        return
+    if len(trace) == 0:
+        report.error(f"{research.trace}: no job is left after cleaning", "give another trace", *here)
+        return
+    end = (study.horizon.end - study.horizon.start).days * DAY_MS
+    count = copies_wanted(research, trace, end, float(study.demand.scale))
+    if count > MOST_CAMPAIGNS:
+        hint = f"scale it to at most {MOST_CAMPAIGNS:,}: scale: {{count: {MOST_CAMPAIGNS / count:.1g}}}"
+        report.error(f"{research.trace}: {count:,.0f} campaigns over the horizon", hint, *here)
+    days = (int(trace.submit[-1]) - int(trace.submit[0])) / DAY_MS * float(research.scale.time)
+    largest = int(trace.size.max()) * float(research.scale.chips)
+    report.info(
+        f"research follows {len(trace):,} jobs of {research.trace} ({trace.format}) over {days:,.1f} days"
+        f"{', again and again' if research.repeat else ''}: about {count:,.0f} campaigns, the largest of"
+        f" {largest:,.0f} chips",
+        *here,
+    )
