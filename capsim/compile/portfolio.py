@@ -6,9 +6,10 @@ here is known before the simulation starts; delays, conversion and outages are d
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from capsim.compile.calendar import DAYS_YEAR, MS_DAY, MS_HOUR, Calendar
+from capsim.compile.price_table import with_prices
 from capsim.spec.hardware import System
 from capsim.spec.offers import SHELLS, Offer, Option
 from capsim.spec.study import Order, Strategy, Study
@@ -35,6 +36,7 @@ class Lot:
         price_hour: USD per chip-hour (0 for bought chips and for the base fleet).
         price_chip: USD per chip bought.
         kw: critical IT power of a chip, kW.
+        prepaid: share of its value that is paid in advance.
         decide: ms at which it was decided (porting and premiums fall due then).
         purchased_by_rule: laid out for a rule, an option that may be exercised, or a late tranche's
             substitute; delivered only when that happens.
@@ -55,6 +57,7 @@ class Lot:
     price_chip: float
     kw: float
     decide: int = 0
+    prepaid: float = 0.0
     purchased_by_rule: bool = False
     option: str = ""
     instead_of: tuple[str, ...] = ()
@@ -87,13 +90,18 @@ class Shell:
 
 @dataclass(frozen=True)
 class Portfolio:
-    """What a strategy holds, with notes on roundings and overlaps for the user."""
+    """What a strategy holds, with notes on roundings and overlaps for the user.
+
+    Attributes:
+        parts: by offer, the share of what is held that is simulated and no other offer's (slices, overlaps).
+    """
 
     lots: tuple[Lot, ...]
     shells: tuple[Shell, ...]
     offers: tuple[str, ...]
     base_offers: tuple[str, ...]
     notes: tuple[str, ...]
+    parts: dict[str, float] = field(default_factory=dict)
 
 
 def build_portfolio(study: Study, strategy: Strategy, calendar: Calendar) -> Portfolio:
@@ -101,6 +109,7 @@ def build_portfolio(study: Study, strategy: Strategy, calendar: Calendar) -> Por
     lots: list[Lot] = []
     shells: list[Shell] = []
     notes: list[str] = []
+    parts: dict[str, float] = {}
     share = 1.0 if strategy.share is None else float(strategy.share)
     holdings = [(name, held, 1.0) for name, held in study.base_fleet.items()]
     holdings += [(name, held, share) for name, held in strategy.hold.items()]
@@ -111,11 +120,16 @@ def build_portfolio(study: Study, strategy: Strategy, calendar: Calendar) -> Por
         if offer.kind in SHELLS:
             shells += _shells(name, offer, held, part, calendar)
         else:
-            lots += _lots(study, name, offer, held, part, calendar, notes)
+            found = _lots(study, name, offer, held, part, calendar, notes)
+            of = "orders" if isinstance(held, list) else "tranches"
+            lots += with_prices(offer, found, part, calendar.end_ms, of)
+        parts[name] = part
     lots += _substitutes(study, lots, calendar)
     lots += _option_lots(study, strategy, lots, calendar, share, notes)
     lots += _rule_lots(study, strategy, calendar)
-    return Portfolio(tuple(lots), tuple(shells), tuple(strategy.hold), tuple(study.base_fleet), tuple(notes))
+    return Portfolio(
+        tuple(lots), tuple(shells), tuple(strategy.hold), tuple(study.base_fleet), tuple(notes), parts
+    )
 
 
 def holding_quantity(name: str, offer: Offer, held: object, notes: list[str]) -> int:
@@ -305,6 +319,7 @@ def _option_lots(
                     price_hour=hourly,
                     price_chip=bought,
                     decide=calendar.ms(option.decide),
+                    prepaid=0.0 if offer.prepay is None else float(offer.prepay.share),
                     option=reference,
                     purchased_by_rule=later,
                     instead_of=lot.instead_of or tuple(o.key for o in old),
@@ -369,5 +384,6 @@ def _rule_lots(study: Study, strategy: Strategy, calendar: Calendar) -> list[Lot
                 False,
                 calendar,
             )
-            lots.append(replace(lot, purchased_by_rule=True))
+            room = [replace(lot, purchased_by_rule=True)]
+            lots += with_prices(offer, room, 1.0, calendar.end_ms, "purchases")
     return lots

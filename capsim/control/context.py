@@ -6,7 +6,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
 import simpy
+from numpy.typing import NDArray
 
 from capsim.compile.prepare import Place, Prepared
 from capsim.control.world import DemandWorld, Draws
@@ -70,6 +72,7 @@ class Context:
         research_class: kernel class of the research campaigns, -1 without any.
         research_speed: full speed of a campaign by place.
         matched: provider that delivers in place of an offer's own, by offer (right of first refusal).
+        market_paths: monthly price over its start of the markets that contracts refer to, by name.
         reserve: chips that named runs claim at each place, by run name and place index.
         gauges: what conditions of a strategy watch, by name of the measure.
         defaulted: ms at which a provider defaulted, by name.
@@ -98,6 +101,7 @@ class Context:
     exercised: dict[str, int] = field(default_factory=dict)
     reclaimed: dict[str, list[tuple[int, int]]] = field(default_factory=dict)
     reclaimed_out: dict[int, tuple[int, int]] = field(default_factory=dict)
+    market_paths: dict[str, NDArray[np.float64]] = field(default_factory=dict)
     events: list[tuple[int, str, str, str]] = field(default_factory=list)
 
     @property

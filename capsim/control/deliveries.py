@@ -70,7 +70,7 @@ class Deliveries:
         state = ctx.lots[lot.key]
         there = state.delivered >= 0
         state.status, state.ended = status, ctx.now
-        if status == "left":
+        if status == "left" and kind == "termination":
             state.left = ctx.now
         if there:
             self.power.leave(lot)

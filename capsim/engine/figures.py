@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from capsim.compile.calendar import MS_DAY, MS_HOUR
-from capsim.engine.billing import Ledger, book
+from capsim.engine.billing import Ledger, book, vest_equity
 from capsim.engine.build import Run
 from capsim.engine.recorder import Recorder
 from capsim.engine.tokens import MTOK, TokenAccounts, count_tokens, discount_hours
@@ -33,6 +33,7 @@ class Figures:
         lost_research: discounted USD.
         slip: discounted USD by named run.
         pflop_days: useful work of named runs by month.
+        equity: what vests of equity and warrants, after haircut; a ledger of its own.
     """
 
     ledger: Ledger
@@ -45,6 +46,7 @@ class Figures:
     lost_research: float
     slip: NDArray[np.float64]
     pflop_days: NDArray[np.float64]
+    equity: Ledger
 
 
 def compute_figures(run: Run, recorder: Recorder) -> Figures:
@@ -79,6 +81,7 @@ def compute_figures(run: Run, recorder: Recorder) -> Figures:
         lost_research,
         slip,
         training_pflop_days(run),
+        vest_equity(ctx),
     )
 
 

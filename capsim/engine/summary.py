@@ -61,29 +61,12 @@ def _money(run: Run, f: Figures) -> dict[str, float]:
         "lost_tokens_npv": lost_tokens,
         "lost_research_npv": f.lost_research,
         "slip_npv": slip,
-        "equity": _equity(run),
+        "equity": f.equity.nominal(),
         "headline": headline,
         "binding": binding,
         "delivered": f.ledger.nominal() - f.ledger.nominal(line="salvage"),
-        "stranded": sum(owed_after(ctx, ctx.end).values()),
+        "stranded": sum(owed_after(ctx, ctx.end, f.ledger).values()),
     } | _concentration(run, f)
-
-
-def _equity(run: Run) -> float:
-    """Equity and warrants after haircut; what vests with delivery counts by the share delivered."""
-    ctx = run.ctx
-    total = 0.0
-    for name in ctx.prepared.portfolio.offers:
-        lots = [lot for lot in ctx.prepared.portfolio.lots if lot.offer == name]
-        chips = sum(lot.chips for lot in lots)
-        came = sum(lot.chips for lot in lots if ctx.lots[lot.key].delivered >= 0)
-        signed = any(ctx.lots[lot.key].status != "not converted" for lot in lots)
-        for part in ctx.prepared.study.offers[name].equity:
-            vested = {"with_delivery": came / chips if chips else 0.0, "on_signing": float(signed)}.get(
-                part.vests, float(signed) * float(part.probability if part.probability is not None else 1.0)
-            )
-            total += float(part.value) * (1.0 - float(part.haircut)) * vested
-    return total
 
 
 def _concentration(run: Run, f: Figures) -> dict[str, float]:

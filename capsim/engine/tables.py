@@ -29,6 +29,7 @@ def tables(run: Run, recorder: Recorder, figures: Figures) -> dict[str, Table]:
     rows: dict[str, Iterable[tuple[Any, ...]]] = {
         "series": _series(run, recorder),
         "cash": _cash(run, figures),
+        "equity": _equity(run, figures),
         "training": _training(run, figures),
         "gangs": _gangs(run, figures),
         "services": _services(run, figures),
@@ -96,6 +97,13 @@ def _cash(run: Run, f: Figures) -> Iterable[tuple[Any, ...]]:
                 float(amounts[month]),
                 float(amounts[month] * f.ledger.factors[month]),
             )
+
+
+def _equity(run: Run, f: Figures) -> Iterable[tuple[Any, ...]]:
+    labels = run.ctx.prepared.calendar.month_labels()
+    for (offer, _), amounts in sorted(f.equity.usd.items()):
+        for month in np.flatnonzero(amounts):
+            yield labels[month], offer, float(amounts[month])
 
 
 def _training(run: Run, f: Figures) -> Iterable[tuple[Any, ...]]:
@@ -264,7 +272,7 @@ def _contracts(run: Run, recorder: Recorder, f: Figures) -> Iterable[tuple[Any, 
     ctx = run.ctx
     calendar = ctx.prepared.calendar
     year_end = min(max(calendar.ms(date(2029, 1, 1)), 0), ctx.end)
-    owed, values = owed_after(ctx, year_end), contract_values(ctx)
+    owed, values = owed_after(ctx, year_end, f.ledger), contract_values(ctx)
     free, active = recorder.sites["free"][-1], recorder.sites["active"][-1]
     for offer in ctx.prepared.portfolio.offers:
         lots = [lot for lot in ctx.prepared.portfolio.lots if lot.offer == offer]
@@ -299,4 +307,4 @@ def _owed(run: Run, f: Figures) -> Iterable[tuple[Any, ...]]:
     total = sum((amounts for _, amounts in sorted(f.ledger.usd.items())), np.zeros(len(years)))
     for year in range(int(years[0]), int(years[-1]) + 1):
         stop = min(calendar.ms(date(year + 1, 1, 1)), run.ctx.end)
-        yield year, float(total[years == year].sum()), sum(owed_after(run.ctx, stop).values())
+        yield year, float(total[years == year].sum()), sum(owed_after(run.ctx, stop, f.ledger).values())

@@ -87,6 +87,7 @@ CASH_LINES: tuple[str, ...] = (
 TABLES: dict[str, tuple[str, ...]] = {
     "series": ("month", "offer", "system", "measure", "value"),
     "cash": ("month", "offer", "line", "usd", "npv"),
+    "equity": ("month", "offer", "usd"),
     "training": (
         "name", "earliest_ms", "target_ms", "start_ms", "finish_ms", "slip_days", "ettr", "system", "site",
         "chips", "blocks", "interruptions", "queued_h", "redone_chip_ms",

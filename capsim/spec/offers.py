@@ -18,6 +18,20 @@ from capsim.spec.contract_delivery import (
     LeaseEnd,
     Renewal,
 )
+from capsim.spec.contract_prices import (
+    Collar,
+    Equity,
+    Escalator,
+    MinSpendForm,
+    MostFavoured,
+    PowerPassThrough,
+    Prepay,
+    PriceReset,
+    PriceTable,
+    Solve,
+    TakeOrPay,
+    Termination,
+)
 from capsim.spec.hardware import Reliability
 from capsim.spec.values import (
     Count,
@@ -73,6 +87,7 @@ class Tranche(Section):
     chips: dict[str, Share] | None = Field(
         default=None, description="systems of this tranche; the offer's where absent"
     )
+    prepay: Share | None = Field(default=None, description="share paid in advance in place of the offer's")
 
 
 class ContractPrice(Section):
@@ -101,21 +116,6 @@ class ContractPrice(Section):
                 "write exactly one of total, per_chip_hour, per_chip_month, per_kw_month, per_chip",
             )
         return self
-
-
-class TakeOrPay(Section):
-    """The share of the delivered chip-hours that is paid whether used or not."""
-
-    share: Share
-    starts: Literal["on_delivery", "on_date"] = "on_delivery"
-
-
-class Prepay(Section):
-    """Money paid before delivery and credited later."""
-
-    share: Share = Field(description="share of each tranche's value paid in advance")
-    before: DurationMs = Field(description="how long before the planned delivery it is due")
-    credited_after: DurationMs = Field(description="when after delivery the draw-down begins")
 
 
 class Option(Section):
@@ -197,15 +197,6 @@ class Exclusive(Section):
     until: Date | None = None
 
 
-class Equity(Section):
-    """Investment or warrants that come with the contract. Shown apart, never netted."""
-
-    value: Usd
-    haircut: Share = Field(description="share of the value that is not counted")
-    vests: Literal["on_signing", "with_delivery", "conditional"] = "with_delivery"
-    probability: Share | None = Field(default=None, description="of a conditional part")
-
-
 class Overlap(Section):
     """Part of this offer describes the same chips or gigawatts as another."""
 
@@ -240,9 +231,19 @@ class Offer(Section):
     ends: Date | None = Field(default=None, description="common end in place of a term")
     price: ContractPrice | None = None
     take_or_pay: TakeOrPay | None = None
-    min_spend: Share | None = Field(
-        default=None, description="share of the total value that is paid in any case"
+    solve: Solve | None = Field(
+        default=None, description="chips or term that price and value come to, in place of stating them"
     )
+    price_table: PriceTable | None = None
+    escalator: Escalator | None = None
+    price_reset: PriceReset | None = None
+    most_favoured: MostFavoured | None = None
+    collar: Collar | None = Field(default=None, description="bounds of the moved price")
+    power_pass_through: PowerPassThrough | None = None
+    min_spend: MinSpendForm | None = Field(
+        default=None, description="share of the total value that is paid in any case, or amounts"
+    )
+    termination: Termination | None = None
     prepay: Prepay | None = None
     delivery: Delivery = Field(default_factory=Delivery)
     options: list[Option] = Field(default_factory=list)

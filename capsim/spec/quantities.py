@@ -151,6 +151,12 @@ def _money_per_chip_hour(money: bool, number: float, unit: str) -> float:
     return _money("/h")(money, number, re.sub(r"/[A-Za-z0-9_]+-h$", "/h", unit))
 
 
+def _money_per_mwh(money: bool, number: float, unit: str) -> float:
+    if unit.endswith("/kWh"):
+        return _money("/kWh")(money, number, unit) * 1_000.0
+    return _money("/MWh")(money, number, unit)
+
+
 def _per_time(money: bool, number: float, unit: str, per_ms: int) -> float:
     """A number per unit of time, converted to ``per_ms``."""
     head, slash, time = unit.rpartition("/")
@@ -241,6 +247,7 @@ USD_PER_KW_MONTH: Final = Form(
     prefix="$",
     suffix="/kW-mo",
 )
+USD_PER_MWH: Final = Form("money per MWh", "$65/MWh or $0.065/kWh", _money_per_mwh, prefix="$", suffix="/MWh")
 USD_PER_CHIP_HOUR: Final = Form(
     "money per reference chip-hour",
     "$2.50/h or $2.50/gb200e-h",

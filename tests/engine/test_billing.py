@@ -115,7 +115,7 @@ def test_a_terminated_tranche_pays_nothing_and_gets_its_prepayment_back(tmp_path
     assert ledger.nominal("o", "commitment") == 0.0
     assert ledger.nominal() == pytest.approx(0.0)
     assert ledger.usd["o", "drawdown"][3] == pytest.approx(-31_557_600.0)  # 90 days on: April
-    assert owed_after(ctx, 100 * MS_DAY) == {}
+    assert owed_after(ctx, 100 * MS_DAY, ledger) == {}
 
 
 def test_minimum_spend_after_a_terminated_tranche(tmp_path: Path) -> None:
@@ -156,9 +156,9 @@ strategies: {s: {hold: {shell: 1}}}
 
 
 def test_what_is_owed_if_all_work_stops(tmp_path: Path) -> None:
-    _, ctx = booked(tmp_path, offer("{per_chip_hour: $2/h}"))
+    ledger, ctx = booked(tmp_path, offer("{per_chip_hour: $2/h}"))
     # at the end of 2026: 43,830 - 8,760 h are left: x 7,200 x $2 = $505,008,000
-    assert owed_after(ctx, 365 * MS_DAY) == {"o": pytest.approx(505_008_000.0)}
+    assert owed_after(ctx, 365 * MS_DAY, ledger) == {"o": pytest.approx(505_008_000.0)}
 
 
 def test_discounting_a_year_of_rent(tmp_path: Path) -> None:

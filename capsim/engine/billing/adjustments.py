@@ -1,11 +1,10 @@
-"""What is paid beside rent and purchases: porting, option premia, minimum spend."""
+"""What is paid beside rent and purchases: porting and option premia."""
 
 from __future__ import annotations
 
 from capsim.compile.prepare import Prepared
 from capsim.control.context import Context
 from capsim.engine.billing.ledger import Ledger
-from capsim.engine.billing.spans import lot_value
 
 
 def bill_porting(ledger: Ledger, prepared: Prepared) -> None:
@@ -37,22 +36,3 @@ def bill_premiums(ledger: Ledger, ctx: Context) -> None:
             offer_name, _, option_name = reference.rpartition(".")
             option = next(o for o in study.offers[offer_name].options if o.name == option_name)
             ledger.add_at(offer_name, "premium", ctx.exercised[reference], float(option.premium))
-
-
-def bill_min_spend(ledger: Ledger, ctx: Context) -> None:
-    """What a minimum spend leaves to pay when tranches were left: due at the horizon's end."""
-    for name in ctx.prepared.portfolio.offers:
-        share = ctx.prepared.study.offers[name].min_spend
-        if share is None:
-            continue
-        lots = [lot for lot in ctx.prepared.portfolio.lots if lot.offer == name and not lot.purchased_by_rule]
-        states = [ctx.lots[lot.key] for lot in lots]
-        if all(state.status == "not converted" for state in states):
-            continue
-        value = sum(lot_value(lot, state, ctx.end) for lot, state in zip(lots, states, strict=True))
-        kept = sum(
-            lot_value(lot, state, ctx.end)
-            for lot, state in zip(lots, states, strict=True)
-            if state.status != "terminated"
-        )
-        ledger.add_at(name, "min_spend", ctx.end - 1, max(float(share) * value - kept, 0.0))

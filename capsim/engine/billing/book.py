@@ -6,13 +6,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from capsim.control.context import Context
-from capsim.engine.billing.adjustments import bill_min_spend, bill_porting, bill_premiums
+from capsim.engine.billing.adjustments import bill_porting, bill_premiums
 from capsim.engine.billing.ledger import Ledger
 from capsim.engine.billing.lifecycle import bill_lease_end, bill_renewals, bill_resale, bill_spot
+from capsim.engine.billing.min_spend import bill_min_spend
+from capsim.engine.billing.power import bill_power
 from capsim.engine.billing.prepayment import bill_prepayment
 from capsim.engine.billing.purchase import bill_purchase
 from capsim.engine.billing.rent import bill_rent
 from capsim.engine.billing.shell import bill_shell
+from capsim.engine.billing.termination import bill_termination
 
 
 def book(ctx: Context, used: dict[str, NDArray[np.float64]]) -> Ledger:
@@ -28,8 +31,8 @@ def book(ctx: Context, used: dict[str, NDArray[np.float64]]) -> Ledger:
         state = ctx.lots[lot.key]
         if state.status in ("not converted", "unused"):
             continue
-        bill_rent(ledger, ctx, lot, state, used[f"{lot.offer}/{lot.system}"])
-        bill_prepayment(ledger, ctx, lot, state)
+        rent = bill_rent(ledger, ctx, lot, state, used[f"{lot.offer}/{lot.system}"])
+        bill_prepayment(ledger, ctx, lot, state, rent)
         bill_purchase(ledger, ctx, lot, state)
         bill_renewals(ledger, ctx, lot, state)
         bill_spot(ledger, ctx, lot, state)
@@ -39,5 +42,7 @@ def book(ctx: Context, used: dict[str, NDArray[np.float64]]) -> Ledger:
         bill_shell(ledger, ctx, shell)
     bill_porting(ledger, prepared)
     bill_premiums(ledger, ctx)
+    bill_power(ledger, ctx)
+    bill_termination(ledger, ctx)
     bill_min_spend(ledger, ctx)
     return ledger

@@ -3,24 +3,35 @@
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 
-from capsim.compile.calendar import MS_HOUR
 from capsim.compile.portfolio import Lot
 from capsim.compile.remedies import leaves_at
 from capsim.control.context import Context, LotState
 from capsim.engine.billing.ledger import Ledger, overlap
-from capsim.engine.billing.spans import lot_price, lot_span
+from capsim.engine.billing.prices import agreed_price
+from capsim.engine.billing.spans import agreed_span, lot_end, lot_span, rent_span
+
+ROUNDING = 1e-9
+"""Share of a prepayment below which what is left of it is rounding."""
 
 
-def bill_prepayment(ledger: Ledger, ctx: Context, lot: Lot, state: LotState) -> None:
-    """Book what is paid in advance for a lot, its draw-down, and what is left of it at the end."""
+def bill_prepayment(
+    ledger: Ledger, ctx: Context, lot: Lot, state: LotState, rent: NDArray[np.float64]
+) -> None:
+    """Book what is paid in advance for a lot, its draw-down, and what is left of it at the end.
+
+    Args:
+        rent: USD by month that the lot pays, shape (months,).
+    """
     spec = ctx.prepared.study.offers[lot.offer].prepay
-    if spec is None or float(spec.share) <= 0:
+    if spec is None or lot.prepaid <= 0:
         return
-    term_hours = (lot.planned_end(ctx.end) - lot.planned) / MS_HOUR
-    paid = float(spec.share) * lot.chips * lot_price(lot, state) * term_hours
+    rented = agreed_price(ctx, lot, state).hours(*agreed_span(lot, state, ctx.end))
+    paid = lot.prepaid * lot.chips * rented
     due = max(state.planned - int(spec.before), 0)
-    if due >= ctx.end or (state.status == "defaulted" and due >= state.ended):
+    over = state.ended if state.status in ("defaulted", "left") else ctx.end
+    if due >= min(over, ctx.end):
         return
     ledger.add_at(lot.offer, "prepayment", due, paid)
     if state.status == "terminated":
@@ -28,24 +39,34 @@ def bill_prepayment(ledger: Ledger, ctx: Context, lot: Lot, state: LotState) -> 
         back = leaves_at(remedy, state.planned, ctx.prepared.calendar)
         ledger.add_at(lot.offer, "drawdown", state.planned if back is None else back, -paid)
         return
-    begin, end = lot_span(lot, state, ctx.end)
-    if end <= begin:
-        bill_recovery(ledger, ctx, lot, state, paid)
-        return
-    hours = overlap(
-        ledger.edges, begin + int(spec.credited_after), max(end, begin + int(spec.credited_after))
-    )
-    rent = hours / MS_HOUR * lot.chips * lot_price(lot, state)
-    drawn = np.minimum(np.cumsum(rent), paid)
-    ledger.add(lot.offer, "drawdown", -np.diff(np.concatenate([[0.0], drawn])))
-    bill_recovery(ledger, ctx, lot, state, paid - float(drawn[-1]))
-    if end == ctx.end:  # what is still to be drawn down after the horizon is worth its amount at the end
-        ledger.add_at(lot.offer, "salvage", end - 1, -(paid - float(drawn[-1])))
+    begin, end = rent_span(lot, state, ctx.end)
+    drawn = np.zeros_like(rent)
+    if end > begin:
+        first = begin + int(spec.credited_after)
+        if spec.credited == "evenly":
+            drawn = paid * overlap(ledger.edges, first, end) / max(lot_end(lot, state, ctx.end) - first, 1)
+        else:
+            span = overlap(ledger.edges, begin, end)
+            share = np.divide(
+                overlap(ledger.edges, first, max(end, first)), span, out=np.zeros_like(rent), where=span > 0
+            )
+            drawn = np.diff(np.minimum(np.cumsum(rent * share), paid), prepend=0.0)
+        ledger.add(lot.offer, "drawdown", -drawn)
+    left = paid - float(drawn.sum())
+    if left > ROUNDING * paid:
+        _what_is_left(ledger, ctx, lot, state, left)
 
 
-def bill_recovery(ledger: Ledger, ctx: Context, lot: Lot, state: LotState, left: float) -> None:
-    """Book what comes back, after a while, of `left` USD paid in advance to a provider that defaulted."""
-    if state.status != "defaulted":
-        return
-    spec = ctx.prepared.study.uncertainty.suppliers[ctx.provider(lot.offer)]
-    ledger.add_at(lot.offer, "recovery", state.ended + int(spec.recovery_after), -float(spec.recovery) * left)
+def _what_is_left(ledger: Ledger, ctx: Context, lot: Lot, state: LotState, left: float) -> None:
+    """Book what becomes of `left` USD that were not drawn down."""
+    offer = ctx.prepared.study.offers[lot.offer]
+    if state.status == "defaulted":
+        spec = ctx.prepared.study.uncertainty.suppliers[ctx.provider(lot.offer)]
+        back = state.ended + int(spec.recovery_after)
+        ledger.add_at(lot.offer, "recovery", back, -float(spec.recovery) * left)
+    elif state.left >= 0:
+        if offer.prepay is not None and offer.prepay.refundable:
+            ledger.add_at(lot.offer, "drawdown", state.left, -left)
+    elif lot_span(lot, state, ctx.end)[1] == ctx.end and state.rent_until < 0:
+        # what is still to be drawn down after the horizon is worth its amount at the end
+        ledger.add_at(lot.offer, "salvage", ctx.end - 1, -left)

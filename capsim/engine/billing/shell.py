@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from capsim.compile.portfolio import Shell
 from capsim.control.context import Context
-from capsim.engine.billing.ledger import MONTH_MS, Ledger, overlap
+from capsim.engine.billing.ledger import Ledger
+from capsim.engine.billing.prices import HOURS_MONTH, shell_price
+from capsim.engine.billing.spans import shell_span
 
 
 def bill_shell(ledger: Ledger, ctx: Context, shell: Shell) -> None:
     """Book the rent of a shell from its delivery."""
-    state = ctx.shells[shell.key]
-    if state.delivered < 0:
-        return
-    end = min(ctx.end, state.delivered + shell.term) if shell.term is not None else ctx.end
-    end = min(end, state.ended) if state.ended >= 0 else end
-    months = overlap(ledger.edges, state.delivered, end) / MONTH_MS
-    ledger.add(shell.offer, "shell", months * shell.kw * shell.price_kw_month)
+    begin, end = shell_span(shell, ctx.shells[shell.key], ctx.end)
+    if end > begin:
+        months = shell_price(ctx, shell).by_month(ledger.edges, begin, end) / HOURS_MONTH
+        ledger.add(shell.offer, "shell", months * shell.kw)

@@ -1,10 +1,9 @@
-"""From when to when a contract is paid, and at what price."""
+"""From when to when a contract is paid."""
 
 from __future__ import annotations
 
-from capsim.compile.calendar import MS_HOUR
-from capsim.compile.portfolio import Lot
-from capsim.control.context import LotState
+from capsim.compile.portfolio import Lot, Shell
+from capsim.control.context import LotState, ShellState
 
 
 def lot_span(lot: Lot, state: LotState, end: int) -> tuple[int, int]:
@@ -26,19 +25,36 @@ def let_ms(state: LotState, begin: int, end: int) -> int:
 
 
 def lot_end(lot: Lot, state: LotState, end: int) -> int:
-    """When the lot's contract ends, possibly after the horizon."""
+    """When the lot's first term ends if nobody leaves it, possibly after the horizon."""
     if lot.ends is not None:
         return lot.ends
-    begin = state.delivered if state.delivered >= 0 else state.planned
+    begin = state.delivered if state.delivered >= 0 else state.planned + state.delay
     return begin + lot.term if lot.term is not None else max(end, begin)
 
 
-def lot_price(lot: Lot, state: LotState) -> float:
-    """USD per chip-hour that this lot pays."""
-    return lot.price_hour * state.price_factor
+def agreed_span(lot: Lot, state: LotState, end: int) -> tuple[int, int]:
+    """The lot's contract if it is on time: (planned delivery, end, or the horizon's without one)."""
+    if lot.ends is not None:
+        return (state.planned, max(lot.ends, state.planned))
+    return (state.planned, max(end, state.planned) if lot.term is None else state.planned + lot.term)
 
 
-def lot_value(lot: Lot, state: LotState, end: int) -> float:
-    """Value of a lot over its whole term as contracted: rent, or the purchase price."""
-    hours = max(lot.planned_end(end) - lot.planned, 0) / MS_HOUR
-    return lot.chips * (lot_price(lot, state) * hours + lot.price_chip * state.price_factor)
+def shell_end(shell: Shell, state: ShellState, end: int) -> int:
+    """When the lease of a shell ends if nobody leaves it; the horizon's end without a term."""
+    begin = state.delivered if state.delivered >= 0 else shell.planned + state.delay
+    return begin + shell.term if shell.term is not None else max(end, begin)
+
+
+def shell_span(shell: Shell, state: ShellState, end: int) -> tuple[int, int]:
+    """From the delivery of a shell to the end of its lease or of the horizon; empty when it never came."""
+    if state.delivered < 0:
+        return (0, 0)
+    last = state.ended if state.ended >= 0 else min(shell_end(shell, state, end), end)
+    return (state.delivered, max(last, state.delivered))
+
+
+def left_at(state: LotState | ShellState) -> int:
+    """When its holder left for convenience, ms; -1 where it did not."""
+    if isinstance(state, LotState):
+        return state.left
+    return state.ended if state.status == "left" else -1

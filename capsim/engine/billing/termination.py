@@ -1,0 +1,19 @@
+"""Leaving a contract for convenience: the fee on what would have remained payable."""
+
+from __future__ import annotations
+
+from capsim.compile.portfolio import Lot, Shell
+from capsim.control.context import Context
+from capsim.engine.billing.ledger import Ledger
+from capsim.engine.billing.obligations import exit_cost
+from capsim.engine.billing.spans import left_at
+
+
+def bill_termination(ledger: Ledger, ctx: Context) -> None:
+    """Book the fee of every lot and shell that was left before its time, on the day of the exit."""
+    portfolio = ctx.prepared.portfolio
+    items: list[Lot | Shell] = [*portfolio.lots, *portfolio.shells]
+    for item in items:
+        left = left_at(ctx.lots[item.key] if isinstance(item, Lot) else ctx.shells[item.key])
+        if left >= 0:
+            ledger.add_at(item.offer, "termination", left, exit_cost(ctx, item, left))
