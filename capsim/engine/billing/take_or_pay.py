@@ -46,8 +46,8 @@ def settle(committed: NDArray[np.float64], used: NDArray[np.float64], make_up: i
     """Compare use and commitment, period by period.
 
     Use below the commitment is a shortfall: what earlier excess covers is taken off, the rest is paid and may
-    be used within `make_up` periods. Use above it first takes what is to be made up, which is free; the rest is
-    paid and covers shortfalls within `carry` periods. The oldest hours go first.
+    be used within `make_up` periods. Use above it first takes what is to be made up, which is free; the rest
+    is paid and covers shortfalls within `carry` periods. The oldest hours go first.
 
     Args:
         committed, used: chip-hours by period, shape (periods,).

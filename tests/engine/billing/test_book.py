@@ -3,35 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 
 from capsim.compile.calendar import MS_DAY
 from capsim.control.context import Context
-from capsim.engine.billing import Ledger, book, owed_after
-from tests.studies import contract_context, contract_only, small_study
-
-HOURS_2Y = 730 * 24  # 2026 and 2027
-
-
-def booked(tmp_path: Path, text: str, change: Any = None, used: float = 1.0) -> tuple[Ledger, Context]:
-    prepared = contract_only(small_study(tmp_path, text))
-    ctx = contract_context(prepared)
-    if change is not None:
-        change(ctx)
-    months = len(prepared.calendar.months()) - 1
-    return book(ctx, {place.name: np.full(months, used) for place in prepared.places}), ctx
-
-
-def offer(price: str, extra: str = "", term: str = "5y", chips: str = "7200") -> str:
-    return f"""
-offers:
-  o: {{provider: p, kind: cloud, status: signed, chips: {{gb200_nvl72: 100%}}, quantity: {{min: 7200, max: 7200, lot: 72}},
-      tranches: [{{at: 2026-01-01, share: 100%, delivery: existing}}], term: {term}, price: {price}{extra}}}
-strategies: {{s: {{hold: {{o: {chips}}}}}}}
-"""
+from capsim.engine.billing import Ledger, owed_after
+from tests.engine.billing.booking import booked, offer
+from tests.studies import contract_only, small_study
 
 
 def test_rent_is_chips_times_hours_times_price(tmp_path: Path) -> None:
