@@ -140,7 +140,7 @@ def test_substitutes_stand_in_for_a_late_tranche(tmp_path: Path) -> None:
 def test_renewal(tmp_path: Path, wish: str, price: float | None) -> None:
     terms = "renewal: {term: 181d, price: same, change: 5%, notice: 30d}"
     ctx = lived(study(tmp_path, terms, f", renew: {{o: '{wish}'}}", lasts=YEAR), utilisation=0.8)
-    owed = owed_after(ctx, 340 * MS_DAY).get("o", 0.0)
+    owed = owed_after(ctx, 340 * MS_DAY, booked(ctx)).get("o", 0.0)
     if price is None:
         assert state(ctx).ended == 365 * MS_DAY
         assert owed == pytest.approx(25 * DAILY)
@@ -149,7 +149,7 @@ def test_renewal(tmp_path: Path, wish: str, price: float | None) -> None:
     # 365 days at $2.00 and 181 days at $2.10
     assert booked(ctx).nominal("o", "commitment") == pytest.approx(365 * DAILY + 181 * DAILY * 1.05)
     assert owed == pytest.approx(25 * DAILY + 181 * DAILY * 1.05)  # decided on day 335
-    assert owed_after(ctx, 300 * MS_DAY)["o"] == pytest.approx(65 * DAILY)  # not decided yet
+    assert owed_after(ctx, 300 * MS_DAY, booked(ctx))["o"] == pytest.approx(65 * DAILY)  # not decided yet
 
 
 MARKET = """
@@ -186,8 +186,8 @@ def test_supplier_default_ends_its_contracts_and_gives_part_of_the_prepayment_ba
     assert ledger.usd["o", "recovery"][ledger.month(at + 60 * MS_DAY)] == pytest.approx(
         -0.4 * 182.625 * DAILY
     )
-    assert owed_after(ctx, at + 1) == {}
-    assert owed_after(ctx, at - 1)["o"] > 0
+    assert owed_after(ctx, at + 1, booked(ctx)) == {}
+    assert owed_after(ctx, at - 1, booked(ctx))["o"] > 0
 
 
 def test_defaults_follow_their_hazard(tmp_path: Path) -> None:
@@ -227,7 +227,7 @@ def test_spot_is_reclaimed_and_paid_while_it_is_there(tmp_path: Path) -> None:
     away = sum(b - a for a, b in gaps)
     assert booked(ctx).nominal("o", "spot") == pytest.approx((730 - away / MS_DAY) * DAILY)
     assert booked(ctx).nominal() == pytest.approx(booked(ctx).nominal("o", "spot"))
-    assert owed_after(ctx, 0) == {}
+    assert owed_after(ctx, 0, booked(ctx)) == {}
     # 12 a year over two years: 24 on average, standard error 4.9 / sqrt(50)
     counts = [len(lived(prepared, run).reclaimed["o"]) for run in range(50)]
     assert sum(counts) / 50 == pytest.approx(24, abs=2.5)
