@@ -34,6 +34,7 @@ Confidence = Literal["measured", "vendor", "secondary", "derived", "recalled", "
 CONFIDENCES: tuple[str, ...] = get_args(Confidence)
 MOST_KNOWN = 4_096
 """Plain values that one kind of quantity remembers."""
+_WRITTEN = ("source", "as_of", "confidence", "low", "high")
 PROVENANCE_KEYS = frozenset({"value", "low", "mid", "high", "source", "as_of", "confidence"})
 
 
@@ -217,8 +218,8 @@ class Quantity:
         if not provenance:
             return self.form.write(value)
         written: dict[str, Any] = {"value": self.form.write(value)}
-        for key, item in provenance.items():
-            if item is not None:
+        for key in _WRITTEN:  # in one order, whoever made the value
+            if (item := provenance.get(key)) is not None:
                 written[key] = self.form.write(item) if key in ("low", "high") else str(item)
         return written
 
