@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from capsim.compile.constraints import may_use, workloads
 from capsim.compile.findings import Report
 from capsim.spec.loader import Loaded
 from capsim.spec.offers import SHELLS, Offer
@@ -85,7 +86,7 @@ def _lateness(report: Report, study: Study, name: str, offer: Offer) -> None:
     if remedy is not None and remedy.credit_cap is not None and remedy.credit_per_day is None:
         what = f"`{name}` caps a credit that it does not give"
         report.error(what, "add credit_per_day", *here, "remedy", "credit_cap")
-    if made is not None and made.outages_over is made.delays_over is made.substitute is None:
+    if made is not None and (made.outages_over, made.delays_over, made.substitute) == (None, None, None):
         what = f"`{name}` makes nothing good"
         report.error(what, "add outages_over, delays_over or substitute", *here, "make_good")
     if made is not None and made.outages_over is not None and offer.reliability.site_outages is None:
@@ -121,7 +122,7 @@ def _plan(report: Report, study: Study, name: str, strategy: Strategy) -> None:
     here = ("strategies", name)
     held = {*strategy.hold, *(rule.buy.offer for rule in strategy.rules)}
     called = [reference.rpartition(".")[0] for reference in strategy.exercise]
-    named = [
+    named: list[tuple[str, str | int, str]] = [
         *(("renew", offer, offer) for offer in strategy.renew),
         *(("terminate", offer, offer) for offer in strategy.terminate),
         *(("resell", index, sale.offer) for index, sale in enumerate(strategy.resell)),
@@ -153,3 +154,17 @@ def _plan(report: Report, study: Study, name: str, strategy: Strategy) -> None:
         if sale.starts >= study.horizon.end:
             what = f"{name} lets `{sale.offer}` from {sale.starts}, after the horizon"
             report.warning(what, "nothing happens; write an earlier day", *here, "resell", index, "from")
+
+
+def placement(loaded: Loaded, report: Report) -> None:
+    """Every workload has an offer in every strategy under which residency and dedication let it run."""
+    study = loaded.study
+    for name, strategy in study.strategies.items():
+        held = {*study.base_fleet, *strategy.hold, *(rule.buy.offer for rule in strategy.rules)}
+        offers = [study.offers[offer] for offer in held if study.offers[offer].kind not in SHELLS]
+        for work, residency in workloads(study):
+            if offers and not any(may_use(offer, work, residency) for offer in offers):
+                where = f" in {', '.join(residency)}" if residency else ""
+                what = f"{name} holds no place{where} where {work[1]} may run"
+                hint = "hold an offer with such a `region` that is not dedicated to others"
+                report.warning(what, hint, "strategies", name)

@@ -58,6 +58,11 @@ class Autoscaler:
         """Start the control process."""
         self.ctx.env.process(self._run())
 
+    def allow(self, tokens: NDArray[np.float64]) -> None:
+        """From now on services have these rates, shape (services + 1, places); 0: may not run there."""
+        self.tokens[:] = tokens
+        self.order = self._order()
+
     def utilisation(self) -> float:
         """Share of the healthy chips in use at the last decision."""
         step = max(self.ctx.now // self.period - 1, 0)

@@ -77,6 +77,7 @@ class Context:
         gauges: what conditions of a strategy watch, by name of the measure.
         defaulted: ms at which a provider defaulted, by name.
         exercised: ms at which an option was exercised, by ``offer.option``.
+        forbidden: places where a workload may not run today, by its kind and name.
         reclaimed: (begin, end) in which the spot capacity of an offer was away, by offer.
         reclaimed_out: by place of spot capacity, chip-ms that were away, and the place's `out` account at the
             start of the present absence (-1 without one).
@@ -99,6 +100,7 @@ class Context:
     gauges: dict[str, Callable[[], float]] = field(default_factory=dict)
     defaulted: dict[str, int] = field(default_factory=dict)
     exercised: dict[str, int] = field(default_factory=dict)
+    forbidden: dict[tuple[str, str], frozenset[int]] = field(default_factory=dict)
     reclaimed: dict[str, list[tuple[int, int]]] = field(default_factory=dict)
     reclaimed_out: dict[int, tuple[int, int]] = field(default_factory=dict)
     market_paths: dict[str, NDArray[np.float64]] = field(default_factory=dict)

@@ -145,11 +145,12 @@ class TrainingRuns:
         """Chips that a gang could use and its rate a chip, by place."""
         ctx, study = self.ctx, self.ctx.prepared.study
         chips = ctx.cluster.chips()
+        barred = ctx.forbidden.get(("training", state.spec.name), ())
         found = {}
         for p, place in enumerate(ctx.places()):
             rate = self._rate(state, place.system)
             share = porting_efficiency(study, place.family, ctx.prepared.ports[place.family], ctx.now)
-            if rate <= 0.0 or share <= 0.0:
+            if rate <= 0.0 or share <= 0.0 or p in barred:
                 continue
             claimed = sum(n for (name, q), n in ctx.reserve.items() if q == p and name != state.spec.name)
             system = study.systems[place.system]

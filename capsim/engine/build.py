@@ -11,12 +11,14 @@ from numpy.typing import NDArray
 
 from capsim.compile.calendar import MS_DAY
 from capsim.compile.checkpoints import checkpoint_times
+from capsim.compile.constraints import RESEARCH_WORK, forbidden_places
 from capsim.compile.portfolio import SUBSTITUTES, Lot, placement_unit
 from capsim.compile.prepare import INFERENCE, RESEARCH, RL, TRAINING, Prepared, lot_domains
 from capsim.control.autoscale import NODE, Autoscaler
 from capsim.control.context import Context, LotState, ShellState
 from capsim.control.contracts import start_contracts
 from capsim.control.deliveries import Deliveries
+from capsim.control.exclusivity import forbid, start_exclusivity
 from capsim.control.markets import start_markets
 from capsim.control.outages import start_outages
 from capsim.control.research import ResearchQueue
@@ -66,7 +68,9 @@ def build(prepared: Prepared, draws: Draws, demand: DemandWorld, run: int) -> Ru
         for p, place in enumerate(prepared.places)
         if (s := _research_speed(prepared, draws, place.system)) > 0
     }
-    research_class = _research_class(prepared, classes, speed)
+    barred = forbidden_places(prepared, draws.converts, prepared.calendar.start).get(RESEARCH_WORK, ())
+    allowed = {p: s for p, s in speed.items() if p not in barred}
+    research_class = _research_class(prepared, classes, allowed)
     run_classes = _run_classes(prepared, classes)
     jobs = _jobs(demand, research_class)
     spec = prepared.study.scheduler
@@ -90,12 +94,16 @@ def build(prepared: Prepared, draws: Draws, demand: DemandWorld, run: int) -> Ru
         lots={lot.key: LotState(planned=lot.planned) for lot in portfolio.lots},
         shells={shell.key: ShellState() for shell in portfolio.shells},
         research_class=research_class,
-        research_speed=speed,
+        research_speed=allowed,
     )
-    return _start(Run(
+    unbound = tokens.copy()
+    forbid(ctx, tokens)
+    built = _start(Run(
         ctx, Deliveries(ctx), Autoscaler(ctx, tokens, chips), TrainingRuns(ctx, run_classes),
         ResearchQueue(ctx, len(jobs)), tokens, ceiling, chips, len(jobs),
     ))  # fmt: skip
+    start_exclusivity(ctx, built.autoscaler, unbound, speed)
+    return built
 
 
 def _start(built: Run) -> Run:

@@ -110,6 +110,9 @@ class TrainingRun(Section):
     systems: list[str] = Field(description="systems it may run on, in order of preference")
     earliest: Date
     target: Date
+    residency: list[str] = Field(
+        default_factory=list, description="regions that the data may not leave; `us` covers `us-east`"
+    )
     priority: Count
     slip_cost: UsdPerDay = Field(description="cost of a day after the target")
     sites: PositiveCount | None = Field(default=None, description="sites it may span (1 where absent)")
@@ -162,6 +165,9 @@ class ResearchStream(Section):
     model: str
     precision: Precision
     systems: list[str]
+    residency: list[str] = Field(
+        default_factory=list, description="regions that the data may not leave; `us` covers `us-east`"
+    )
     priority: Count
     patience: DurationMs | None = Field(
         default=None, description="a campaign that has not started after this is given up; never where absent"
@@ -296,6 +302,9 @@ class Service(Section):
     shape: Shape
     slo: Slo
     systems: list[str]
+    residency: list[str] = Field(
+        default_factory=list, description="regions that the data may not leave; `us` covers `us-east`"
+    )
     priority: Count
     value_lost: UsdPerMtok
     headroom: Fraction = Field(description="capacity kept above the forecast of the next period")

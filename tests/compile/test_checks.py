@@ -169,6 +169,16 @@ WRONG = [
     ),
     ("delivery-terms", "strategies.managed.terminate={leased: 2035}", "on 2035-01-01, outside the horizon"),
     ("delivery-terms", "strategies.managed.resell.0.offer=colo", "`colo` of kind colocation cannot be let"),
+    (
+        "placement",
+        "demand.inference.chat.residency=[eu]",
+        "cloud holds no place in eu where chat may run; hold an offer with such a `region`",
+    ),
+    (
+        "placement",
+        "offers.site.dedicated={workloads: [first]}",
+        "vendor holds no place where research may run",
+    ),
     ("chip-time-overflow", "offers.framework.quantity.max=9G", ""),
 ]
 

@@ -1,0 +1,88 @@
+"""Which work may run under which offer: data residency, dedicated places, exclusive contracts."""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Callable, Iterator, Sequence
+from typing import Final
+
+from capsim.compile.prepare import Place, Prepared
+from capsim.spec.offers import Exclusive, Offer
+from capsim.spec.study import Strategy, Study
+
+Work = tuple[str, str]
+"""Kind (training, research, inference) and name of a workload; research has one name, its kind."""
+
+RESEARCH_WORK: Final[Work] = ("research", "research")
+
+
+def workloads(study: Study) -> Iterator[tuple[Work, Sequence[str]]]:
+    """Every workload with the regions that its data may not leave (empty: anywhere)."""
+    for run in study.demand.training_runs:
+        yield ("training", run.name), run.residency
+    if study.demand.research is not None:
+        yield RESEARCH_WORK, study.demand.research.residency
+    for service in study.demand.inference:
+        yield ("inference", service.name), service.residency
+
+
+def may_use(offer: Offer, work: Work, residency: Sequence[str]) -> bool:
+    """Whether a workload may run under an offer for its whole life.
+
+    A region of `residency` covers what it names in parts: `us` allows `us` and `us-east`. An offer without
+    a region is nowhere that residency could allow.
+    """
+    if offer.dedicated is not None and not {*work} & {*offer.dedicated.workloads}:
+        return False
+    region = offer.region
+    return not residency or (
+        region is not None and any(region == one or region.startswith(f"{one}-") for one in residency)
+    )
+
+
+def exclusive_until(study: Study, strategy: Strategy, offer: str) -> datetime.date | None:
+    """The day on which a held offer stops to be exclusive; None where it is not."""
+    exclusive = study.offers[offer].exclusive
+    if exclusive is None:
+        return None
+    ends = [day for day in (exclusive.until, strategy.terminate.get(offer)) if day is not None]
+    return min(ends, default=study.horizon.end)
+
+
+def _concerns(exclusive: Exclusive, kind: str) -> bool:
+    """`training` means named runs and research."""
+    return exclusive.workloads in ("all", kind) or (exclusive.workloads == "training" and kind == "research")
+
+
+def forbidden_places(
+    prepared: Prepared, converts: Callable[[str], bool], day: datetime.date
+) -> dict[Work, frozenset[int]]:
+    """Places where a workload may not run on a day, by workload; only workloads with any.
+
+    Exclusive contracts keep their work from the other offers of the strategy, not from the base fleet.
+    """
+    study = prepared.study
+    strategy = study.strategies[prepared.strategy]
+    exclusive = {
+        name: spec
+        for name in strategy.hold
+        if (spec := study.offers[name].exclusive) is not None
+        and (until := exclusive_until(study, strategy, name)) is not None
+        and day < until
+        and converts(name)
+    }
+    found: dict[Work, frozenset[int]] = {}
+    for work, residency in workloads(study):
+        holders = {name for name, spec in exclusive.items() if _concerns(spec, work[0])}
+
+        def barred(place: Place, holders: set[str] = holders) -> bool:
+            return bool(holders) and place.offer not in holders and place.offer in prepared.portfolio.offers
+
+        places = frozenset(
+            p
+            for p, place in enumerate(prepared.places)
+            if not may_use(study.offers[place.offer], work, residency) or barred(place)
+        )
+        if places:
+            found[work] = places
+    return found

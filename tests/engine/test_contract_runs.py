@@ -1,0 +1,108 @@
+"""Whole runs with placement constraints, spot, refreshes and resale: the kernel sees what the contracts say."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from capsim.compile.prepare import INFERENCE, RESEARCH, TRAINING
+from capsim.engine.prepare import prepare
+from capsim.engine.simulate import simulate, simulate_built
+from capsim.results.schema import LADDER
+from capsim.spec.loader import load_study
+
+CHEAP = (
+    "{provider: cheap, kind: spot, status: live, chips: {gb200_nvl72: 100%}, tranches: [{at: 2026-02, share: 100%}], "
+    "price: {per_chip_hour: $1/h}, interruptions: {rate: 50/y, notice: 2 min, away: 12 h}}"
+)
+
+
+def run(root: Path, strategy: str, *sets: str) -> Any:
+    """A quickstart strategy with options, simulated: the prepared strategy, the run and its recorder."""
+    prepared = prepare(load_study(root / "configs" / "quickstart.yaml", sets=sets), strategy)
+    built, recorder, _ = simulate_built(prepared, 0)
+    assert built.ctx.cluster.check() == []
+    ladder = simulate(prepared, 0).ladder
+    assert ladder["paid"] == sum(ladder[step] for step in LADDER[1:])
+    assert all(ladder[step] >= 0 for step in LADDER)
+    return prepared, built, recorder
+
+
+def used(prepared: Any, recorder: Any, kind: int) -> dict[str, int]:
+    """Chip-ms of a kind of work, by offer."""
+    column = recorder.USED_KINDS.index(kind)
+    found: dict[str, int] = {}
+    for p, place in enumerate(prepared.places):
+        found[place.offer] = found.get(place.offer, 0) + int(recorder.kinds[-1, p, column])
+    return found
+
+
+def test_data_residency_keeps_a_service_in_its_region(root: Path) -> None:
+    sets = ("offers.own-cluster.region=eu-west", "offers.big-cloud.region=us-east")
+    prepared, _, recorder = run(root, "big-cloud", *sets, "demand.inference.chat.residency=[us]")
+    served = used(prepared, recorder, INFERENCE)
+    assert served["own-cluster"] == 0 and served["big-cloud"] > 0
+    prepared, _, recorder = run(root, "big-cloud", *sets, "demand.research.residency=[eu]")
+    research = used(prepared, recorder, RESEARCH)
+    assert research["own-cluster"] > 0 and research["big-cloud"] == 0
+
+
+def test_a_dedicated_place_takes_named_work_only(root: Path) -> None:
+    prepared, _, recorder = run(root, "big-cloud", "offers.big-cloud.dedicated={workloads: [base-model]}")
+    assert used(prepared, recorder, TRAINING)["big-cloud"] > 0
+    assert used(prepared, recorder, INFERENCE)["big-cloud"] == 0
+    assert used(prepared, recorder, RESEARCH)["big-cloud"] == 0
+
+
+def test_exclusive_work_goes_elsewhere_from_the_day_on(root: Path) -> None:
+    sets = (
+        "strategies.both={hold: {big-cloud: 4608, new-cloud: 4608}}",
+        "offers.big-cloud.exclusive={workloads: all, until: 2026-10-01}",
+        "offers.new-cloud.delivery=null",
+    )
+    prepared, _, recorder = run(root, "both", *sets)
+    own = [p for p, place in enumerate(prepared.places) if place.offer == "new-cloud"]
+    at = recorder.edges.index(prepared.calendar.ms(prepared.calendar.start.replace(month=10)))
+    busy = recorder.kinds[:, own].sum(axis=(1, 2))
+    active = recorder.sites["active"][:, own].sum(axis=1)
+    assert active[at] > 0 and busy[at] == 0
+    assert busy[-1] > 0
+
+
+def test_spot_chips_that_are_away_are_neither_paid_nor_dark(root: Path) -> None:
+    sets = (f"offers.cheap={CHEAP}", "strategies.spot={hold: {cheap: 2304}}")
+    prepared, built, recorder = run(root, "spot", *sets)
+    away = sum(end - begin for begin, end in built.ctx.reclaimed["cheap"])
+    result = simulate(prepared, 0)
+    (place,) = [p for p, place in enumerate(prepared.places) if place.offer == "cheap"]
+    out = int(recorder.sites["out"][-1, place])
+    # broken chips stay broken while their site is away, so the account of chips out is a little less
+    assert 0.95 * 2304 * away < out <= 2304 * away
+    assert result.ladder["dark"] == 0
+    there = (built.ctx.end - built.ctx.lots["cheap/0/gb200_nvl72"].delivered - away) / 3.6e6
+    spot = np.array(result.tables["cash"]["usd"])[np.array(result.tables["cash"]["line"]) == "spot"].sum()
+    assert spot == pytest.approx(2304 * there)
+    assert result.metrics["preemptions"] >= 0 and used(prepared, recorder, RESEARCH)["cheap"] > 0
+
+
+def test_refreshed_and_let_chips_leave_the_cluster(root: Path) -> None:
+    refresh = (
+        "[{name: newer, kind: refresh, replaces: [gb200_nvl72], chip: gb300_nvl72, quantity: 4608, decide: 2026-07, "
+        "deliver: 2026-10, price: {per_chip_hour: $3/h}, premium: 0}]"
+    )
+    resale = "[{offer: big-cloud, from: 2027-02, share: 50%, discount: 20%}]"
+    sets = (f"offers.big-cloud.options={refresh}", "offers.big-cloud.delivery=null", "uncertainty.seed=3")
+    prepared, built, _ = run(
+        root,
+        "big-cloud",
+        *sets,
+        "strategies.big-cloud.options=[big-cloud.newer]",
+        f"strategies.big-cloud.resell={resale}",
+    )
+    rows = built.ctx.cluster.chips()
+    active = {place.name: int(rows["active"][p]) for p, place in enumerate(prepared.places)}
+    assert active["big-cloud/gb200_nvl72"] == 0
+    assert active["big-cloud/gb300_nvl72"] == 2304
