@@ -177,7 +177,7 @@ WRONG = [
     (
         "placement",
         "offers.site.dedicated={workloads: [first]}",
-        "vendor holds no place where research may run",
+        "cloud holds no place where batch may run",
     ),
     ("chip-time-overflow", "offers.framework.quantity.max=9G", ""),
 ]
