@@ -244,6 +244,7 @@ TRANCHE = np.dtype(
         ("virtual_domains", "i4"),
         ("activated", "i4"),  # domains that have arrived so far
         ("retired", "i4"),  # domains told to leave so far
+        ("left", "i4"),  # of these: gone
         ("retire_at", "i8"),  # when domains told to leave are emptied by force; NEVER
         ("seed", "u8"),
         ("counter", "u8"),  # failure events drawn so far
@@ -322,7 +323,7 @@ COUNTERS = np.dtype(
         ("failures", "i8"),  # that hit an active component in service
         ("failures_idle", "i8"),  # of these: hit no job and no replica
         ("failures_spare", "i8"),  # of these: hit a held spare
-        ("failures_skipped", "i8"),  # drawn for a component that is absent, down or in repair
+        ("failures_skipped", "i8"),  # drawn so far for a component that is absent, down or in repair
         ("interruptions", "i8"),  # gangs stopped by a failure
         ("restarts", "i8"),  # of these: went on in place
         ("requeues", "i8"),  # of these: went back to the queue
@@ -382,6 +383,7 @@ CLOCK = np.dtype(
         ("first_new", "i4"),  # least rank queued since the last pass
         ("finished", "i4"),  # watched job that terminated
         ("interval", "i8"),  # passes happen at multiples of it; 0: at every instant that needs one
+        ("pass_at", "i8"),  # the first of these from some instant in the past on
         ("called", "i4"),  # an operation was called since the last pass: services may stop jobs
         ("stuck_rank", "i4"),  # the head that preemption could not place; -1 none
         ("stuck_priority", "i4"),  # its priority

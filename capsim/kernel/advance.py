@@ -62,8 +62,11 @@ def handle_events(s, time, last_kind):
         if not has_room(s):
             return False
         index, data = event.key & _MASK, event.data
-        heap_drop(s)
         s.count[0].events += 1
+        if kind == FAIL:
+            failures.strike_tranche(s, index, data)
+            continue
+        heap_drop(s)
         if kind == FINISH:
             run = s.runs[index]
             if run.state == RUNNING and run.version == data:
@@ -74,8 +77,6 @@ def handle_events(s, time, last_kind):
             run = s.runs[index]
             if run.state == RUNNING and run.version == data and run.preempt_at == time:
                 reach_stop(s, index)
-        elif kind == FAIL:
-            failures.strike_tranche(s, index)
         elif kind == RETIRE:
             capacity.force_out(s, index, data)
         elif kind == REPAIR:
@@ -93,6 +94,17 @@ def submit_due(s, time):
         enqueue(s, j)
 
 
+@kernel()
+def next_pass(s):
+    """The first instant from now on at which a pass may happen."""
+    c = s.clock[0]
+    if c.interval == 0:
+        return c.now
+    if c.pass_at < c.now:
+        c.pass_at = -(-c.now // c.interval) * c.interval
+    return c.pass_at
+
+
 @kernel(int64(int64, int64))
 def advance(address, until):
     """Run all instants before ``until`` and the events of ``until``; see ``Cluster.advance``."""
@@ -105,7 +117,7 @@ def advance(address, until):
             if c.now >= until:
                 return REACHED
             submit_due(s, c.now)
-            if c.happened and (c.interval == 0 or c.now % c.interval == 0):
+            if c.happened and next_pass(s) == c.now:
                 schedule_pass(s)
                 c.happened = 0
             c.phase = 0
@@ -116,7 +128,7 @@ def advance(address, until):
             if c.next_job < c.n_listed:
                 time = min(time, s.jobs[c.next_job].submit)
             if c.happened:
-                time = min(time, (c.now // c.interval + 1) * c.interval)
+                time = min(time, next_pass(s))
             c.now = min(time, next_listed(s))
             c.phase = 1
         if not handle_events(s, c.now, int64(REPAIR)):

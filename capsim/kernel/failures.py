@@ -22,7 +22,7 @@ from capsim.kernel.domains import (
     spare_account,
 )
 from capsim.kernel.ends import ends_add
-from capsim.kernel.heap import heap_push
+from capsim.kernel.heap import heap_drop, heap_push, heap_replace
 from capsim.kernel.placement import best_fit
 from capsim.kernel.preemption import preempt_for_chips
 from capsim.kernel.running import fail_job, leave_domain, restart_in_place
@@ -32,6 +32,9 @@ from capsim.tables import NEVER
 
 DOMAIN_SHIFT = 24
 """Repair events carry domain << DOMAIN_SHIFT | chips."""
+
+NODE_SHIFT = 24
+"""Failure events carry domain << NODE_SHIFT | node in it."""
 
 
 @kernel()
@@ -66,15 +69,43 @@ def below(x, n):
 
 
 @kernel()
+def next_failure(s, t, time):
+    """(instant, domain << NODE_SHIFT | node in it) of the next failure of tranche t after ``time``.
+
+    Draws for nodes that the tranche never gets, or whose domain is gone for good, are passed over and
+    counted; NEVER if there is none.
+    """
+    tr = s.tranches[t]
+    if tr.total_rate <= 0.0 or tr.left >= tr.n_domains:
+        return NEVER, np.int64(0)
+    pool = s.pools[s.sites[tr.site].pool]
+    per = -(-np.int64(pool.domain_chips) // np.int64(pool.node_chips))
+    nodes = np.int64(tr.virtual_domains) * per
+    skipped = np.int64(0)
+    while True:
+        gap = -math.log(unit(draw(tr.seed, tr.counter, np.uint64(0)))) / tr.total_rate
+        if gap >= 1e18 or time >= NEVER // 2:
+            time = NEVER
+            break
+        time += max(np.int64(1), np.int64(gap))
+        node = pick_node(tr, nodes, tr.counter)
+        slot = node // per
+        d = tr.first_domain + slot
+        if slot < tr.n_domains and (slot >= tr.activated or s.doms[d].active):
+            s.count[0].failures_skipped += skipped
+            return time, (d << NODE_SHIFT) | (node - slot * per)
+        skipped += 1
+        tr.counter += np.uint64(1)
+    s.count[0].failures_skipped += skipped
+    return NEVER, np.int64(0)
+
+
+@kernel()
 def schedule_failure(s, t, time):
     """Push the next failure of tranche t after ``time``."""
-    tr = s.tranches[t]
-    if tr.total_rate <= 0.0:
-        return
-    gap = -math.log(unit(draw(tr.seed, tr.counter, np.uint64(0)))) / tr.total_rate
-    if gap < 1e18:
-        due = time + max(np.int64(1), np.int64(gap))
-        heap_push(s, due, (np.int64(FAIL) << KEY_SHIFT) | t, np.int64(0))
+    due, where = next_failure(s, t, time)
+    if due < NEVER:
+        heap_push(s, due, (np.int64(FAIL) << KEY_SHIFT) | t, where)
 
 
 @kernel()
@@ -86,12 +117,8 @@ def repair_time(tr, n):
 
 
 @kernel()
-def pick_node(s, t, n):
+def pick_node(tr, nodes, n):
     """Node number in the virtual tranche hit by event n: any node, or one of the lemons for their excess."""
-    tr = s.tranches[t]
-    pool = s.pools[s.sites[tr.site].pool]
-    per = -(-pool.domain_chips // pool.node_chips)
-    nodes = np.int64(tr.virtual_domains) * per
     x = draw(tr.seed, n, np.uint64(2))
     if tr.lemons > 0 and unit(draw(tr.seed, n, np.uint64(1))) * tr.total_rate < tr.lemon_rate:
         i = below(x, tr.lemons)
@@ -101,22 +128,21 @@ def pick_node(s, t, n):
 
 
 @kernel()
-def strike_tranche(s, t):
-    """The next failure of tranche t is due."""
+def strike_tranche(s, t, where):
+    """The first event is a failure of tranche t: it happens, and the next one takes its place."""
     tr = s.tranches[t]
     n = tr.counter
     tr.counter = n + np.uint64(1)
-    schedule_failure(s, t, s.clock[0].now)
+    due, after = next_failure(s, t, s.clock[0].now)
+    if due < NEVER:
+        heap_replace(s, due, (np.int64(FAIL) << KEY_SHIFT) | t, after)
+    else:
+        heap_drop(s)
     pool = s.pools[s.sites[tr.site].pool]
-    per = -(-pool.domain_chips // pool.node_chips)
-    node = pick_node(s, t, n)
-    slot = node // per
-    chip = min((node - slot * per) * pool.node_chips, np.int64(pool.domain_chips - 1))
-    if slot >= tr.n_domains:
-        s.count[0].failures_skipped += 1
-        return
+    node = where & ((np.int64(1) << NODE_SHIFT) - 1)
+    chip = min(node * pool.node_chips, np.int64(pool.domain_chips - 1))
     whole = tr.domain_share > 0.0 and unit(draw(tr.seed, n, np.uint64(3))) < tr.domain_share
-    strike(s, tr.first_domain + slot, chip, whole, repair_time(tr, n))
+    strike(s, where >> NODE_SHIFT, chip, whole, repair_time(tr, n))
 
 
 @kernel()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from capsim.jit import kernel
 
 
@@ -33,17 +35,15 @@ def heap_settle(s, n, time, key, data):
         down = 2 * i + 1
         if down >= n:
             break
-        right = down + 1
-        if right < n and (
-            heap[right].time < heap[down].time
-            or (heap[right].time == heap[down].time and heap[right].key < heap[down].key)
-        ):
-            down = right
-        if time < heap[down].time or (time == heap[down].time and key <= heap[down].key):
+        if down + 1 < n:
+            left, right = heap[down], heap[down + 1]
+            down += (right.time < left.time) | ((right.time == left.time) & (right.key < left.key))
+        least = heap[down]
+        if time < least.time or (time == least.time and key <= least.key):
             break
-        heap[i].time = heap[down].time
-        heap[i].key = heap[down].key
-        heap[i].data = heap[down].data
+        heap[i].time = least.time
+        heap[i].key = least.key
+        heap[i].data = least.data
         i = down
     heap[i].time = time
     heap[i].key = key
@@ -53,8 +53,14 @@ def heap_settle(s, n, time, key, data):
 @kernel()
 def heap_drop(s):
     """Remove the first event."""
-    n = s.clock[0].n_heap - 1
+    n = np.int64(s.clock[0].n_heap - 1)
     s.clock[0].n_heap = n
     if n > 0:
         last = s.heap[n]
         heap_settle(s, n, last.time, last.key, last.data)
+
+
+@kernel()
+def heap_replace(s, time, key, data):
+    """Remove the first event and add another: one walk."""
+    heap_settle(s, np.int64(s.clock[0].n_heap), time, key, data)

@@ -185,6 +185,7 @@ def leave_domain(s, site, d):
     st.active_acc += (free + broken) * now
     s.pools[st.pool].active -= free + broken
     dom.free, dom.broken, dom.active, dom.leaving = 0, 0, 0, 0
+    s.tranches[dom.tranche].left += 1
 
 
 @kernel()
