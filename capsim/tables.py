@@ -171,6 +171,9 @@ SITE = np.dtype(
         ("row_stride", "i8"),
         ("levels_at", "i8"),  # first word of the bitmap of levels that have a domain
         ("mark_at", "i8"),  # bitmap: domains wholly free by mark_t
+        ("block_words", "i8"),  # 64-bit words of a bitmap over its blocks
+        ("open_at", "i8"),  # bitmap: blocks with a wholly free domain
+        ("open_t_at", "i8"),  # bitmap: blocks with a domain wholly free by mark_t
         ("reserved_at", "i8"),  # bitmap: domains that the reservation takes wholly
         ("count_at", "i8"),  # domains at each level (counts)
         ("hist_at", "i8"),  # blocks by number of whole domains (counts)
@@ -208,7 +211,6 @@ BLOCK = np.dtype(
         ("n_domains", "i4"),
         ("whole", "i4"),  # usable wholly free domains now
         ("whole_t", "i4"),  # by the site's mark_t
-        ("held", "i4"),  # wholly free now and taken by the reservation
         ("stamp", "i4"),  # for counting the blocks of a gang
         ("score_at", "i8"),  # table of an own placement
         ("oversubscription", "f8"),

@@ -20,10 +20,11 @@ def held_chips(s: State) -> np.ndarray:
     return held
 
 
-def bitmap(s: State, at: int, site: np.void) -> np.ndarray:
-    """A bitmap over a site's domains as booleans."""
-    words = s.bits[at : at + int(site["words"])]
-    return np.unpackbits(words.view(np.uint8), bitorder="little")[: int(site["n_domains"])].astype(bool)
+def bitmap(s: State, at: int, site: np.void, of: str = "domains") -> np.ndarray:
+    """A bitmap over a site's domains (or its "blocks") as booleans."""
+    n = int(site[f"n_{of}"])
+    words = s.bits[at : at + (n + 63) // 64]
+    return np.unpackbits(words.view(np.uint8), bitorder="little")[:n].astype(bool)
 
 
 def check_domains(s: State) -> list[str]:
@@ -55,6 +56,8 @@ def check_domains(s: State) -> list[str]:
         first, m = int(site["first_block"]), int(site["n_blocks"])
         if np.any(counts[first : first + m] != s.blocks["whole"][first : first + m]):
             wrong.append(f"site {i}: whole domains of blocks are off")
+        if np.any(bitmap(s, int(site["open_at"]), site, "blocks") != (counts[first : first + m] > 0)):
+            wrong.append(f"site {i}: blocks with a whole domain are off")
     return wrong
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from capsim.jit import kernel, trailing_zeros
+from capsim.jit import count_ones, kernel, trailing_zeros
 
 ONE = np.uint64(1)
 ALL = np.uint64(0xFFFFFFFFFFFFFFFF)
@@ -79,3 +79,23 @@ def bit_next_without(bits, at, words, i, mask):
             w >>= 6
         word = bits[at + w] & ~bits[mask + w]
     return (w << 6) + trailing_zeros(word)
+
+
+@kernel()
+def word_part(w, lo, hi):
+    """The bits of word ``w`` that lie in lo..hi-1; the word does."""
+    part = ALL
+    if w == lo >> 6:
+        part &= ALL << np.uint64(lo & 63)
+    if w == (hi - 1) >> 6:
+        part &= ALL >> np.uint64(63 - ((hi - 1) & 63))
+    return part
+
+
+@kernel()
+def bit_count_without(bits, at, lo, hi, mask):
+    """Number of bits in lo..hi-1 that are set here and not in the bitmap at ``mask``."""
+    n = np.int64(0)
+    for w in range(lo >> 6, ((hi - 1) >> 6) + 1):
+        n += count_ones(bits[at + w] & ~bits[mask + w] & word_part(np.int64(w), lo, hi))
+    return n

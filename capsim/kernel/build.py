@@ -74,6 +74,10 @@ def _lay_bitmaps(sites: np.ndarray, max_running: int) -> tuple[int, int, int]:
         bits += stride
         site["reserved_at"] = bits
         bits += stride
+        site["block_words"] = _words(int(site["n_blocks"]))
+        for name in ("open_at", "open_t_at"):
+            site[name] = bits
+            bits += int(site["block_words"]) + _words(int(site["block_words"]))
         site["levels_at"] = bits
         bits += int(site["level_words"]) + int(site["level_summary"])
         site["count_at"] = counts

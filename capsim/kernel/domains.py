@@ -46,8 +46,11 @@ def whole_change(s, site, d, delta):
     s.counts[st.hist_at + n + delta] += 1
     s.blocks[b].whole = n + delta
     st.whole += delta
+    if n == 0:
+        bit_set(s.bits, st.open_at, st.block_words, b - st.first_block)
+    elif n + delta == 0:
+        bit_clear(s.bits, st.open_at, st.block_words, b - st.first_block)
     if st.reserved > 0 and bit_test(s.bits, st.reserved_at, d - st.first_domain):
-        s.blocks[b].held += delta
         st.held += delta
 
 
@@ -94,6 +97,10 @@ def mark_flip(s, site, d, delta):
     s.counts[st.hist_t_at + n + delta] += 1
     s.blocks[b].whole_t = n + delta
     st.whole_t += delta
+    if n == 0:
+        bit_set(s.bits, st.open_t_at, st.block_words, b - st.first_block)
+    elif n + delta == 0:
+        bit_clear(s.bits, st.open_t_at, st.block_words, b - st.first_block)
     if delta > 0:
         bit_set(s.bits, st.mark_at, np.int64(st.words), d - st.first_domain)
     else:
@@ -175,6 +182,8 @@ def marks_off(s):
         st.mark_on = 0
         st.whole_t = 0
         for w in range(st.mark_at, st.mark_at + st.row_stride):
+            s.bits[w] = np.uint64(0)
+        for w in range(st.open_t_at, st.open_t_at + st.block_words + ((st.block_words + 63) >> 6)):
             s.bits[w] = np.uint64(0)
         for b in range(st.first_block, st.first_block + st.n_blocks):
             s.blocks[b].whole_t = 0

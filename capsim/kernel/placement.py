@@ -10,10 +10,13 @@ from __future__ import annotations
 import numpy as np
 
 from capsim.jit import kernel
-from capsim.kernel.bits import bit_next, bit_next_without, bit_test
+from capsim.kernel.bits import bit_count_without, bit_next, bit_next_without, bit_test
 from capsim.kernel.domains import piece_new, set_free
 
 BEST_FIT, FIRST_FIT, SPREAD, PACK_TENANT, OWN = 0, 1, 2, 3, 4
+
+FREE, RESTRICTED, BY_SHADOW = 0, 1, 2
+"""Views of the wholly free domains: now; now and not reserved; by the site's ``mark_t``."""
 
 
 @kernel()
@@ -163,27 +166,54 @@ def block_score(s, k, whole, size, at):
 
 
 @kernel()
-def find_block(s, site, k, restricted):
+def next_block(s, site, b, view):
+    """The first block from ``b`` on with a wholly free domain on the view, -1 if there is none.
+
+    RESTRICTED: on the free map, which holds more.
+    """
+    st = s.sites[site]
+    at = st.open_t_at if view == BY_SHADOW else st.open_at
+    i = bit_next(s.bits, at, st.block_words, b - np.int64(st.first_block))
+    return i + st.first_block if i >= 0 else np.int64(-1)
+
+
+@kernel()
+def block_whole(s, site, b, view):
+    """Wholly free domains of a block on the view."""
+    if view == FREE:
+        return np.int64(s.blocks[b].whole)
+    if view == BY_SHADOW:
+        return np.int64(s.blocks[b].whole_t)
+    st = s.sites[site]
+    lo = np.int64(s.blocks[b].first_domain - st.first_domain)
+    row = st.rows_at + (st.domain_chips - 1) * st.row_stride
+    return bit_count_without(s.bits, row, lo, lo + np.int64(s.blocks[b].n_domains), st.reserved_at)
+
+
+@kernel()
+def find_block(s, site, k, view):
     """The block that gives k wholly free domains by the placement policy; -1 if no block has them."""
     st = s.sites[site]
     mode = s.clock[0].placement
-    first, last = np.int64(st.first_block), np.int64(st.first_block + st.n_blocks)
-    if not restricted and mode in (BEST_FIT, PACK_TENANT):
-        for w in range(k, st.max_block + 1):
-            if s.counts[st.hist_at + w] > 0:
-                for b in range(first, last):
-                    if s.blocks[b].whole == w:
-                        return np.int64(b)
-        return np.int64(-1)
+    b = next_block(s, site, np.int64(st.first_block), view)
+    if view != RESTRICTED and mode in (BEST_FIT, PACK_TENANT):
+        at = st.hist_t_at if view == BY_SHADOW else st.hist_at
+        w = k
+        while w <= st.max_block and s.counts[at + w] == 0:
+            w += 1
+        if w > st.max_block:
+            return np.int64(-1)
+        while block_whole(s, site, b, view) != w:
+            b = next_block(s, site, b + 1, view)
+        return b
     best, found = np.int64(0), np.int64(-1)
-    for b in range(first, last):
-        whole = np.int64(s.blocks[b].whole)
-        if restricted:
-            whole -= s.blocks[b].held
+    while b >= 0:
+        whole = block_whole(s, site, b, view)
         if whole >= k:
             score = block_score(s, k, whole, np.int64(s.blocks[b].n_domains), s.blocks[b].score_at)
             if found < 0 or score < best:
-                best, found = score, np.int64(b)
+                best, found = score, b
+        b = next_block(s, site, b + 1, view)
     return found
 
 
@@ -259,16 +289,19 @@ def rest_domain(s, site, b, r, restricted):
 
 
 @kernel()
-def whole_threshold(s, at, top, k, site, restricted):
-    """Number of whole domains per block such that blocks above it do not give k, and those at it do."""
-    left, w = k, np.int64(top)
+def whole_threshold(s, site, k, view):
+    """(w, m): of the blocks with more than w wholly free domains all are needed, of those with w together m."""
+    st = s.sites[site]
+    at = st.hist_t_at if view == BY_SHADOW else st.hist_at
+    left, w = k, np.int64(st.max_block)
     while w > 0:
         have = np.int64(0)
-        if restricted:
-            st = s.sites[site]
-            for b in range(st.first_block, st.first_block + st.n_blocks):
-                if s.blocks[b].whole - s.blocks[b].held == w:
+        if view == RESTRICTED:
+            b = next_block(s, site, np.int64(st.first_block), view)
+            while b >= 0:
+                if block_whole(s, site, b, view) == w:
                     have += 1
+                b = next_block(s, site, b + 1, view)
         else:
             have = np.int64(s.counts[at + w])
         if have * w >= left:
@@ -279,26 +312,28 @@ def whole_threshold(s, at, top, k, site, restricted):
 
 
 @kernel()
-def take_spread(s, site, first, holder, k, restricted, spare_last):
+def take_spread(s, site, first, holder, k, view, spare_last):
     """Take k whole domains over the fewest blocks, most wholly free first; returns (first piece, last
     block).
     """
-    st = s.sites[site]
-    level, left = whole_threshold(s, st.hist_at, np.int64(st.max_block), k, site, restricted)
+    level, left = whole_threshold(s, site, k, view)
     last = np.int64(-1)
-    for b in range(st.first_block, st.first_block + st.n_blocks):
-        whole = np.int64(s.blocks[b].whole)
-        if restricted:
-            whole -= s.blocks[b].held
+    restricted = view == RESTRICTED
+    b = next_block(s, site, np.int64(s.sites[site].first_block), view)
+    while k > 0:
+        whole = block_whole(s, site, b, view)
         if whole > level:
-            first = take_whole(s, site, first, holder, np.int64(b), whole, restricted, np.int64(0))
+            k -= whole
+            first = take_whole(s, site, first, holder, b, whole, restricted, np.int64(0))
         elif whole == level and left > 0:
             m = min(left, whole)
             left -= m
-            last = np.int64(b)
+            k -= m
+            last = b
             first = take_whole(
                 s, site, first, holder, last, m, restricted, spare_last if left == 0 else np.int64(0)
             )
+        b = next_block(s, site, b + 1, view)
     return first, last
 
 
@@ -311,11 +346,12 @@ def take_site(s, site, first, holder, n, restricted, tenant):
         return take_part(s, site, first, holder, find_domain(s, site, n, restricted, tenant), n, restricted)
     k = n // st.segment
     rest = n - k * st.segment
-    b = find_block(s, site, k, restricted)
+    view = RESTRICTED if restricted else FREE
+    b = find_block(s, site, k, view)
     if b >= 0:
         first = take_whole(s, site, first, holder, b, k, restricted, np.int64(0))
     else:
-        first, b = take_spread(s, site, first, holder, k, restricted, np.int64(0))
+        first, b = take_spread(s, site, first, holder, k, view, np.int64(0))
     if rest > 0:
         first = take_part(s, site, first, holder, rest_domain(s, site, b, rest, restricted), rest, restricted)
     return first
@@ -367,11 +403,12 @@ def take_span(s, pool, first, holder, n, max_sites, restricted):
         left -= k
         here = restricted and s.sites[site].reserved > 0
         cut = spare if left == 0 else np.int64(0)
-        b = find_block(s, site, k, here)
+        view = RESTRICTED if here else FREE
+        b = find_block(s, site, k, view)
         if b >= 0:
             first = take_whole(s, site, first, holder, b, k, here, cut)
         else:
-            first, b = take_spread(s, site, first, holder, k, here, cut)
+            first, b = take_spread(s, site, first, holder, k, view, cut)
         if left == 0:
             break
     return first

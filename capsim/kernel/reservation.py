@@ -5,10 +5,17 @@ from __future__ import annotations
 import numpy as np
 
 from capsim.jit import count_ones, kernel
-from capsim.kernel.bits import ALL, bit_set, bit_test
+from capsim.kernel.bits import bit_set, bit_test, word_part
 from capsim.kernel.domains import mark_move
 from capsim.kernel.ends import ends_first, ends_next, ends_slot
-from capsim.kernel.placement import BEST_FIT, PACK_TENANT, block_score, level_score
+from capsim.kernel.placement import (
+    BY_SHADOW,
+    PACK_TENANT,
+    find_block,
+    level_score,
+    next_block,
+    whole_threshold,
+)
 from capsim.kernel.shadow import free_at, pool_shadow, span_choose
 from capsim.tables import NEVER
 
@@ -25,9 +32,6 @@ def clear_reservation(s):
             continue
         for w in range(st.reserved_at, st.reserved_at + st.row_stride):
             s.bits[w] = np.uint64(0)
-        if st.held > 0:
-            for b in range(st.first_block, st.first_block + st.n_blocks):
-                s.blocks[b].held = 0
         st.held = 0
         st.reserved = 0
 
@@ -49,7 +53,6 @@ def reserve(s, site, d):
     st.reserved += 1
     if s.doms[d].free == st.domain_chips:
         st.held += 1
-        s.blocks[s.doms[d].block].held += 1
 
 
 @kernel()
@@ -94,18 +97,11 @@ def reserve_small(s, site, n, tenant):
 def reserve_block(s, site, b, m):
     """Reserve the m lowest domains of a block that are wholly free by the shadow, 64 at a time."""
     st = s.sites[site]
-    block = s.blocks[b]
-    lo = np.int64(block.first_domain) - st.first_domain
-    hi = lo + block.n_domains
-    now_free = st.rows_at + (st.domain_chips - 1) * st.row_stride
-    held, left = np.int64(0), m
+    lo = np.int64(s.blocks[b].first_domain - st.first_domain)
+    hi = lo + np.int64(s.blocks[b].n_domains)
+    left = m
     for w in range(lo >> 6, ((hi - 1) >> 6) + 1):
-        mask = ALL
-        if w == lo >> 6:
-            mask &= ALL << np.uint64(lo & 63)
-        if w == (hi - 1) >> 6:
-            mask &= ALL >> np.uint64(63 - ((hi - 1) & 63))
-        word = s.bits[st.mark_at + w] & mask
+        word = s.bits[st.mark_at + w] & word_part(np.int64(w), lo, hi)
         n = count_ones(word)
         if n > left:
             rest = word
@@ -114,60 +110,36 @@ def reserve_block(s, site, b, m):
             word ^= rest
             n = left
         s.bits[st.reserved_at + w] |= word
-        held += count_ones(word & s.bits[now_free + w])
         left -= n
         if left == 0:
             break
-    st.reserved += m
-    st.held += held
-    block.held += held
-
-
-@kernel()
-def marked_block(s, site, k):
-    """The block with >= k domains wholly free by the shadow that the placement policy prefers; -1."""
-    st = s.sites[site]
-    mode = s.clock[0].placement
-    first, last = np.int64(st.first_block), np.int64(st.first_block + st.n_blocks)
-    if mode in (BEST_FIT, PACK_TENANT):
-        for w in range(k, st.max_block + 1):
-            if s.counts[st.hist_t_at + w] > 0:
-                for b in range(first, last):
-                    if s.blocks[b].whole_t == w:
-                        return np.int64(b)
-        return np.int64(-1)
-    best, found = np.int64(0), np.int64(-1)
-    for b in range(first, last):
-        whole = np.int64(s.blocks[b].whole_t)
-        if whole >= k:
-            score = block_score(s, k, whole, np.int64(s.blocks[b].n_domains), s.blocks[b].score_at)
-            if found < 0 or score < best:
-                best, found = score, np.int64(b)
-    return found
 
 
 @kernel()
 def reserve_whole(s, site, k):
     """Reserve k domains wholly free by the shadow, by the block rule; returns the last block."""
     st = s.sites[site]
-    b = marked_block(s, site, k)
-    if b >= 0:
-        reserve_block(s, site, b, k)
-        return b
-    left, level = k, np.int64(st.max_block)
-    while level > 0 and s.counts[st.hist_t_at + level] * level < left:
-        left -= s.counts[st.hist_t_at + level] * level
-        level -= 1
-    last = np.int64(-1)
-    for b in range(st.first_block, st.first_block + st.n_blocks):
-        whole = np.int64(s.blocks[b].whole_t)
-        if whole > level:
-            reserve_block(s, site, np.int64(b), whole)
-        elif whole == level and left > 0:
-            m = min(left, whole)
-            left -= m
-            last = np.int64(b)
-            reserve_block(s, site, last, m)
+    last = find_block(s, site, k, BY_SHADOW)
+    if last >= 0:
+        reserve_block(s, site, last, k)
+    else:
+        level, left = whole_threshold(s, site, k, BY_SHADOW)
+        b = next_block(s, site, np.int64(st.first_block), BY_SHADOW)
+        more = k
+        while more > 0:
+            whole = np.int64(s.blocks[b].whole_t)
+            if whole == level and left > 0:
+                last = b
+                whole = min(left, whole)
+                left -= whole
+            if whole > level or last == b:
+                more -= whole
+                reserve_block(s, site, b, whole)
+            b = next_block(s, site, b + 1, BY_SHADOW)
+    st.reserved += k
+    row = st.rows_at + (st.domain_chips - 1) * st.row_stride
+    for w in range(st.words):
+        st.held += count_ones(s.bits[row + w] & s.bits[st.reserved_at + w])
     return last
 
 
