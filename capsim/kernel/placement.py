@@ -290,7 +290,7 @@ def rest_domain(s, site, b, r, restricted):
 
 @kernel()
 def whole_threshold(s, site, k, view):
-    """(w, m): of the blocks with more than w wholly free domains all are needed, of those with w together m."""
+    """(w, m): blocks with more than w wholly free domains are all needed; of those with w, m domains."""
     st = s.sites[site]
     at = st.hist_t_at if view == BY_SHADOW else st.hist_at
     left, w = k, np.int64(st.max_block)
