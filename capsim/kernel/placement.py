@@ -81,20 +81,20 @@ def find_tenant(s, site, n, restricted, tenant):
     level = bit_next(s.bits, st.levels_at, np.int64(st.level_words), n)
     special = np.int64(s.clock[0].resv_domain) if restricted else np.int64(-1)
     offer = part_offer(s, site) if restricted else np.int64(0)
+    mine = offer >= n and s.doms[special].tenant == tenant
     while level >= 0:
         row = st.rows_at + (level - 1) * st.row_stride
-        if offer == level and s.doms[special].tenant == tenant:
+        if mine and offer < level:
             return special
         i = bit_next(s.bits, row, np.int64(st.words), np.int64(0))
         while i >= 0:
             taken = restricted and bit_test(s.bits, st.reserved_at, i)
             if not taken and s.doms[i + st.first_domain].tenant == tenant:
-                return i + st.first_domain
+                d = i + st.first_domain
+                return special if mine and offer == level and special < d else d
             i = bit_next(s.bits, row, np.int64(st.words), i + 1)
         level = bit_next(s.bits, st.levels_at, np.int64(st.level_words), level + 1)
-    if offer >= n and s.doms[special].tenant == tenant:
-        return special
-    return np.int64(-1)
+    return special if mine else np.int64(-1)
 
 
 @kernel()

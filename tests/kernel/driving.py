@@ -38,7 +38,7 @@ def cluster_of(case: Case) -> Cluster:
     services = Services(len(layout.pools))
     for service in case.services:
         services.add(service.chips, kind=service.kind, priority=service.priority, preempts=service.preempts)
-    policy = Policy(case.order, case.backfill, case.preemption, case.placement, case.overrun)
+    policy = Policy(case.order, case.backfill, case.preemption, case.placement, case.overrun, case.interval)
     return Cluster(layout, job_rows(case), classes, services, policy=policy)
 
 

@@ -89,6 +89,23 @@ def test_a_broken_gang_takes_chips_from_a_job_of_lower_priority() -> None:
     assert alone.runs["end"][0] > 2 * DAY - HOUR
 
 
+def test_pack_tenant_takes_the_lowest_of_equal_domains_beside_a_partial_reservation() -> None:
+    # domain 0 keeps 2 chips free; the head (14 chips: a whole domain and 6) will take domain 1 and 6 chips of
+    # domain 2 at the hour, so domain 2 offers 2 as well: the long job of one chip goes to the lower index
+    rows = jobs_of(
+        (0, DAY, 6, DAY), (0, HOUR, 8, HOUR), (0, HOUR, 5, HOUR), (1, HOUR, 14, HOUR), (2, DAY, 1, DAY)
+    )
+    classes = Classes(1)
+    classes.add()
+    cluster = Cluster(one_pool(3), rows, classes, policy=Policy(placement="pack-tenant"))
+    cluster.activate(0)
+    cluster.advance(HOUR // 2)
+    assert cluster.held(4) == {0: 1}
+    cluster.advance(2 * DAY)
+    assert cluster.runs["start"].tolist() == [0, 0, 0, HOUR, 2]
+    assert cluster.counters()["breaches"] == 0
+
+
 def test_passes_at_an_interval() -> None:
     # submitted at 0:00, 0:20 and 1:10; passes at full hours only, the one at 0:00 included
     rows = jobs_of((0, HOUR // 2, 8, HOUR), (HOUR // 3, HOUR // 2, 8, HOUR), (HOUR * 7 // 6, HOUR, 8, HOUR))

@@ -45,6 +45,11 @@ GROUPS = [
     ("topology", "services", "sites"),
     ("topology", "preemption", "checkpoints"),
     ("topology", "services", "failures", "capacity"),
+    ("topology", "services", "preemption", "checkpoints"),
+    ("segments", "preemption", "failures", "checkpoints"),
+    ("segments", "elastic", "failures", "drain"),
+    ("topology", "pools", "changes", "elastic"),
+    ("topology", "interval", "capacity", "changes"),
     FEATURES,
 ]
 """Features that are tried together."""

@@ -95,3 +95,4 @@ class Case:
     preemption: bool = False
     placement: str = "best-fit"
     overrun: str = "end"
+    interval: int = 0

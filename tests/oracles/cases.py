@@ -28,6 +28,8 @@ FEATURES = (
     "checkpoints",
     "preemption",
     "services",
+    "changes",
+    "interval",
 )
 """What a case may contain; without any, it is one domain of interchangeable chips."""
 
@@ -54,13 +56,14 @@ def cases(draw: st.DrawFn, features: frozenset[str] = frozenset(), backfill: str
         jobs=tuple(sorted(jobs, key=lambda job: job.submit)),
         horizon=HORIZON,
         services=services,
-        commands=tuple(draw(commands_of(features, layout, services, len(jobs)))),
+        commands=tuple(draw(commands_of(features, layout, classes, services, len(jobs)))),
         failures=tuple(draw(failures_of(features, layout))),
         order=order,
         backfill=backfill or draw(st.sampled_from(["none", "easy", "easy", "easy"])),
         preemption="preemption" in features,
         placement=draw(st.sampled_from(placements)) if "placement" in features else "best-fit",
         overrun=draw(st.sampled_from(["end", "run on"])) if "limits" in features else "end",
+        interval=draw(st.sampled_from([0, 1, 4, 7])) if "interval" in features else 0,
     )
 
 
@@ -158,6 +161,7 @@ def services_of(draw: st.DrawFn, features: frozenset[str], layout: Layout) -> li
             chips={pool: draw(st.sampled_from([1, 2, 3, 8, 10])) for pool in range(len(layout.pools))},
             kind=draw(st.integers(3, 4)),
             priority=draw(st.integers(0, 2)),
+            preempts=draw(st.booleans()) if "preemption" in features else False,
         )
         for _ in range(draw(st.integers(1, 2)))
     ]
@@ -182,7 +186,12 @@ def failures_of(draw: st.DrawFn, features: frozenset[str], layout: Layout) -> li
 
 @st.composite
 def commands_of(
-    draw: st.DrawFn, features: frozenset[str], layout: Layout, services: tuple[Service, ...], jobs: int
+    draw: st.DrawFn,
+    features: frozenset[str],
+    layout: Layout,
+    classes: tuple[JobClass, ...],
+    services: tuple[Service, ...],
+    jobs: int,
 ) -> list[Command]:
     """Everything arrives at 0, or in parts; then what the features ask for."""
     commands: list[Command] = []
@@ -204,7 +213,22 @@ def commands_of(
             for _ in range(draw(st.integers(1, 4))):
                 at = draw(st.integers(0, 60))
                 commands.append(Command(at, "resize", (service, pool, draw(st.integers(0, 6)))))
+    if "changes" in features:
+        commands += draw(st.lists(changes_of(classes, jobs), max_size=4))
     return sorted(commands, key=lambda command: command.time)
+
+
+@st.composite
+def changes_of(draw: st.DrawFn, classes: tuple[JobClass, ...], jobs: int) -> Command:
+    """A job is cancelled, or a class becomes faster, slower, dearer or unable to run in a pool."""
+    at = draw(st.integers(0, 60))
+    cls = draw(st.integers(0, len(classes) - 1))
+    pool = draw(st.sampled_from(classes[cls].pools()))
+    kind = draw(st.sampled_from(["cancel", "set_speed", "set_cost"]))
+    if kind == "cancel":
+        return Command(at, kind, (draw(st.integers(0, jobs - 1)),))
+    value = draw(st.sampled_from([0.0, 0.5, 1.0, 2.0] if kind == "set_speed" else [1.0, 2.0, 3.0]))
+    return Command(at, kind, (cls, pool, value))
 
 
 @st.composite

@@ -9,7 +9,7 @@ from tests.oracles.fleet import Holder, Piece, strike
 from tests.oracles.placement import Part
 from tests.oracles.preemption import candidates, stop_or_warn
 from tests.oracles.services import lose, lose_all, shrink
-from tests.oracles.world import CANCELLED, RUNNING, Life, Repair, World
+from tests.oracles.world import CANCELLED, RUNNING, WAITING, Life, Repair, World
 
 
 def fail(world: World, failure: Failure) -> bool:
@@ -148,6 +148,7 @@ def stop_holder(world: World, holder: Holder) -> None:
 
 def command(world: World, called: Command) -> None:
     """Do one operation that the engine calls."""
+    world.called = True
     OPERATIONS[called.name](world, *called.arguments, **called.options)
 
 
@@ -215,7 +216,9 @@ def site_up(world: World, site: int) -> None:
 
 
 def cancel(world: World, j: int) -> None:
-    """Take a job out of the queue, or stop it."""
+    """Take a job out of the queue, or stop it; one that is not there any more, or not yet, stays as it is."""
+    if world.lives[j].state not in (WAITING, RUNNING):
+        return
     if world.lives[j].state == RUNNING:
         world.settle(j, saved=False)
         world.release(j)

@@ -94,8 +94,11 @@ def first_blocked(world: World) -> int | None:
     """Start jobs from the head of the queue; the first that has to wait for others, if any."""
     easy = world.case.backfill == "easy"
     for j in world.queue():
-        if not start_on_free(world, j) and not (easy and hopeless(world, j)):
+        if start_on_free(world, j):
+            continue
+        if not (easy and hopeless(world, j)):
             return j
+        world.passed_over = True
     return None
 
 

@@ -32,7 +32,9 @@ class Scheduler:
         self.integrals: list[dict[str, int]] = [{} for _ in case.layout.sites]
         changing = any(called.time > 0 and called.name != "activate" for called in case.commands)
         overtaken = case.order != "fcfs" or case.preemption or case.overrun != "end"
+        self.due = False
         self.steady = not (changing or case.failures or case.services or overtaken)
+        self.growing = any(called.time > 0 for called in case.commands)
 
     def run(self) -> list[Life]:
         """Do every instant before the horizon; the lives of all jobs."""
@@ -59,6 +61,9 @@ class Scheduler:
         instants += [failure.time for failure in world.failures]
         instants += [repair.time for repair in world.repairs]
         instants += [at for at, _ in world.retirements]
+        interval = world.case.interval
+        if self.due:
+            instants.append((world.now // interval + 1) * interval)
         return min(instants, default=None)
 
     def one_instant(self) -> None:
@@ -78,7 +83,9 @@ class Scheduler:
             world.arriving.remove(j)
             world.submitted.append(j)
             world.lives[j].state, world.lives[j].queued = WAITING, now
-        self.one_pass()
+        self.due = world.case.interval > 0 and now % world.case.interval > 0
+        if not self.due:
+            self.one_pass()
 
     def terminations(self) -> None:
         """Phase 1: completions, then stops that take effect, then failures."""
@@ -107,6 +114,14 @@ class Scheduler:
             held = passes.reservation(world, head)
             self.make_promise(head, held.shadow)
             passes.backfill(world, head, held)
+        world.called = False
+
+    def firm(self) -> bool:
+        """Whether a promise must be kept: only jobs change, and none that was passed over comes back.
+
+        New capacity may hold a job that was passed over; it is ahead of the head that was promised a time.
+        """
+        return self.steady and not (self.growing and self.world.passed_over)
 
     def keep_promise(self, head: int | None) -> None:
         """A head that has started did so no later than promised; another head gets a promise of its own."""
@@ -114,9 +129,11 @@ class Scheduler:
         if world.promise is None or world.promise[0] == head:
             return
         j, promised = world.promise
-        late = world.lives[j].state == RUNNING and world.now > promised
+        step = world.case.interval or 1
+        due = -(-promised // step) * step
+        late = world.lives[j].state == RUNNING and world.now > due
         world.counts["breaches"] += late
-        if late and self.steady:
+        if late and self.firm():
             raise PromiseBroken(f"job {j} starts at {world.now}, promised {promised}")
         world.promise = None
 
@@ -125,7 +142,7 @@ class Scheduler:
         world = self.world
         if world.promise is None:
             world.promise = (head, shadow)
-        if shadow > world.promise[1] and self.steady:
+        if shadow > world.promise[1] and self.firm():
             raise PromiseBroken(f"job {head} was promised {world.promise[1]}, now {shadow}")
 
     def integrate(self, until: int) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from tests.oracles.fleet import Holder
 from tests.oracles.placement import Part, PoolShape, Request, Rule, place, wholly_free
+from tests.oracles.preemption import candidates, stop_or_warn, with_victims
 from tests.oracles.world import Batch, World
 
 
@@ -22,13 +23,56 @@ def batches(world: World, service: int, pool: int) -> list[Batch]:
 
 
 def grow_all(world: World) -> None:
-    """Every service grows towards its wanted replicas: by priority, then index, then pool."""
+    """Every service grows towards its wanted replicas: by priority, then index, then pool.
+
+    In the first pass after an operation, one that still lacks replicas may stop jobs, and grows again.
+    """
     order = sorted(range(len(world.case.services)), key=lambda s: (-world.case.services[s].priority, s))
     for service in order:
         for pool in range(len(world.case.layout.pools)):
             if world.case.services[service].chips.get(pool, 0) > 0:
-                while grow_once(world, service, pool):
-                    pass
+                grow(world, service, pool)
+                if world.called and may_preempt(world, service, pool):
+                    preempt_for(world, service, pool)
+                    grow(world, service, pool)
+
+
+def grow(world: World, service: int, pool: int) -> None:
+    """Place replicas until no more are wanted, or none can be placed."""
+    while grow_once(world, service, pool):
+        pass
+
+
+def lacking(world: World, service: int, pool: int) -> int:
+    """Replicas that are wanted and not held."""
+    return max(0, world.wanted.get((service, pool), 0) - held(world, service, pool))
+
+
+def may_preempt(world: World, service: int, pool: int) -> bool:
+    """Whether a service that lacks replicas may stop jobs: those of a domain or less only."""
+    spec = world.case.services[service]
+    small = spec.chips[pool] <= world.fleet.shapes[pool].domain_chips
+    return world.case.preemption and spec.preempts and small and lacking(world, service, pool) > 0
+
+
+def preempt_for(world: World, service: int, pool: int) -> None:
+    """Stop, or warn, jobs of lower priority in whose chips lacking replicas fit, and no others."""
+    spec, missing = world.case.services[service], lacking(world, service, pool)
+
+    def fitting(victims: list[int]) -> int:
+        free = with_victims(world, pool, victims)
+        return min(missing, sum(chips // spec.chips[pool] for chips in free.values()))
+
+    able = candidates(world, spec.priority, pool)
+    victims: list[int] = []
+    while able and fitting(victims) < missing:
+        victims.append(able.pop(0))
+    reached = fitting(victims)
+    for j in list(reversed(victims)):
+        fewer = [other for other in victims if other != j]
+        if fitting(fewer) == reached:
+            victims = fewer
+    stop_or_warn(world, victims)
 
 
 def grow_once(world: World, service: int, pool: int) -> bool:

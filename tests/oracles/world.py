@@ -89,6 +89,7 @@ class World:
                 self.speed[c, p] = speed
                 self.cost[c, p] = 1.0 if cls.cost is None else cls.cost[p]
         self.promise: tuple[int, int] | None = None
+        self.called = self.passed_over = False
         names = ("backfilled", "breaches", "failures", "interruptions", "repairs", "replicas_lost")
         self.counts = dict.fromkeys(names, 0)
 
