@@ -44,6 +44,9 @@ def replay_command(
     locality: Annotated[
         float, typer.Option("--locality", help="Factor on a gang's speed per doubling of its blocks")
     ] = 1.0,
+    types: Annotated[
+        Path | None, typer.Option("--types", metavar="FILE.yaml", help="Chip types and speeds of jobs there")
+    ] = None,
     estimate: Annotated[
         str, typer.Option("--estimate", help="requested, exact, factor:F or requested:F")
     ] = "requested",
@@ -62,7 +65,9 @@ def replay_command(
     chart: Annotated[
         Path | None, typer.Option("--chart", metavar="FILE.svg", help="Draw the wait by job size")
     ] = None,
-    seed: Annotated[int, typer.Option("--seed", help="Seed of the intervals' draws")] = 0,
+    seed: Annotated[
+        int, typer.Option("--seed", help="Seed of the intervals' draws and of the jobs' classes")
+    ] = 0,
     format: Format = None,
     as_json: Json = False,
     quiet: Quiet = False,
@@ -73,6 +78,8 @@ def replay_command(
     """
     from capsim.engine.replay import Machine, replay_trace, with_estimates
     from capsim.engine.replay_policies import parse_policies
+    from capsim.engine.replay_types import types_of
+    from capsim.spec.chip_types import read_chip_types
     from capsim.study.replays import compare_schedules
     from capsim.workload.traces import read_jobs
     from capsim.workload.traces.writing import check_name
@@ -84,8 +91,9 @@ def replay_command(
     trace = with_estimates(read_jobs(file, format, tenants_from), estimate)
     read = time.perf_counter()
     machine = Machine(domain, block_domains, segment, locality)
+    kinds = types_of(read_chip_types(types), trace, seed) if types else None
     schedules = [
-        replay_trace(trace, policy=name, chips=chips, machine=machine, same_instant=same_instant)
+        replay_trace(trace, policy=name, chips=chips, machine=machine, types=kinds, same_instant=same_instant)
         for name in policies
     ]
     done = time.perf_counter()

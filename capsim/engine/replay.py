@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from capsim.engine.replay_jobs import Columns, Machine, with_estimates
+from capsim.engine.replay_jobs import Columns, Done, Machine, with_estimates
 from capsim.engine.replay_policies import POLICIES, ReplayPolicy, parse_policy
+from capsim.engine.replay_types import Types
 from capsim.engine.schedule_figures import Outcomes, idle_while_wanted, schedule_figures, wait_by_size
 from capsim.errors import InputError
 from capsim.workload.traces.model import Ints, JobTrace
@@ -21,9 +22,9 @@ class Schedule:
     """Starts and ends of the jobs of a trace that fit the machine, in the trace's (submission, file) order.
 
     ``index`` is each scheduled job's place in the trace, ``start`` and ``end`` int64 ms on the trace's own
-    clock, ``wait`` ms in the queue, ``preemptions`` their number, ``lost`` chip-ms done again.
-    ``too_large`` counts the jobs that the empty machine could not hold; they are not scheduled.
-    ``unused`` are mean shares of the machine that stood free, by reason, where they were sampled.
+    clock, ``run`` ms that it takes undisturbed at its greatest speed, ``wait`` ms in the queue,
+    ``preemptions`` their number, ``lost`` chip-ms done again. ``unused`` are mean shares of the machine by
+    use, where they were sampled; ``typed``: on several chip types.
     """
 
     trace: JobTrace
@@ -32,12 +33,17 @@ class Schedule:
     index: Ints
     start: Ints
     end: Ints
+    run: Ints
     wait: Ints
     preemptions: Ints
     lost: Ints
-    too_large: int
-    machine: Machine = field(default_factory=Machine)
-    unused: dict[str, float] = field(default_factory=dict)
+    unused: dict[str, float]
+    typed: bool = False
+
+    @property
+    def too_large(self) -> int:
+        """Jobs left out because the empty machine could not hold them."""
+        return len(self.trace) - len(self.index)
 
     @property
     def job(self) -> Ints:
@@ -51,7 +57,7 @@ class Schedule:
         return Outcomes(
             trace.submit[index],
             trace.size[index],
-            trace.run[index],
+            self.run,
             self.wait,
             self.end,
             trace.tenant[index].astype(np.int64),
@@ -65,75 +71,95 @@ def replay_trace(
     policy: str,
     chips: int | None = None,
     machine: Machine | None = None,
+    types: Types | None = None,
     same_instant: str = "together",
 ) -> Schedule:
-    """Schedule every job of ``trace`` that fits on ``chips`` chips (default: the header's MaxProcs).
+    """Schedule every job of ``trace`` that fits on ``chips`` chips, or on ``types``.
 
+    ``chips`` is the header's MaxProcs by default.
     ``policy`` is a name as docs/traces.md defines it. Jobs are ended at their requested time.
     ``same_instant`` is one of ``capsim.engine.same_instant.ORDERS``.
     Raises InputError for an unknown policy, machine or option.
     """
     chosen = parse_policy(policy)
+    machine = machine or Machine()
+    if types is not None:
+        return _on_types(trace, chosen, types, plain=chips is None and machine == Machine())
+    if chosen.objective:
+        raise InputError(f"policy {chosen.name} needs chip types; describe them with --types FILE.yaml")
     size = chips if chips is not None else trace.chips
     if size is None:
         raise InputError(f"{trace.source}: the file names no MaxProcs; say how many chips with --chips N")
     if size < 1:
         raise InputError(f"--chips is {size}; write a number of at least 1")
-    machine = machine or Machine()
     machine.check(size)
     index = np.flatnonzero(machine.fits(trace.size, size))
+    jobs = columns_of(trace, index)
+    if same_instant != "together":
+        from capsim.engine.same_instant import starts_by
+
+        done = undisturbed(jobs, starts_by(same_instant, chosen, machine.domain > 0, jobs, size))
+    elif len(index) == 0:
+        done = undisturbed(jobs, jobs.submit)
+    elif chosen.scalar and not machine.domain:
+        done = undisturbed(jobs, starts_of(chosen.name, *jobs, size))
+    else:
+        from capsim.engine.replay_cluster import run_cluster
+
+        done = run_cluster(chosen, jobs, trace.tenant[index].astype(np.int64), size, machine)
+    return _schedule(trace, chosen, size, index, jobs.run, done)
+
+
+def _on_types(trace: JobTrace, policy: ReplayPolicy, types: Types, plain: bool) -> Schedule:
+    """A schedule on several chip types: Gavel's rounds, or a queue whose jobs go where they end first."""
+    if not plain:
+        raise InputError("--types names the chips; leave out --chips, --domain and what belongs to it")
+    index = np.flatnonzero(types.fits(trace.size))
+    jobs = columns_of(trace, index)
+    speed = types.job_speed(jobs.size, index)
+    if len(index) == 0:
+        done = undisturbed(jobs, jobs.submit)
+    elif policy.objective:
+        from capsim.engine.gavel_rounds import run_rounds
+
+        done = run_rounds(policy.objective, jobs, speed, types.chips, types.round_ms, types.restart_ms)
+    else:
+        from capsim.engine.replay_cluster import run_typed
+
+        tenant = trace.tenant[index].astype(np.int64)
+        done = run_typed(policy, jobs, tenant, types.job_class[index], types)
+    fastest = np.ceil(jobs.run / speed.max(axis=1, initial=0.0)).astype(np.int64)
+    return _schedule(trace, policy, types.total, index, fastest, done, typed=True)
+
+
+def columns_of(trace: JobTrace, index: Ints) -> Columns:
+    """The jobs ``index`` of a trace on a clock that starts at the first of them."""
     zero = int(trace.submit[index[0]]) if len(index) else 0
-    jobs = Columns(
+    return Columns(
         np.ascontiguousarray(trace.submit[index] - zero),
         np.ascontiguousarray(trace.size[index]),
         np.ascontiguousarray(trace.run[index]),
         np.ascontiguousarray(trace.requested[index]),
     )
-    if same_instant != "together":
-        from capsim.engine.same_instant import starts_by
-
-        begun = starts_by(same_instant, chosen, machine.domain > 0, jobs, size)
-        return _undisturbed(trace, chosen, size, index, begun + zero, machine)
-    if len(index) == 0 or (chosen.scalar and not machine.domain):
-        begun = starts_of(chosen.name, *jobs, size) if len(index) else np.empty(0, dtype=np.int64)
-        return _undisturbed(trace, chosen, size, index, begun + zero, machine)
-    return _on_cluster(trace, chosen, size, index, zero, jobs, machine)
 
 
-def _undisturbed(
-    trace: JobTrace, policy: ReplayPolicy, chips: int, index: Ints, start: Ints, machine: Machine
-) -> Schedule:
+def undisturbed(jobs: Columns, start: Ints) -> Done:
     """A schedule in which every job runs from its start to its end."""
-    none = np.zeros(len(index), dtype=np.int64)
-    end, wait = start + trace.run[index], start - trace.submit[index]
-    return Schedule(
-        trace,
-        policy.name,
-        chips,
-        index,
-        start,
-        end,
-        wait,
-        none,
-        none,
-        len(trace) - len(index),
-        machine,
-    )
+    none = np.zeros(len(start), dtype=np.int64)
+    return Done(start, start + jobs.run, start - jobs.submit, none, none, {})
 
 
-def _on_cluster(
+def _schedule(
     trace: JobTrace,
     policy: ReplayPolicy,
     chips: int,
     index: Ints,
-    zero: int,
-    jobs: Columns,
-    machine: Machine,
+    run: Ints,
+    done: Done,
+    typed: bool = False,
 ) -> Schedule:
-    """A schedule by the full kernel."""
-    from capsim.engine.replay_cluster import run_cluster
-
-    done = run_cluster(policy, jobs, trace.tenant[index].astype(np.int64), chips, machine)
+    """What a scheduler did, on the trace's own clock."""
+    zero = int(trace.submit[index[0]]) if len(index) else 0
     return Schedule(
         trace,
         policy.name,
@@ -141,12 +167,12 @@ def _on_cluster(
         index,
         done.start + zero,
         done.end + zero,
+        run,
         done.wait,
         done.preemptions,
         done.lost,
-        len(trace) - len(index),
-        machine,
         done.unused,
+        typed,
     )
 
 
@@ -184,6 +210,8 @@ def measure(schedule: Schedule) -> dict[str, Any]:
     overtaking = schedule.start < np.maximum.accumulate(schedule.start)
     unused = schedule.unused
     figures |= schedule_figures(outcomes)
+    if schedule.typed:
+        figures["utilisation"] = unused["busy"]
     figures |= {
         "fragmentation": unused["wanted"] if unused else idle_while_wanted(outcomes, schedule.start),
         "unused": unused,

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 import numpy as np
 
-from capsim.engine.replay_jobs import Columns, Machine
+from capsim.engine.replay_jobs import REASONS, Columns, Done, Machine
 from capsim.engine.replay_policies import ReplayPolicy
+from capsim.engine.replay_types import Types
 from capsim.errors import InputError
 from capsim.kernel.api import Cluster, Policy
 from capsim.kernel.layout import Classes, Layout, make_jobs
@@ -15,19 +14,6 @@ from capsim.workload.traces.model import Ints
 
 SAMPLES = 400
 """Instants, equally spaced over the submissions and on to the end, at which free chips are looked at."""
-
-REASONS = ("no_demand", "reserved", "too_few", "scattered")
-
-
-class Done(NamedTuple):
-    """What the kernel did with each job (ms from the first submission, chip-ms), and what stood free."""
-
-    start: Ints
-    end: Ints
-    wait: Ints
-    preemptions: Ints
-    lost: Ints
-    unused: dict[str, float]
 
 
 def layout_of(chips: int, machine: Machine) -> Layout:
@@ -58,13 +44,39 @@ def run_cluster(
         policy=Policy(order=policy.order, backfill=policy.backfill),
     )
     cluster.activate(0)
+    done = _finish(cluster, jobs, chips)
+    if not machine.domain and not done.preemptions.any():
+        return done._replace(unused={})  # the schedule itself says exactly what stood free
+    return done
+
+
+def run_typed(policy: ReplayPolicy, jobs: Columns, tenant: Ints, job_class: Ints, types: Types) -> Done:
+    """Schedule the jobs on a pool of each chip type, each where it is estimated to run shortest."""
+    if policy.backfill == "conservative":
+        raise InputError("conservative backfilling knows one type of chips only; leave --types out")
+    layout, classes = Layout(), Classes(len(types.chips))
+    for chips in types.chips.tolist():
+        layout.tranche(layout.site(layout.pool(chips)), 1)
+    for speed in types.speed:
+        classes.add(speed=speed.tolist(), assignment="earliest start")
+    cluster = Cluster(
+        layout,
+        make_jobs(jobs.submit, jobs.run, jobs.size, jobs.requested, tenant=tenant, cls=job_class),
+        classes,
+        policy=Policy(order=policy.order, backfill=policy.backfill),
+    )
+    for tranche in range(len(types.chips)):
+        cluster.activate(tranche)
+    return _finish(cluster, jobs, types.total)
+
+
+def _finish(cluster: Cluster, jobs: Columns, chips: int) -> Done:
+    """Run a cluster to the last end and collect what became of its jobs."""
     unused = _sample(cluster, int(jobs.submit[-1]), chips)
     runs = cluster.runs
     start, end, wait, preemptions, lost = (
         runs[name].astype(np.int64) for name in ("start", "end", "waited", "preemptions", "lost")
     )
-    if not machine.domain and not preemptions.any():
-        unused = {}  # on interchangeable chips the schedule itself says exactly what stood free
     return Done(start, end, wait, preemptions, lost, unused)
 
 
@@ -81,11 +93,12 @@ def _sample(cluster: Cluster, last: int, chips: int) -> dict[str, float]:
         if count["completed"] + count["at_limit"] == jobs:
             break
         samples += 1
-        free = cluster.fragmentation()[0]
-        for reason in REASONS:
-            sums[reason] += free[reason]
-        sums["wanted"] += sum(free[reason] for reason in REASONS[1:])
+        for free in cluster.fragmentation():
+            for reason in REASONS:
+                sums[reason] += free[reason]
+            sums["wanted"] += sum(free[reason] for reason in REASONS[1:])
     shares = {name: total / (max(samples, 1) * chips) for name, total in sums.items()}
     held = cluster.chip_time()
-    makespan = int(cluster.runs["end"].max())
-    return shares | {"spare": float(held["spare"].sum()) / (float(chips) * makespan), "samples": samples}
+    whole = float(chips) * int(cluster.runs["end"].max())
+    used = {"spare": float(held["spare"].sum()) / whole, "busy": float(held["allocated"].sum()) / whole}
+    return shares | used | {"samples": samples}

@@ -20,6 +20,20 @@ class Columns(NamedTuple):
     requested: Ints
 
 
+REASONS = ("no_demand", "reserved", "too_few", "scattered")
+
+
+class Done(NamedTuple):
+    """What a scheduler did with each job (ms from the first submission, chip-ms), and what stood free."""
+
+    start: Ints
+    end: Ints
+    wait: Ints
+    preemptions: Ints
+    lost: Ints
+    unused: dict[str, float]
+
+
 @dataclass(frozen=True)
 class Machine:
     """What the jobs are placed on. ``domain`` = 0: interchangeable chips.

@@ -9,6 +9,9 @@ from capsim.errors import InputError
 POLICIES = ("fcfs", "easy", "conservative")
 """The policies that the exact schedules of the shared truth hold."""
 
+GAVEL = {"gavel-max-min": "max-min", "gavel-throughput": "throughput", "gavel-agnostic": "agnostic"}
+"""Policies in rounds, and the objective of each in ``capsim.policies.gavel``."""
+
 BACKFILLING = ("none", "easy", "conservative")
 
 
@@ -25,6 +28,11 @@ class ReplayPolicy:
         """Whether a kernel for interchangeable chips alone knows this policy."""
         return self.name in POLICIES
 
+    @property
+    def objective(self) -> str:
+        """The objective of a policy in rounds; empty for a queue."""
+        return GAVEL.get(self.name, "")
+
 
 def orders() -> tuple[str, ...]:
     """The built-in queue orders (imported here because they load numba)."""
@@ -34,19 +42,21 @@ def orders() -> tuple[str, ...]:
 
 
 def parse_policy(text: str) -> ReplayPolicy:
-    """The policy of a name such as ``fcfs``, ``easy``, ``sjf``, ``sjf+easy`` or ``conservative``.
+    """The policy of a name such as ``fcfs``, ``easy``, ``sjf+easy``, ``conservative`` or ``gavel-max-min``.
 
     An order alone has no backfilling, a backfilling alone has the order fcfs. Raises InputError otherwise.
     """
     name = text.replace(" ", "")
     if name in POLICIES:
         return ReplayPolicy(name, "fcfs", "none" if name == "fcfs" else name)
+    if name in GAVEL:
+        return ReplayPolicy(name, "fcfs", "none")
     order, plus, backfill = name.partition("+")
     known = orders()
     if order not in known or (plus and backfill not in BACKFILLING):
         raise InputError(
             f"unknown policy {text!r}; write an order ({', '.join(known)}), easy or conservative,"
-            " or ORDER+easy"
+            f" ORDER+easy, or one of {', '.join(GAVEL)}"
         )
     if order == "fcfs" and backfill in ("easy", "conservative"):
         return ReplayPolicy(backfill, "fcfs", backfill)

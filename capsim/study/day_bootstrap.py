@@ -75,7 +75,7 @@ def whole_weights(weights: Floats | None, jobs: int) -> Floats:
     """Weights as whole numbers whose sums are exact; 1 for each job without weights."""
     if weights is None:
         return np.ones(jobs)
-    return np.rint(weights * (WEIGHT_UNITS / weights.sum()))
+    return np.asarray(np.rint(weights * (WEIGHT_UNITS / weights.sum())))
 
 
 def mean_draws(days: Days, values: Floats, weights: Floats | None = None) -> Floats:

@@ -131,6 +131,35 @@ def test_policies_side_by_side(table: Path, tmp_path: Path, capsim: Command) -> 
     assert "fewer than five days" in text and "scat-" in text
 
 
+def test_chip_types(table: Path, tmp_path: Path, capsim: Command) -> None:
+    """Job 7 (4 chips, 10.5 s) on the fast type; job 8 (2 chips, 5 s) on the slow one takes twice as long."""
+    types = tmp_path / "types.yaml"
+    types.write_text("types: {a: {chips: 4}, b: {chips: 2}}\nclasses: {all: {speeds: {a: 1, b: 0.5}}}\n")
+    words = ("trace", "replay", table, "--policy", "easy", "--types", types, "--quiet")
+    found = json.loads(capsim(*words, "--json").stdout)
+    assert (found["chips"], found["jobs"], found["makespan_s"]) == (6, 2, 13.0)
+    assert found["utilisation"] == pytest.approx((4 * 10.5 + 2 * 10) / (6 * 13))
+    assert "leave out --chips" in capsim(*words, "--chips", "4").stderr
+    assert "one type of chips only" in capsim(*words[:4], "conservative", "--types", types).stderr
+    assert (
+        "needs chip types"
+        in capsim("trace", "replay", table, "--chips", "4", "--policy", "gavel-max-min").stderr
+    )
+
+
+def test_gavel(table: Path, tmp_path: Path, capsim: Command) -> None:
+    """Rounds of 5 s: job 7 starts at 0; job 8, submitted at 3 s, at 5 s on the other type."""
+    pytest.importorskip("highspy", reason="highspy is not installed: make install")
+    types, out = tmp_path / "types.yaml", tmp_path / "starts.csv"
+    types.write_text(
+        "types: {a: {chips: 4}, b: {chips: 2}}\nclasses: {all: {speeds: {a: 1, b: 0.5}}}\nround: 5 s\n"
+    )
+    words = ("trace", "replay", table, "--types", types, "--out", out, "--quiet")
+    text = capsim(*words, "--policy", "gavel-max-min,gavel-throughput").stdout
+    assert out.read_text() == "job,start_gavel-max-min,start_gavel-throughput\n7,0,0\n8,5,5\n"
+    assert "gavel-max-min" in text
+
+
 def test_tenants_of_an_swf_from_its_fields(tmp_path: Path, capsim: Command) -> None:
     path = tmp_path / "t.swf"
     path.write_text(

@@ -77,6 +77,8 @@ class RawJobs:
     requested: Floats
     tenant: NDArray[np.int32]
     tenants: tuple[str, ...]
+    job_class: NDArray[np.int32] | None = None
+    job_classes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -84,8 +86,9 @@ class JobTrace:
     """Cleaned jobs, ordered by (submission, file order). Arrays have one entry a job.
 
     ``job`` is the trace's own job number, ``submit`` int64 ms on the trace's own clock, ``size`` chips,
-    ``run`` and ``requested`` int64 ms with ``run`` ≤ ``requested``, ``tenant`` an index into ``tenants``.
-    ``chips`` is the machine size that the file's header states, if any.
+    ``run`` and ``requested`` int64 ms with ``run`` ≤ ``requested``, ``tenant`` an index into ``tenants``,
+    ``job_class`` one into ``job_classes`` where the trace names classes. ``chips`` is the machine size that
+    the file's header states, if any.
     """
 
     source: str
@@ -101,6 +104,8 @@ class JobTrace:
     chips: int | None = None
     clock: str = "seconds"
     notes: tuple[str, ...] = field(default=())
+    job_class: NDArray[np.int32] | None = None
+    job_classes: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         return len(self.job)
@@ -192,6 +197,8 @@ def clean(
         chips=chips,
         clock=clock,
         notes=notes,
+        job_class=None if raw.job_class is None else raw.job_class[kept][order],
+        job_classes=raw.job_classes,
     )
 
 

@@ -26,6 +26,7 @@ JOBS = {
     "run": Column("number", aliases=("runtime",)),
     "requested": Column("number", optional=True),
     "tenant": Column("text", optional=True),
+    "class": Column("text", optional=True),
 }
 """capsim's own job table: seconds on any clock, ``requested`` and ``size`` ≤ 0 where unknown."""
 
@@ -63,6 +64,7 @@ def jobs_of_table(columns: Columns, source: str) -> JobTrace:
     """Clean the rows of capsim's own job table."""
     count = len(columns["job"])
     tenant, tenants = codes(columns.get("tenant", ["all"] * count))
+    job_class, job_classes = codes(columns["class"]) if "class" in columns else (None, ())
     raw = RawJobs(
         job=columns["job"].astype(np.int64),
         submit=columns["submit"],
@@ -72,6 +74,8 @@ def jobs_of_table(columns: Columns, source: str) -> JobTrace:
         requested=columns.get("requested", np.full(count, -1.0)),
         tenant=tenant,
         tenants=tenants,
+        job_class=job_class,
+        job_classes=job_classes,
     )
     return clean(raw, source=source, format="jobs", clock="seconds of the table")
 

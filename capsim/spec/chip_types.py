@@ -1,0 +1,89 @@
+"""Schema of a file of chip types for the replay of a trace: how many of each, how fast jobs run there.
+
+It is no part of a study; ``capsim trace replay --types FILE.yaml`` reads it with the same rules for numbers,
+units and errors.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from pydantic import Field, ValidationError
+
+from capsim.errors import Problem, StudyError
+from capsim.spec.base import Section
+from capsim.spec.explain import explain, limited, locate
+from capsim.spec.nodes import Mapping, parse
+from capsim.spec.quantities import did_you_mean, shown
+from capsim.spec.values import ByKey, DurationMs, Number, PositiveCount, PositiveDurationMs, Value, Whole
+
+SIX_MINUTES_MS = 360_000
+"""The round of Gavel's own evaluation (Narayanan et al., OSDI 2020)."""
+
+
+class ChipType(Section):
+    """Interchangeable chips of one type."""
+
+    chips: PositiveCount = Field(description="how many there are")
+
+
+class JobClass(Section):
+    """Jobs that are equally fast on every type."""
+
+    share: Number = Field(
+        default=Value(1), description="of the jobs, where the trace does not name their class"
+    )
+    speeds: ByKey[str, Number] = Field(
+        description="by type, relative to the speed for which the trace's run times hold; none: cannot run"
+    )
+
+
+class ChipTypes(Section):
+    """What ``--types`` describes."""
+
+    types: ByKey[str, ChipType]
+    classes: ByKey[str, JobClass]
+    round: PositiveDurationMs = Field(default=Whole(SIX_MINUTES_MS), description="length of a round of Gavel")
+    restart: DurationMs = Field(
+        default=Whole(0),
+        description="time lost when a job of a round goes on after a pause or on another type",
+    )
+
+
+def read_chip_types(path: Path) -> ChipTypes:
+    """Read and check a file of chip types. Raises StudyError with all its problems and their places."""
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        problem = Problem(str(path), 0, 0, f"cannot be read ({error.strerror or error})", "name a YAML file")
+        raise StudyError([problem]) from None
+    parsed = parse(data, str(path))
+    if parsed.problems:
+        raise StudyError(limited(parsed.problems))
+    try:
+        found = ChipTypes.model_validate(parsed.root)
+    except ValidationError as error:
+        raise StudyError(limited(explain(error, parsed.root, ChipTypes, {}))) from None
+    problems = _wrong(found, parsed.root)
+    if problems:
+        raise StudyError(limited(problems))
+    return found
+
+
+def _wrong(found: ChipTypes, tree: Mapping) -> list[Problem]:
+    """Types that are not there, classes that can run nowhere, no class with a share."""
+    problems = []
+    for name, row in found.classes.items():
+        place = locate(tree, ("classes", name)).key_at
+        for kind in row.speeds:
+            if kind not in found.types:
+                at = locate(tree, ("classes", name, "speeds", kind)).key_at
+                problems.append(
+                    at.problem(f"there is no type {shown(kind)}", did_you_mean(kind, tuple(found.types)))
+                )
+        if not any(speed > 0 for speed in row.speeds.values()):
+            problems.append(place.problem(f"class {shown(name)} can run nowhere", "give it a speed above 0"))
+    if not any(row.share > 0 for row in found.classes.values()):
+        at = tree.at
+        problems.append(at.problem("no class of jobs has a share", "give one under classes a share above 0"))
+    return problems
