@@ -9,7 +9,6 @@ import numpy as np
 
 from capsim.compile.calendar import MS_DAY
 from capsim.control.context import Context
-from capsim.tables import WAITING
 
 REVIEW = 7 * MS_DAY
 
@@ -41,10 +40,12 @@ class ResearchQueue:
             yield ctx.until(at)
             at += REVIEW
             last = int(np.searchsorted(submit, ctx.now - patience, side="right"))
-            runs = ctx.cluster.runs[self._looked : last]
-            for job in np.flatnonzero((runs["state"] == WAITING) & (runs["start"] < 0)) + self._looked:
-                ctx.cluster.cancel(int(job))
-                self.given_up[job] = ctx.now
+            queued = ctx.cluster.waiting()
+            queued = queued[(queued >= self._looked) & (queued < last)]
+            late = queued[ctx.cluster.runs["start"][queued] < 0]
+            for job in late.tolist():
+                ctx.cluster.cancel(job)
+            self.given_up[late] = ctx.now
             self._looked = max(last, self._looked)
 
     def backlog(self) -> float:
@@ -52,9 +53,10 @@ class ResearchQueue:
         ctx = self.ctx
         if not self.count:
             return 0.0
-        jobs, runs = ctx.cluster.jobs[: self.count], ctx.cluster.runs[: self.count]
-        waiting = runs["state"] == WAITING
-        work = float((jobs["size_ref"][waiting].astype(np.float64) * runs["work_left"][waiting]).sum())
+        queued = ctx.cluster.waiting()
+        queued = queued[queued < self.count]
+        sizes = ctx.cluster.jobs["size_ref"][queued].astype(np.float64)
+        work = float((sizes * ctx.cluster.runs["work_left"][queued]).sum())
         chips = ctx.cluster.chips()
         healthy = chips["active"] - chips["out"] - chips["broken"]
         rate = sum(float(healthy[p]) * speed for p, speed in ctx.research_speed.items())

@@ -54,9 +54,8 @@ def pool_time(s: State) -> np.ndarray:
     return out.reshape(n, N_KINDS)
 
 
-def fragmentation(s: State) -> list[dict[str, int]]:
-    """By pool: free chips by the reason why no queued job uses them, and chips that are not usable."""
-    waiting = np.flatnonzero(s.runs["state"] == WAITING)
+def fragmentation(s: State, waiting: np.ndarray) -> list[dict[str, int]]:
+    """By pool: free chips by why no job of ``waiting`` uses them, and chips that are not usable."""
     clock = s.clock[0]
     out = []
     for pool in range(len(s.pools)):

@@ -20,7 +20,7 @@ from capsim.kernel.layout import Classes, Layout, LayoutError, Services
 from capsim.kernel.placement import OWN
 from capsim.kernel.state import EMPTY, pointers
 from capsim.policies.orders import PLACEMENTS, order_keys
-from capsim.tables import NEVER, RUNNING
+from capsim.tables import NEVER, RUNNING, WAITING
 
 
 class Code(IntEnum):
@@ -94,6 +94,7 @@ class Cluster:
         clock["run_on"] = policy.overrun == "run on"
         clock["interval"] = policy.interval
         self._order = policy.order
+        self._over = 0  # jobs before this one are over
         n = len(jobs)
         self._keys = self._order_keys(self._s.jobs[:n])
         ranks = np.arange(n) if self._keys is None else np.argsort(self._keys, kind="stable")
@@ -305,7 +306,17 @@ class Cluster:
 
     def fragmentation(self) -> list[dict[str, int]]:
         """By pool: chips now that no queued job can use, by reason; see docs/scheduling.md."""
-        return accounts.fragmentation(self._s)
+        return accounts.fragmentation(self._s, self.waiting())
+
+    def waiting(self) -> np.ndarray:
+        """Indices of the jobs in the queue now; jobs that are over for good are not looked at again."""
+        clock, state = self._s.clock[0], self._s.runs["state"]
+        listed, late = int(clock["next_job"]), int(clock["n_listed"])
+        over = state[self._over : listed] > RUNNING
+        self._over += int(np.argmin(over)) if not over.all() else len(over)
+        found = np.flatnonzero(state[self._over : listed] == WAITING) + self._over
+        added = np.flatnonzero(state[late : int(clock["n_jobs"])] == WAITING) + late
+        return np.concatenate([found, added])
 
     def check(self) -> list[str]:
         """Broken invariants (empty when all is well): indices and accounts recomputed from the pieces."""
