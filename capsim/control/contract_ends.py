@@ -87,10 +87,13 @@ def renewal_price(ctx: Context, lot: Lot, last: float) -> float:
 
 
 def start_terminations(ctx: Context, deliveries: Deliveries) -> None:
-    """Early termination for convenience: on the strategy's day an offer's chips leave for good."""
+    """Early termination for convenience: notice is given on the strategy's day."""
     strategy = ctx.prepared.study.strategies[ctx.prepared.strategy]
     for offer, day in strategy.terminate.items():
-        ctx.env.process(_terminate(ctx, deliveries, offer, ctx.prepared.calendar.ms(day)))
+        right = ctx.prepared.study.offers[offer].termination
+        notice = int(right.notice) if right is not None else 0
+        at = ctx.prepared.calendar.ms(day) + notice
+        ctx.env.process(_terminate(ctx, deliveries, offer, at))
 
 
 def _terminate(ctx: Context, deliveries: Deliveries, offer: str, at: int) -> Generator[Any, Any, None]:

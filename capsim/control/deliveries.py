@@ -151,7 +151,7 @@ class Deliveries:
         """Chips that a refresh brings: the old ones leave."""
         for old in self.ctx.prepared.portfolio.lots:
             if old.key in lot.instead_of and self.ctx.lots[old.key].status == "delivered":
-                self.remove(old, "left", "refresh", f"{old.chips:,} {old.system} leave for {lot.system}")
+                self.remove(old, "ended", "refresh", f"{old.chips:,} {old.system} leave for {lot.system}")
 
     def _delay(self, lot: Lot) -> int:
         """Lateness of a lot, with what a right of first refusal over its provider does to it.

@@ -32,7 +32,7 @@ def _resell(ctx: Context, spec: Resale) -> Generator[Any, Any, None]:
             continue
         unit = placement_unit(ctx.prepared.study.systems[lot.system])
         units = ctx.cluster.retire(
-            ctx.tranche[lot.key], int(lot.chips // unit * float(spec.share)), kill=True
+            ctx.tranche[lot.key], int(lot.chips // unit * float(spec.share) + 1e-9), kill=True
         )
         price = resale_price(ctx, lot) * (1.0 - float(spec.discount)) * (1.0 - float(spec.haircut))
         state.let.append((ctx.now, units * unit, price))

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from capsim.compile.calendar import DAYS_YEAR, MS_DAY, MS_HOUR
+from capsim.compile.depth import on_demand_depth, rented_systems
 from capsim.compile.rates import ServiceRate
 from capsim.control.allocation import serve_deferred
 from capsim.control.context import Context
@@ -100,19 +101,19 @@ def _rent(run: Run, accounts: TokenAccounts) -> None:
         if "inference" not in rule.workloads:
             continue
         offer = study.offers[rule.offer]
-        system = next(iter(offer.chips))
-        price = offer.price.per_chip_hour if offer.price else None
-        hourly = float(price[system] if isinstance(price, dict) else price or 0.0)
-        if hourly <= 0.0:
-            continue
         path = _market(ctx, offer.market, hours)
-        depth = np.full(hours, float(offer.depth_per_quarter or 0.0))
         budget = np.full(int(years[-1]) + 1, float(rule.budget_per_year))
         rent = np.zeros(hours)
-        for s, service in enumerate(study.demand.inference):
-            rate = ctx.prepared.rates.services.get((service.name, system))
-            if rate is not None:
-                rent += _rent_for(accounts, s, rate, hourly * path, depth, budget, years, idle)
+        for system in rented_systems(offer):
+            price = offer.price.per_chip_hour if offer.price else None
+            hourly = float(price[system] if isinstance(price, dict) else price or 0.0)
+            if hourly <= 0.0:
+                continue
+            depth = on_demand_depth(offer, system, ctx.prepared.calendar, hours)
+            for s, service in enumerate(study.demand.inference):
+                rate = ctx.prepared.rates.services.get((service.name, system))
+                if rate is not None:
+                    rent += _rent_for(accounts, s, rate, hourly * path, depth, budget, years, idle)
         if rent.any():
             accounts.rent[rule.offer] = accounts.rent.get(rule.offer, np.zeros(hours)) + rent
 

@@ -34,7 +34,7 @@ def book(ctx: Context, used: dict[str, NDArray[np.float64]]) -> Ledger:
         rent = bill_rent(ledger, ctx, lot, state, used[f"{lot.offer}/{lot.system}"])
         bill_prepayment(ledger, ctx, lot, state, rent)
         bill_purchase(ledger, ctx, lot, state)
-        bill_renewals(ledger, ctx, lot, state)
+        bill_renewals(ledger, ctx, lot, state, used[f"{lot.offer}/{lot.system}"])
         bill_spot(ledger, ctx, lot, state)
         bill_lease_end(ledger, ctx, lot, state)
         bill_resale(ledger, ctx, lot, state)

@@ -3,21 +3,27 @@
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 
 from capsim.compile.calendar import MS_HOUR
 from capsim.compile.portfolio import Lot
 from capsim.control.context import Context, LotState
 from capsim.engine.billing.ledger import YEAR_MS, Ledger, overlap
+from capsim.engine.billing.prices import lot_price
 from capsim.engine.billing.spans import lot_span
 
 
-def bill_renewals(ledger: Ledger, ctx: Context, lot: Lot, state: LotState) -> None:
-    """Book the rent of each further term at the price it was renewed for."""
+def bill_renewals(ledger: Ledger, ctx: Context, lot: Lot, state: LotState, used: NDArray[np.float64]) -> None:
+    """Book the rent of each further term: its committed hours, or those used where they are more.
+
+    Args:
+        used: share of the lot's chips in use by month, shape (months,).
+    """
     _, last = lot_span(lot, state, ctx.end)
-    share = _committed(ctx, lot)
     for begin, end, price in state.renewals:
-        hours = overlap(ledger.edges, begin, max(min(end, last), begin)) / MS_HOUR
-        ledger.add(lot.offer, "commitment", hours * lot.chips * price * share)
+        hours = overlap(ledger.edges, begin, max(min(end, last), begin)) / MS_HOUR * lot.chips
+        paid = hours * np.maximum(_committed(ctx, lot), np.minimum(used, 1.0))
+        ledger.add(lot.offer, "commitment", paid * price * _moved(ctx, lot, state))
 
 
 def renewals_owed(ctx: Context, lot: Lot, state: LotState, at: int) -> float:
@@ -26,12 +32,21 @@ def renewals_owed(ctx: Context, lot: Lot, state: LotState, at: int) -> float:
         return 0.0
     spec = ctx.prepared.study.offers[lot.offer].renewal
     notice = int(spec.notice) if spec is not None else 0
-    share = _committed(ctx, lot)
+    share = _committed(ctx, lot) * _moved(ctx, lot, state)
     return sum(
         lot.chips * price * share * (end - max(begin, at)) / MS_HOUR
         for begin, end, price in state.renewals
         if begin - notice <= at < end
     )
+
+
+def _moved(ctx: Context, lot: Lot, state: LotState) -> float:
+    """The expiring price over the signed one; 1 where the renewal asks the market's."""
+    spec = ctx.prepared.study.offers[lot.offer].renewal
+    signed = lot.price_hour * state.price_factor
+    if spec is None or spec.price == "market" or signed <= 0:
+        return 1.0
+    return lot_price(ctx, lot, state).at(state.renewals[0][0] - 1) / signed
 
 
 def _committed(ctx: Context, lot: Lot) -> float:

@@ -29,10 +29,11 @@ def bill_min_spend(ledger: Ledger, ctx: Context) -> None:
             continue
         spec = given if isinstance(given, MinSpend) else MinSpend(share=given)
         items = [(lot, ctx.lots[lot.key]) for lot in portfolio.lots if lot.offer == name]
-        items = [(lot, state) for lot, state in items if not lot.purchased_by_rule]
+        items = [(lot, s) for lot, s in items if not lot.purchased_by_rule or lot.option in ctx.exercised]
+        items = [(lot, s) for lot, s in items if not (s.status == "unused" and lot.option == "")]
         shells = [(shell, ctx.shells[shell.key]) for shell in portfolio.shells if shell.offer == name]
         statuses = [state.status for _, state in items] + [state.status for _, state in shells]
-        if all(status == "not converted" for status in statuses):
+        if all(status == "not converted" for status in statuses) or "defaulted" in statuses:
             continue
         if spec.per_year is not None:
             _yearly(ledger, ctx, name, float(spec.per_year) * portfolio.parts.get(name, 1.0), items, shells)

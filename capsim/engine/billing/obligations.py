@@ -40,7 +40,8 @@ def remaining(ctx: Context, lot: Lot, at: int) -> float:
     if state.status in ("not converted", "unused", "terminated"):
         return 0.0
     offer = ctx.prepared.study.offers[lot.offer]
-    if (lot.purchased_by_rule and state.planned > at) or offer.kind == "spot":
+    signed = ctx.exercised.get(lot.option, state.planned)
+    if (lot.purchased_by_rule and signed > at) or offer.kind == "spot":
         return 0.0
     begin = state.delivered if state.delivered >= 0 else max(state.planned + state.delay, 0)
     pay = offer.take_or_pay
