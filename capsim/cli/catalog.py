@@ -112,6 +112,9 @@ def serve(
     tpot: Annotated[
         float, typer.Option("--tpot", min=0.001, help="p95 of the time per output token, ms.")
     ] = 100,
+    disaggregated: Annotated[
+        bool, typer.Option("--disaggregated", help="Prompts and decoding on separate chips.")
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """Where a model can be served: tokens/s, per MW and $ per million tokens; and why not elsewhere."""
@@ -128,6 +131,7 @@ def serve(
         output_length=output_length,
         ttft_ms=ttft,
         tpot_ms=tpot,
+        disaggregated=disaggregated,
     )
     if as_json:
         _print({"model": name, "systems": as_rows(found)})
@@ -135,6 +139,7 @@ def serve(
     typer.echo(
         f"{name}: {input_length:g} tokens in, {output_length:g} out, "
         f"p95 TTFT {ttft:g} ms, p95 TPOT {tpot:g} ms"
+        + (", prompts and decoding apart" if disaggregated else "")
     )
     for part in serving_view(found, _width()):
         _print(part)

@@ -8,6 +8,7 @@ from capsim.errors import InputError
 from capsim.spec.demand import TracedResearch
 from capsim.spec.loader import Loaded
 from capsim.units import DAY_MS
+from capsim.workload.service_requests import request_lengths
 from capsim.workload.traced_demand import copies_wanted, jobs_of
 
 
@@ -17,6 +18,28 @@ def traces(loaded: Loaded, report: Report) -> None:
     research = study.demand.research
     if isinstance(research, TracedResearch):
         _research(loaded, report, research)
+    for index, service in enumerate(study.demand.inference):
+        if service.requests is not None:
+            _requests(loaded, report, index)
+
+
+def _requests(loaded: Loaded, report: Report, index: int) -> None:
+    service = loaded.study.demand.inference[index]
+    assert service.requests is not None
+    here = ("demand", "inference", index, "requests", "trace")
+    try:
+        inputs, outputs, mix = request_lengths(service)
+    except InputError as error:
+        report.error(str(error), "give a request trace: Azure CSV or a request table", *here)
+        return
+    assert mix is not None
+    day = "its own day" if mix.daily is not None else "the day of `shape`: the trace has no whole day"
+    report.info(
+        f"{service.name} follows {len(mix.inputs):,} requests of {service.requests.trace}: {inputs:,.0f}"
+        f" tokens in and {outputs:,.0f} out on average, gaps {mix.burstiness:.2f} times as varied as"
+        f" Poisson's, {day}",
+        *here,
+    )
 
 
 def _research(loaded: Loaded, report: Report, research: TracedResearch) -> None:

@@ -6,13 +6,17 @@ does in an hour at its achieved training rate.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 
 from capsim.spec.demand import Service, TrainingRun
 from capsim.spec.study import Study
 from capsim.workload.calibration import Calibration, shipped
+from capsim.workload.disaggregated import serve_split
 from capsim.workload.inference import DoesNotFit, Serving, serve
 from capsim.workload.reinforcement import phase_flops, split_chips
+from capsim.workload.service_requests import request_lengths
 from capsim.workload.shape import shape_of
 from capsim.workload.training import training_rate
 
@@ -267,24 +271,30 @@ def _rl_work(book: RateBook, run: TrainingRun) -> float:
 
 
 def _serving(study: Study, calibration: Calibration, service: Service, system: str) -> Serving | DoesNotFit:
-    spec = study.systems[system]
-    slo = service.slo
-    return serve(
+    spec, slo, layout = study.systems[system], service.slo, service.layout
+    inputs, outputs, mix = request_lengths(service)
+    ask: Callable[..., Serving | DoesNotFit] = partial(
+        serve_split if service.disaggregated else serve,
         study.models[service.model],
         spec.chip,
         study.chips[spec.chip],
         spec,
         best_precision(study, system, service.precision),
-        input_length=float(service.input_length),
-        output_length=float(service.output_length),
+        input_length=inputs,
+        output_length=outputs,
         cache_hit=float(service.cache_hit),
         ttft_ms=float(slo.ttft.p95) if slo.ttft else None,
         tpot_ms=float(slo.tpot.p95) if slo.tpot else None,
         calibration=calibration,
+        mix=mix,
     )
+    if layout is None:
+        return ask()
+    return ask(layout=(int(layout.tensor), int(layout.expert), int(layout.pipeline)))
 
 
 def _service_rate(service: Service, serving: Serving) -> ServiceRate:
-    tokens = serving.output_tokens_per_s * (1.0 + float(service.input_length) / float(service.output_length))
+    inputs, outputs, _ = request_lengths(service)
+    tokens = serving.output_tokens_per_s * (1.0 + inputs / outputs)
     ceiling = tokens / max(serving.max_utilisation, 1e-9)
     return ServiceRate(serving.chips, tokens, ceiling, serving.log_error, str(serving.layout))

@@ -65,19 +65,23 @@ def allocate(need, tokens, chips, order, rank, available, wanted):  # type: igno
             left -= n * tokens[s, p]
 
 
-@kernel("void(f8[::1], f8[::1], f8[::1], f8[::1])")
-def serve_deferred(requested, capacity, queue, served):  # type: ignore[no-untyped-def]
+@kernel("void(f8[::1], f8[::1], f8[::1], f8[::1], f8[::1])")
+def serve_deferred(requested, capacity, queue, served, missed):  # type: ignore[no-untyped-def]
     """Serve work that may wait: oldest first; what is older than the queue is long is dropped.
 
     Args:
         requested: work that arrives in each hour, shape (hours,).
         capacity: work that can be done in each hour, same shape.
         queue: zeros, shape (deadline in hours + 1,); a ring by the hour of arrival.
-        served: filled, shape (hours,).
+        served: filled by the hour of service, shape (hours,).
+        missed: zeros, filled by the hour of request with what was dropped or still waits at the end, shape
+            (hours,).
     """
     slots = len(queue)
     oldest = 0
     for hour in range(len(requested)):
+        if hour >= slots:
+            missed[hour - slots] = queue[hour % slots]
         queue[hour % slots] = requested[hour]
         oldest = max(oldest, hour - slots + 1)
         left = capacity[hour]
@@ -89,3 +93,5 @@ def serve_deferred(requested, capacity, queue, served):  # type: ignore[no-untyp
             if queue[oldest % slots] > 0.0:
                 break
             oldest += 1
+    for hour in range(max(0, len(requested) - slots), len(requested)):
+        missed[hour] = queue[hour % slots]

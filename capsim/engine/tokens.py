@@ -25,6 +25,8 @@ class TokenAccounts:
         requested: tokens, shape (services, hours).
         within: tokens served within their objectives on committed chips, same shape.
         beyond: tokens served on committed chips with objectives missed.
+        left: tokens that committed chips did not serve, by the hour of their request (what may wait is served
+            in other hours).
         rented: tokens served on chips rented on demand.
         rent: USD of on-demand rent by offer and hour.
         rented_chips: chips rented by hour.
@@ -34,6 +36,7 @@ class TokenAccounts:
     requested: NDArray[np.float64]
     within: NDArray[np.float64]
     beyond: NDArray[np.float64]
+    left: NDArray[np.float64]
     rented: NDArray[np.float64]
     rent: dict[str, NDArray[np.float64]]
     rented_chips: NDArray[np.float64]
@@ -42,7 +45,7 @@ class TokenAccounts:
     @property
     def unserved(self) -> NDArray[np.float64]:
         """Tokens not served at all, shape (services, hours)."""
-        return np.maximum(self.requested - self.within - self.beyond - self.rented, 0.0)
+        return np.maximum(self.left - self.rented, 0.0)
 
 
 def count_tokens(run: Run) -> TokenAccounts:
@@ -59,12 +62,15 @@ def count_tokens(run: Run) -> TokenAccounts:
     ceiling = np.repeat(ceiling_rate, per_step, axis=1)[:, :hours] * 3600.0
     requested = ctx.demand.tokens * 3600.0
     within = np.minimum(requested, capacity)
+    beyond = np.clip(np.minimum(requested, ceiling) - within, 0.0, None)
+    left = np.maximum(requested - within - beyond, 0.0)
     for s, service in enumerate(ctx.prepared.study.demand.inference):
         if service.slo.deadline is not None:
-            within[s] = deferred(requested[s], capacity[s], int(float(service.slo.deadline) / MS_HOUR))
-    beyond = np.clip(np.minimum(requested, ceiling) - within, 0.0, None)
+            slots = int(float(service.slo.deadline) / MS_HOUR)
+            within[s], left[s] = deferred(requested[s], capacity[s], slots)
+            beyond[s] = 0.0
     accounts = TokenAccounts(
-        requested, within, beyond, np.zeros_like(requested), {}, np.zeros(hours), np.zeros(hours)
+        requested, within, beyond, left, np.zeros_like(requested), {}, np.zeros(hours), np.zeros(hours)
     )
     _rent(run, accounts)
     return accounts
@@ -72,7 +78,7 @@ def count_tokens(run: Run) -> TokenAccounts:
 
 def deferred(
     requested: NDArray[np.float64], capacity: NDArray[np.float64], deadline: int
-) -> NDArray[np.float64]:
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Work served first come first served within `deadline` hours of its request; what is older is dropped.
 
     Args:
@@ -81,13 +87,12 @@ def deferred(
         deadline: hours.
 
     Returns:
-        Work served in each hour, same shape.
+        Work served in each hour, and work requested in each hour that is never served, same shape.
     """
-    served = np.zeros_like(requested)
-    serve_deferred(
-        np.ascontiguousarray(requested), np.ascontiguousarray(capacity), np.zeros(deadline + 1), served
-    )
-    return served
+    served, missed = np.zeros_like(requested), np.zeros_like(requested)
+    arrays = np.ascontiguousarray(requested), np.ascontiguousarray(capacity), np.zeros(deadline + 1)
+    serve_deferred(*arrays, served, missed)
+    return served, missed
 
 
 def _rent(run: Run, accounts: TokenAccounts) -> None:
@@ -130,7 +135,7 @@ def _rent_for(
 ) -> NDArray[np.float64]:
     """Rent for one service on one offer; `depth` and `budget` are reduced in place. Returns USD by hour."""
     per_chip = rate.tokens * 3600.0 / rate.chips
-    wanted = accounts.requested[s] - accounts.within[s] - accounts.beyond[s] - accounts.rented[s]
+    wanted = accounts.left[s] - accounts.rented[s]
     chips = np.minimum(np.maximum(wanted, 0.0) / per_chip, depth)
     cost: NDArray[np.float64] = chips * price
     for year in range(len(budget)):

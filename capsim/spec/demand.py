@@ -34,6 +34,7 @@ from capsim.spec.values import (
     UsdPerDay,
     UsdPerMtok,
     Value,
+    Whole,
     problem,
 )
 
@@ -287,6 +288,20 @@ class Shape(Section):
     bursts: Bursts | None = None
 
 
+class RequestRecords(Traced):
+    """A request trace (Azure CSV, own table): its lengths, its bursts, and its day where it has one."""
+
+
+class ServiceLayout(Section):
+    """How one replica is laid out, in place of the automatic choice."""
+
+    tensor: PositiveCount = Field(default=Whole(1), description="tensor-parallel degree")
+    expert: PositiveCount = Field(
+        default=Whole(1), description="expert-parallel degree; above `tensor` attention is data parallel"
+    )
+    pipeline: PositiveCount = Field(default=Whole(1), description="pipeline stages")
+
+
 class Service(Section):
     """One inference service."""
 
@@ -295,8 +310,16 @@ class Service(Section):
     tokens: ByKey[Date, TokensPerDay] = Field(
         description="input plus output tokens a day, log-linear between dates"
     )
-    input_length: PositiveNumber = Field(description="mean input tokens a request")
-    output_length: PositiveNumber = Field(description="mean output tokens a request, reasoning included")
+    input_length: PositiveNumber | None = Field(
+        default=None, description="mean input tokens a request; those of `requests` where absent"
+    )
+    output_length: PositiveNumber | None = Field(
+        default=None,
+        description="mean output tokens a request, reasoning included; those of `requests` where absent",
+    )
+    requests: RequestRecords | None = Field(
+        default=None, description="requests that lengths, bursts and the shape of the day are taken from"
+    )
     cache_hit: Share = Field(description="share of input tokens served from a prefix cache")
     precision: Precision
     shape: Shape
@@ -308,6 +331,17 @@ class Service(Section):
     priority: Count
     value_lost: UsdPerMtok
     headroom: Fraction = Field(description="capacity kept above the forecast of the next period")
+    layout: ServiceLayout | None = Field(default=None, description="the best per chip where absent")
+    disaggregated: Flag = Field(default=False, description="prompts and decoding on separate chips")
+
+    @model_validator(mode="after")
+    def _lengths_known(self) -> Service:
+        for name in ("input_length", "output_length"):
+            if getattr(self, name) is None and self.requests is None:
+                raise problem(f"`{name}` is missing", f"write {name}: 1000, or requests: {{trace: FILE}}")
+        if self.layout is not None and self.disaggregated:
+            raise problem("a layout for prompts and decoding apart", "leave out one of the two", "layout")
+        return self
 
 
 class Demand(Section):

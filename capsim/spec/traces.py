@@ -45,6 +45,12 @@ def with_traces(study: Study, tree: Mapping) -> tuple[Study, list[Source], list[
 
     demand = study.demand
     update: dict[str, Any] = {"research": found(demand.research, "demand", "research")}
+    update["inference"] = [
+        service.model_copy(
+            update={"requests": found(service.requests, "demand", "inference", index, "requests")}
+        )
+        for index, service in enumerate(demand.inference)
+    ]
     if not sources and not problems:
         return study, [], []
     return study.model_copy(update={"demand": demand.model_copy(update=update)}), sources, problems

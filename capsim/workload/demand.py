@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from capsim.randomness import exponential, generator, normal, uniform
 from capsim.spec.demand import Lognormal, Research, Service
 from capsim.spec.study import DemandUncertainty
+from capsim.workload.service_requests import recorded_day
 
 MS_HOUR = 3_600_000
 MS_DAY = 24 * MS_HOUR
@@ -85,14 +86,18 @@ def service_demand(
 ) -> NDArray[np.float64]:
     """Tokens a second of one service in each hour of the horizon, shape (hours,).
 
-    The daily shape is a cosine with its peak at `peak_hour`, its mean 1 and its maximum `peak`; weekends are
-    lower; bursts start at Poisson times and decay exponentially.
+    The daily shape is a cosine with its peak at `peak_hour`, its mean 1 and its maximum `peak`, or that of
+    the service's request trace where it has a whole day; weekends are lower; bursts start at Poisson times
+    and decay exponentially.
     """
     t = np.arange(hours, dtype=np.int64)
     base = log_linear(service.tokens, start, t * MS_HOUR) / 86_400.0 * scale * factor
     shape = service.shape
     swing = float(shape.peak) - 1.0
     daily = 1.0 + swing * np.cos((t % 24 - float(shape.peak_hour)) * (2 * math.pi / 24))
+    recorded = recorded_day(service)
+    if recorded is not None:
+        daily = recorded[t % 24]
     weekday = (start.weekday() + t // 24) % 7
     weekly = np.where(weekday >= 5, 1.0 + float(shape.weekend), 1.0)
     bursts = np.ones(hours)

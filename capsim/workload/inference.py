@@ -18,7 +18,8 @@ from capsim.workload.hardware_view import runs_at
 from capsim.workload.inference_table import Measure
 from capsim.workload.known import known
 from capsim.workload.latency import LOADS, Latency, Lengths, closed_form_tpot, iteration_times, latency_of
-from capsim.workload.layouts import Layout, inside_domain, over_domains, replica_of
+from capsim.workload.layouts import Layout, SplitLayout, inside_domain, over_domains, replica_of
+from capsim.workload.request_mix import RequestMix
 from capsim.workload.roofline import MEMORY_SHARE, Replica, engine_of
 from capsim.workload.shape import Shape, shape_of
 
@@ -43,7 +44,7 @@ class Serving:
 
     Attributes:
         chips: chips of the replica.
-        layout: tensor-, expert- and pipeline-parallel degrees.
+        layout: tensor-, expert- and pipeline-parallel degrees, or those of separate prompts and decoding.
         batch: sequences running on average at that load.
         output_tokens_per_s, input_tokens_per_s: per replica at that load; input counts cached tokens too.
         ttft_ms, tpot_ms: 95th percentiles at that load.
@@ -54,7 +55,7 @@ class Serving:
     """
 
     chips: int
-    layout: Layout
+    layout: Layout | SplitLayout
     batch: float
     output_tokens_per_s: float
     input_tokens_per_s: float
@@ -94,6 +95,7 @@ def serve(
     layout: Layout | tuple[int, int, int] | None = None,
     calibration: Calibration | None = None,
     model: str = "",
+    mix: RequestMix | None = None,
 ) -> Serving | DoesNotFit:
     """What one replica delivers.
 
@@ -107,6 +109,7 @@ def serve(
         layout: overrides the choice, as a `Layout` or (tp, ep, pp).
         calibration: measured points; the shipped ones where absent.
         model: the model's name in measured points; the catalog's name of this shape where absent.
+        mix: requests of a trace, for the latency under load; scaled to the mean lengths.
     """
     shape, points = shape_of(card), calibration or shipped()
     model = model or known().name_of(card)
@@ -127,7 +130,7 @@ def serve(
     )
     if isinstance(found, DoesNotFit):
         return found
-    lengths = Lengths(input_length, output_length, cache_hit)
+    lengths = Lengths(input_length, output_length, cache_hit, mix)
     if ttft_ms is None and tpot_ms is None:
         return _planned(found[0], lengths, None, BATCH_UTILISATION, len(found))
     return _within_objectives(found, lengths, ttft_ms, tpot_ms)

@@ -20,6 +20,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from capsim.workload.request_mix import RequestMix
 from capsim.workload.roofline import Replica
 from capsim.workload.ticks import MOST, PER_CONTEXT, PER_PAIR, PER_PROMPT, TICK
 
@@ -42,11 +43,26 @@ FIXED_POINT_ROUNDS = 200
 
 @dataclass(frozen=True)
 class Lengths:
-    """Mean tokens of a request; ``cache_hit`` is the share of the prompt that need not be computed."""
+    """Mean tokens of a request; ``cache_hit`` is the share of the prompt that need not be computed.
+
+    With a ``mix`` the requests of a trace follow each other as recorded, their lengths and gaps scaled to the
+    means and to the load; without one arrivals are Poisson and lengths lognormal.
+    """
 
     inputs: float
     outputs: float
     cache_hit: float = 0.0
+    mix: RequestMix | None = None
+
+    @property
+    def input_spread(self) -> float:
+        """Coefficient of variation of the prompts."""
+        return self.mix.input_spread if self.mix else INPUT_SPREAD
+
+    @property
+    def output_spread(self) -> float:
+        """Coefficient of variation of the answers."""
+        return self.mix.output_spread if self.mix else OUTPUT_SPREAD
 
     @property
     def computed(self) -> float:
@@ -194,13 +210,24 @@ def simulate(engine: Engine, requests: Requests) -> Outcome:
 
 
 def draw_requests(lengths: Lengths, rate: float, count: int, key: int) -> Requests:
-    """Poisson arrivals at ``rate`` a second with lognormal lengths of the given means."""
+    """Requests at ``rate`` a second with lengths of the given means: those of the mix from a random one on,
+    else Poisson arrivals with lognormal lengths."""
     random = np.random.Generator(np.random.Philox(key))
-    arrival = np.cumsum(random.exponential(1.0 / rate, count))
-    held = _lognormal(random, lengths.inputs, INPUT_SPREAD, count)
-    outputs = _lognormal(random, lengths.outputs, OUTPUT_SPREAD, count)
+    if lengths.mix is not None:
+        at = (int(random.integers(len(lengths.mix.gaps))) + np.arange(count)) % len(lengths.mix.gaps)
+        arrival = np.cumsum(lengths.mix.gaps[at] / rate)
+        held = _scaled(lengths.mix.inputs[at], lengths.inputs / lengths.mix.mean_input)
+        outputs = _scaled(lengths.mix.outputs[at], lengths.outputs / lengths.mix.mean_output)
+    else:
+        arrival = np.cumsum(random.exponential(1.0 / rate, count))
+        held = _lognormal(random, lengths.inputs, INPUT_SPREAD, count)
+        outputs = _lognormal(random, lengths.outputs, OUTPUT_SPREAD, count)
     computed = np.clip(np.round(held * (1.0 - lengths.cache_hit)).astype(np.int64), 1, held)
     return Requests(np.round(arrival / TICK).astype(np.int64), computed, held, outputs)
+
+
+def _scaled(tokens: NDArray[np.float64], factor: float) -> NDArray[np.int64]:
+    return np.maximum(1, np.round(tokens * factor)).astype(np.int64)
 
 
 def _lognormal(random: np.random.Generator, mean: float, spread: float, count: int) -> NDArray[np.int64]:
@@ -217,9 +244,9 @@ def closed_form_tpot(engine: Engine, lengths: Lengths, rate: float) -> float:
     Good to 10 % from 30 to 80 % load; nothing for the tails, which the simulation gives.
     """
     c, n = engine.constants, lengths.computed
-    prompt = c[PER_PROMPT] * n + c[PER_PAIR] * n * n * (1 + INPUT_SPREAD**2)
+    prompt = c[PER_PROMPT] * n + c[PER_PAIR] * n * n * (1 + lengths.input_spread**2)
     free = 1.0 - rate * float(prompt) * TICK
-    context = lengths.inputs + lengths.outputs * (1 + OUTPUT_SPREAD**2) / 2
+    context = lengths.inputs + lengths.outputs * (1 + lengths.output_spread**2) / 2
     if free <= 0:
         return math.inf
     sizes, most = np.arange(len(engine.step)), float(len(engine.step) - 1)
@@ -264,7 +291,9 @@ class _Held:
 
 @lru_cache(maxsize=4096)
 def _tabulated(digest: str, rate: float, lengths: Lengths, held: _Held) -> Latency:
-    mix = [float(v) for v in (rate, lengths.inputs, lengths.outputs, lengths.cache_hit)]
+    mix: list[float | str] = [float(v) for v in (rate, lengths.inputs, lengths.outputs, lengths.cache_hit)]
+    if lengths.mix is not None:
+        mix.append(lengths.mix.digest)
     text = json.dumps([VERSION, digest, mix, LOADS, PERCENTILES, INPUT_SPREAD, OUTPUT_SPREAD])
     name = hashlib.sha256(text.encode()).hexdigest()[:32]
     path = cache_folder() / f"{name}.json"

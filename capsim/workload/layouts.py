@@ -44,6 +44,25 @@ class Layout:
         return " ".join(parts) + (" with data-parallel attention" if self.split else "")
 
 
+@dataclass(frozen=True)
+class SplitLayout:
+    """Replicas that compute prompts beside replicas that decode, as one unit."""
+
+    prefill: Layout
+    decode: Layout
+    prefills: int
+    decodes: int
+
+    @property
+    def chips(self) -> int:
+        """Chips of the unit."""
+        return self.prefills * self.prefill.chips + self.decodes * self.decode.chips
+
+    def __str__(self) -> str:
+        """Prompt replicas | decode replicas, e.g. `2xTP8 | 1xEP32`."""
+        return f"{self.prefills}x{self.prefill} | {self.decodes}x{self.decode}"
+
+
 def kv_factor(precision: str, engine: str) -> float:
     """Bytes of the KV cache over its 16-bit size: engines that run 8- or 4-bit arithmetic keep 8 bit."""
     return 0.5 if precision in {"fp8", "fp4", "int8"} and engine == "graph" else 1.0

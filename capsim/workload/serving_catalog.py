@@ -9,6 +9,7 @@ from typing import Any
 from capsim.catalog.library import Catalog, load_catalog
 from capsim.catalog.prices import prices
 from capsim.spec.hardware import ModelCard
+from capsim.workload.disaggregated import serve_split
 from capsim.workload.hardware_view import runs_at
 from capsim.workload.inference import DoesNotFit, serve
 
@@ -51,8 +52,11 @@ def serve_table(
     output_length: float = 1000.0,
     ttft_ms: float | None = 2000.0,
     tpot_ms: float | None = 100.0,
+    disaggregated: bool = False,
 ) -> tuple[str, list[ServedOn]]:
     """The model on every system of the catalog, cheapest token first, then by tokens per MW, refusals last.
+
+    With ``disaggregated`` prompts and decoding are on separate chips.
 
     Returns:
         The model's name in the catalog and one entry a system.
@@ -63,10 +67,8 @@ def serve_table(
     catalog = load_catalog()
     name, card = catalog.find("models", model)
     assert isinstance(card, ModelCard)
-    found = [
-        _served(catalog, name, card, system, precision, input_length, output_length, ttft_ms, tpot_ms)
-        for system in catalog.systems
-    ]
+    asked = (input_length, output_length, ttft_ms, tpot_ms, disaggregated)
+    found = [_served(catalog, name, card, system, precision, *asked) for system in catalog.systems]
     return name, sorted(found, key=_order)
 
 
@@ -85,11 +87,12 @@ def _served(
     outputs: float,
     ttft_ms: float | None,
     tpot_ms: float | None,
+    disaggregated: bool,
 ) -> ServedOn:
     spec = catalog.systems[system]
     chip = catalog.chips[spec.chip]
     running = runs_at(chip, precision)
-    plan = serve(
+    plan = (serve_split if disaggregated else serve)(
         card,
         spec.chip,
         chip,

@@ -8,10 +8,10 @@ import pytest
 
 from capsim.spec.calibration import CalibrationSection
 from capsim.workload.calibration import shipped
-from capsim.workload.disaggregated import Disaggregated, serve_disaggregated
+from capsim.workload.disaggregated import Disaggregated, serve_disaggregated, serve_split
 from capsim.workload.inference import DoesNotFit, Serving, serve
 from capsim.workload.known import known
-from capsim.workload.layouts import Layout, inside_domain, replica_of
+from capsim.workload.layouts import Layout, SplitLayout, inside_domain, replica_of
 from capsim.workload.roofline import Replica
 from capsim.workload.shape import shape_of
 
@@ -186,3 +186,27 @@ def test_disaggregated_rates() -> None:
     all_cold = found.chips_for(1e6, 1e5)
     assert found.chips_for(1e6, 1e5, cache_hit=0.5) < all_cold
     assert found.chips_for(2e6, 2e5) == pytest.approx(2 * all_cold)
+
+
+def test_a_unit_of_prompts_and_decoding_keeps_both_parts_busy() -> None:
+    """Longer prompts need more prompt replicas a decode replica; a tighter TTFT leaves them more room."""
+    found = {}
+    for name, inputs, ttft in (("short", 500.0, 2000.0), ("long", 8000.0, 4000.0), ("tight", 8000.0, 2500.0)):
+        catalog = known()
+        system = catalog.systems["h100_hgx"]
+        served = serve_split(
+            catalog.models["llama-3.1-70b"], "h100_sxm", catalog.chips["h100_sxm"], system, "fp8",
+            input_length=inputs, output_length=500.0, ttft_ms=ttft, tpot_ms=50.0,
+        )  # fmt: skip
+        assert isinstance(served, Serving) and isinstance(served.layout, SplitLayout)
+        assert served.ttft_ms <= ttft and served.tpot_ms <= 50.0
+        assert served.chips == served.layout.chips
+        found[name] = served
+    shares = {
+        name: s.layout.prefills * s.layout.prefill.chips / s.chips
+        for name, s in found.items()
+        if isinstance(s.layout, SplitLayout)
+    }
+    assert shares["long"] > shares["short"]
+    each = {name: s.output_tokens_per_s / s.chips for name, s in found.items()}
+    assert each["short"] > each["long"] > each["tight"]
