@@ -44,9 +44,9 @@ def ladder(run: Run, recorder: Recorder) -> Ladder:
     """Account for every paid chip-millisecond.
 
     Late: paid before delivery. Dark: on site without power, or the site was down. Broken: in repair, drained
-    or leaving. Fragmented: free but of no use to any queued job (sampled quarterly), or held as spares of a
-    gang's segments. Idle: free otherwise. Redone: restarts, checkpoints and work done again. Productive: the
-    rest.
+    or leaving. Fragmented: free but of no use to any queued job (a share of the free chips by place, sampled
+    quarterly right after a pass), or held as spares of a gang's segments. Idle: free otherwise. Redone:
+    restarts, checkpoints and work done again. Productive: the rest.
     """
     ctx = run.ctx
     places = ctx.places()
@@ -65,7 +65,7 @@ def ladder(run: Run, recorder: Recorder) -> Ladder:
     last = {name: column[-1] for name, column in recorder.sites.items()}
     free = np.diff(recorder.sites["free"], axis=0)
     share = (recorder.fragmented[:-1] + recorder.fragmented[1:]) / 2
-    stuck = (free * share[:, None]).astype(np.int64).sum(axis=0)
+    stuck = (free * share).astype(np.int64).sum(axis=0)
     work = recorder.work[-1].sum(axis=1)
     redone = work[:, 1] + work[:, 2]
     broken = last["broken"] + last["barred"]
