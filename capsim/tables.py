@@ -89,6 +89,7 @@ CLASS = np.dtype(
         ("n_pools", "i4"),  # pools it can run in (filled by the kernel)
         ("parked", "i4"),  # first job of the class that no capacity of today could hold; -1
         ("park_min", "i4"),  # least size of these
+        ("waiting", "i4"),  # queued jobs, parked ones apart
         ("bound_free", "i8"),  # in a pass: no larger job of the class can be placed on the free chips
         ("bound_extra", "i8"),  # the same without touching the reservation
         ("interval", "i8"),  # checkpoint interval, ms of work; 0: Young/Daly from stall and failure rate

@@ -49,6 +49,7 @@ def enqueue(s, j):
     duration += max(np.int64(0), run.overhead_ms)
     run.shortest = duration
     queue_insert(s, np.int64(run.rank), np.int64(job.size_min), duration)
+    s.classes[job.cls].waiting += 1
     c.queued += 1
     c.first_new = min(c.first_new, run.rank)
     c.happened = 1
@@ -58,6 +59,7 @@ def enqueue(s, j):
 @kernel()
 def dequeue(s, j):
     queue_remove(s, np.int64(s.runs[j].rank))
+    s.classes[s.jobs[j].cls].waiting -= 1
     s.clock[0].queued -= 1
 
 

@@ -116,7 +116,9 @@ def site_bound(s, site):
 
 @kernel()
 def set_bounds(s):
-    """Bounds of the sizes worth a look, by class; returns whether anything can start at all."""
+    """Bounds of the sizes worth a look, by class (0 if only the head waits); returns whether anything can
+    start at all.
+    """
     for pool in range(s.pools.shape[0]):
         p = s.pools[pool]
         best, total = np.int64(0), np.int64(0)
@@ -127,9 +129,14 @@ def set_bounds(s):
         p.bound = best
         p.bound_all = total
     some = False
+    head = np.int64(s.jobs[s.by_rank[s.clock[0].resv_rank]].cls)
     for k in range(s.classes.shape[0]):
         cls = s.classes[k]
         bound = np.int64(0)
+        cls.bound_free = bound
+        cls.bound_extra = bound
+        if cls.waiting == (1 if k == head else 0):
+            continue
         for pool in range(s.pools.shape[0]):
             if s.places[k * s.pools.shape[0] + pool].speed > 0.0:
                 p = s.pools[pool]
@@ -185,6 +192,7 @@ def park(s, j):
     cls = s.classes[s.jobs[j].cls]
     queue_remove(s, np.int64(s.runs[j].rank))
     n = s.jobs[j].size_min
+    cls.waiting -= 1
     cls.park_min = n if cls.parked < 0 else min(cls.park_min, n)
     s.runs[j].first_piece = cls.parked
     cls.parked = j
@@ -216,6 +224,7 @@ def unpark_class(s, k):
         s.runs[j].first_piece = -1
         s.runs[j].parked = 0
         queue_insert(s, np.int64(s.runs[j].rank), np.int64(s.jobs[j].size_min), s.runs[j].shortest)
+        s.classes[k].waiting += 1
         s.clock[0].parked -= 1
         s.clock[0].dirty = 1
         j = after
