@@ -6,6 +6,9 @@ import datetime
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from capsim.compile.calendar import Calendar
+from capsim.compile.price_path import agreed_path
+from capsim.compile.price_table import Bought, prepaid_share, table_price
 from capsim.spec.hardware import System
 from capsim.spec.offers import SHELLS, ContractPrice, Offer, Option
 from capsim.units import DAY_MS, HOUR_MS, MONTH_MS, YEAR_MS
@@ -96,22 +99,25 @@ def books(offer: Offer, systems: dict[str, System], chips: float) -> Books | Non
         return _shell_books(offer, chips)
     hours: float | None = 0.0
     cost: float | None = 0.0
-    bought = kw = 0.0
-    for start, system, share in parts(offer):
+    bought = kw = below = 0.0
+    for start, system, share in sorted(parts(offer), key=lambda part: part[0] or datetime.date.min):
         size = chips * share
         kw += size * float(systems[system].kw_per_chip) if system in systems else 0.0
         length = length_ms(offer, start)
+        signed = Bought(size, below, chips, length, _prepaid(offer, start))
+        below += size
         if length is None or hours is None:
             hours = None
         else:
             hours += size * length / HOUR_MS
         price = _hourly(offer.price, system)
-        cost = (
-            None
-            if cost is None or length is None or price is None
-            else cost + size * length / HOUR_MS * price
-        )
-        bought += size * (_unit(offer.price, "per_chip", system) or 0.0)
+        if cost is None or length is None or price is None:
+            cost = None
+        else:
+            price = table_price(offer.price_table, price, system, signed)
+            cost += size * _escalated(offer, price, start, length, system)
+        once = _unit(offer.price, "per_chip", system) or 0.0
+        bought += size * table_price(offer.price_table, once, system, signed)
     if offer.price.per_chip is not None:
         return Books(chips, hours, bought, bought / chips if chips else None, False, "chip", kw)
     if offer.price.total is not None:
@@ -124,17 +130,31 @@ def _shell_books(offer: Offer, count: float) -> Books | None:
     if offer.power is None or offer.power.it is None or offer.price is None:
         return None
     kw = float(offer.power.it) * count
+    price = None if offer.price.per_kw_month is None else float(offer.price.per_kw_month)
     months: float | None = 0.0
+    value: float | None = 0.0
     for tranche in offer.tranches:
         length = length_ms(offer, tranche.at)
-        months = (
-            None
-            if months is None or length is None
-            else months + kw * float(tranche.share) * length / MONTH_MS
-        )
-    price = None if offer.price.per_kw_month is None else float(offer.price.per_kw_month)
-    value = price * months if price is not None and months is not None else None
-    return Books(kw, months, value, price, False, "kW-month", kw)
+        if months is None or value is None or length is None:
+            months = value = None
+            continue
+        months += kw * float(tranche.share) * length / MONTH_MS
+        rent = _escalated(offer, price or 0.0, tranche.at, length, "") * HOUR_MS / MONTH_MS
+        value += kw * float(tranche.share) * rent
+    mean = value / months if value and months else price
+    return Books(kw, months, None if price is None else value, mean, False, "kW-month", kw)
+
+
+def _escalated(offer: Offer, price: float, start: datetime.date | None, length: int, system: str) -> float:
+    """What a price of an hour comes to over a contract that starts on a day, moved by the escalator."""
+    day = start or offer.announced or datetime.date(2000, 1, 1)
+    return agreed_path(offer, price, Calendar(day, day, 0.0), 0, length, system).hours(0, length)
+
+
+def _prepaid(offer: Offer, start: datetime.date | None) -> float:
+    """Share of a tranche's value that is paid in advance."""
+    tranche = next((i for i, tranche in enumerate(offer.tranches) if tranche.at == start), None)
+    return prepaid_share(offer, tranche)
 
 
 def option_cost(offer: Offer, option: Option) -> float | None:

@@ -53,7 +53,10 @@ def _close_value(report: Report, name: str, offer: Offer, known: list[Books], us
         )
         return
     if used:
-        report.info(f"{name}: {first.arithmetic()}", "offers", name)
+        solved = ""
+        if offer.solve is not None:
+            solved = f"; {offer.solve.unknown} derived from {money(float(offer.solve.value))}"
+        report.info(f"{name}: {first.arithmetic()}{solved}", "offers", name)
     if offer.headline is None:
         return
     headline = float(offer.headline)

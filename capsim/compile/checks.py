@@ -7,6 +7,7 @@ from typing import Final
 
 from capsim.compile.check_contracts import closed_books, exclusivity, holdable, lots
 from capsim.compile.check_delivery import delivery_terms, placement
+from capsim.compile.check_prices import price_terms
 from capsim.compile.check_summary import conversion, cross_check, provenance_counts
 from capsim.compile.check_traces import traces
 from capsim.compile.check_work import chip_time_overflow, dates, gangs, limits, scale_up, shares_sum
@@ -24,6 +25,7 @@ CHECKS: Final[dict[str, Callable[[Loaded, Report], None]]] = {
     "checkpoints": checkpoints,
     "delivery-terms": delivery_terms,
     "placement": placement,
+    "price-terms": price_terms,
     "traces": traces,
     "closed-books": closed_books,
     "holdable": holdable,

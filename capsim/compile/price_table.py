@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from capsim.spec.contract_prices import PriceTable, VolumeStep
@@ -13,38 +13,46 @@ if TYPE_CHECKING:
     from capsim.compile.portfolio import Lot
 
 
-def tabled_price(
-    table: PriceTable, price: float, system: str, volume: float, length: int | None, prepaid: float
-) -> float:
-    """The price of all chips of a volume, for a length of the contract and a share paid in advance.
+@dataclass(frozen=True)
+class Bought:
+    """What a table prices: chips that are taken together.
 
-    Args:
-        price: stated price, USD per chip-hour (or per chip).
-        volume: chips held under the offer that count.
-        length: of the contract, ms; None where it has no end (no term discount then).
-        prepaid: share of the value.
+    Attributes:
+        chips: how many.
+        below: chips of the same holding that come before them.
+        volume: chips of the whole holding.
+        length: of the contract, ms; None where it has no end (no discount by term then).
+        prepaid: share of the value that is paid in advance.
     """
-    return _by_volume(table, price, system, volume) * _factor(table, length, prepaid)
+
+    chips: float
+    below: float
+    volume: float
+    length: int | None
+    prepaid: float
 
 
-def marginal_price(
-    table: PriceTable,
-    price: float,
-    system: str,
-    below: float,
-    chips: float,
-    length: int | None,
-    prepaid: float,
-) -> float:
-    """The mean price of `chips` that come after `below` others, each priced by its own step."""
-    steps = table.volume.steps if table.volume is not None else []
+def table_price(table: PriceTable | None, price: float, system: str, bought: Bought) -> float:
+    """The price by the table, in the unit of the stated price (0 where that is not how it is stated)."""
+    if table is None or price <= 0 or bought.chips <= 0:
+        return price
+    if table.volume is not None and table.volume.applies == "marginal":
+        price = _marginal(table.volume.steps, price, system, bought)
+    else:
+        price = _by_volume(table, price, system, bought.volume)
+    return price * _factor(table, bought.length, bought.prepaid)
+
+
+def _marginal(steps: Sequence[VolumeStep], price: float, system: str, bought: Bought) -> float:
+    """The mean price of chips that are each priced by their own step."""
     edges = [0.0, *(float(step.from_) for step in steps)]
+    last = bought.below + bought.chips
     total = 0.0
     for i, low in enumerate(edges):
         high = edges[i + 1] if i + 1 < len(edges) else float("inf")
-        part = max(min(high, below + chips) - max(low, below), 0.0)
+        part = max(min(high, last) - max(low, bought.below), 0.0)
         total += part * (price if i == 0 else _step_price(steps[i - 1], price, system))
-    return total / chips * _factor(table, length, prepaid) if chips else price
+    return total / bought.chips
 
 
 def _by_volume(table: PriceTable, price: float, system: str, volume: float) -> float:
@@ -84,37 +92,27 @@ def with_prices(offer: Offer, lots: Sequence[Lot], share: float, horizon_end: in
     """
     if not lots or (offer.prepay is None and offer.price_table is None):
         return list(lots)
-    found = []
+    found = {}
     volume = sum(lot.chips for lot in lots) / share
     below = 0.0
     for lot in sorted(lots, key=lambda lot: lot.planned):
-        prepaid = _prepaid_share(offer, lot.index if of == "tranches" else None)
         chips = lot.chips / share
-        table = offer.price_table
-        if table is not None:
-            length = (
-                None if lot.ends is None and lot.term is None else lot.planned_end(horizon_end) - lot.planned
-            )
-            marginal = table.volume is not None and table.volume.applies == "marginal"
-            alone = of == "purchases"
-            hour, chip = (
-                (
-                    marginal_price(table, price, lot.system, 0.0 if alone else below, chips, length, prepaid)
-                    if marginal
-                    else tabled_price(table, price, lot.system, chips if alone else volume, length, prepaid)
-                )
-                if price > 0
-                else 0.0
-                for price in (lot.price_hour, lot.price_chip)
-            )
-            lot = replace(lot, price_hour=hour, price_chip=chip)
-            below += chips
-        found.append(replace(lot, prepaid=prepaid))
-    order = {lot.key: i for i, lot in enumerate(lots)}
-    return sorted(found, key=lambda lot: order[lot.key])
+        length = None if lot.ends is None and lot.term is None else lot.planned_end(horizon_end) - lot.planned
+        prepaid = prepaid_share(offer, lot.index if of == "tranches" else None)
+        if of == "purchases":
+            bought = Bought(chips, 0.0, chips, length, prepaid)
+        else:
+            bought = Bought(chips, below, volume, length, prepaid)
+        hour, chip = (
+            table_price(offer.price_table, price, lot.system, bought)
+            for price in (lot.price_hour, lot.price_chip)
+        )
+        found[lot.key] = replace(lot, price_hour=hour, price_chip=chip, prepaid=prepaid)
+        below += chips
+    return [found[lot.key] for lot in lots]
 
 
-def _prepaid_share(offer: Offer, tranche: int | None) -> float:
+def prepaid_share(offer: Offer, tranche: int | None) -> float:
     """Share of a lot's value that is paid in advance: its tranche's own, or the offer's."""
     if offer.prepay is None:
         return 0.0

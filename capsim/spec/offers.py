@@ -33,6 +33,7 @@ from capsim.spec.contract_prices import (
     Termination,
 )
 from capsim.spec.hardware import Reliability
+from capsim.spec.solving import solved
 from capsim.spec.values import (
     Count,
     Date,
@@ -278,3 +279,8 @@ class Offer(Section):
         description="bandwidth of the site's shared storage, which one gang's checkpoint may use; the study's"
         " where absent",
     )
+
+    @model_validator(mode="after")
+    def _solve(self) -> Offer:
+        found = solved(self, Quantity)
+        return self.model_copy(update=found) if found else self

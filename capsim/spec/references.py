@@ -108,8 +108,8 @@ def _offer(names: _Names, name: str, offer: Offer) -> None:
         for old, system in enumerate(option.replaces):
             names.check("system", system, study.systems, *here, "options", index, "replaces", old)
     names.distinct("option", (option.name for option in offer.options), *here, "options")
-    if offer.market is not None:
-        names.check("market", offer.market, study.markets, *here, "market")
+    for path, market in _markets_of(offer):
+        names.check("market", market, study.markets, *here, *path, "market")
     if offer.delivery.factor is not None:
         factors = study.uncertainty.factors
         names.check("factor", offer.delivery.factor, factors, *here, "delivery", "factor")
@@ -144,6 +144,16 @@ def _systems_of(offer: Offer) -> Iterator[tuple[Steps, Iterable[str]]]:
             value = getattr(price, field, None)
             if isinstance(value, dict):
                 yield (*path, field), value
+
+
+def _markets_of(offer: Offer) -> Iterator[tuple[Steps, str]]:
+    """Markets that an offer refers to, with their paths."""
+    if offer.market is not None:
+        yield (), offer.market
+    for term in ("price_reset", "most_favoured"):
+        market = getattr(getattr(offer, term), "market", None)
+        if market is not None:
+            yield (term,), market
 
 
 def _option_prices(offer: Offer) -> list[tuple[Steps, Any]]:
@@ -228,7 +238,7 @@ def used_names(study: Study) -> dict[str, set[str]]:
         offers |= {option.rpartition(".")[0] for option in [*strategy.options, *strategy.exercise]}
         offers |= {rule.buy.offer for rule in strategy.rules}
     systems = {study.reference}
-    markets = set()
+    markets: set[str] = set()
     for name in offers & study.offers.keys():
         offer = study.offers[name]
         systems.update(*(names for _, names in _systems_of(offer)), offer.hosts)
@@ -236,8 +246,7 @@ def used_names(study: Study) -> dict[str, set[str]]:
         made = offer.delivery.make_good
         if made is not None and made.substitute is not None:
             systems.add(made.substitute.chip)
-        if offer.market is not None:
-            markets.add(offer.market)
+        markets.update(market for _, market in _markets_of(offer))
     for strategy in study.strategies.values():
         for held in strategy.hold.values():
             systems.update(order.chip for order in (held if isinstance(held, list) else ()))

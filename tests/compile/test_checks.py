@@ -179,6 +179,50 @@ WRONG = [
         "offers.site.dedicated={workloads: [first]}",
         "cloud holds no place where batch may run",
     ),
+    ("price-terms", "offers.moving.market=null", "`moving`: most_favoured names no market"),
+    (
+        "price-terms",
+        "offers.shell.most_favoured={every: 1y, market: one-year}",
+        "moves a price per chip-hour",
+    ),
+    ("price-terms", "offers.letter.escalator={rate: 3%/y}", "`letter`: bought chips are paid once"),
+    ("price-terms", 'offers."cloud.v1".escalator={rate: 3%/y}', "`cloud.v1`: a total is what is paid in all"),
+    ("price-terms", "offers.shell.escalator={rate: 3%/y}", ""),
+    (
+        "price-terms",
+        "offers.moving.escalator={steps: [{after: 2y, change: 1%}, {after: 1y, change: 1%}]}",
+        "`moving`: the steps of the escalator are not in order",
+    ),
+    ("price-terms", "offers.framework.collar={up: 5%}", "a collar, and nothing moves the price"),
+    (
+        "price-terms",
+        "offers.moving.collar={floor: $2/h, cap: $2.50/h}",
+        "the signed price of $2.95 is outside its collar $2.00 to $2.50",
+    ),
+    (
+        "price-terms",
+        'offers."cloud.v1".price_table={term: [{from: 1y, discount: 5%}]}',
+        "changes prices per chip",
+    ),
+    (
+        "price-terms",
+        "offers.moving.price_table.volume.steps.1.from=72",
+        "`moving`: the volumes are not in order",
+    ),
+    ("price-terms", "offers.moving.price_table.volume.steps.1.discount=120%", "`moving`: a discount of 120%"),
+    ("price-terms", "offers.moving.take_or_pay.share=80%", "the ramp ends at 70%, the share is 80%"),
+    ("price-terms", 'offers."cloud.v1".take_or_pay={share: 1, make_up: 2}', "all hours are committed"),
+    ("price-terms", 'offers."cloud.v1".prepay.credited_after=6y', "when a contract has ended"),
+    ("price-terms", 'offers."cloud.v1".prepay.share=70%', "more than the rent after the draw-down begins"),
+    ("price-terms", "offers.moving.prepay=null", "a tranche is prepaid, and the offer does not say when"),
+    (
+        "price-terms",
+        "offers.moving.min_spend={per_year: $20M, total: $40M}",
+        "the yearly minimum over 4 years",
+    ),
+    ("price-terms", "offers.moving.equity.0.milestones.0.share=50%", "the shares of milestones sum to 0.9"),
+    ("price-terms", "offers.moving.termination=null", "priced leaves `moving`, which has no right to"),
+    ("price-terms", "offers.moving.power=null", "passes power through and says nothing of its power"),
     ("chip-time-overflow", "offers.framework.quantity.max=9G", ""),
 ]
 
@@ -215,7 +259,7 @@ def test_a_total_over_another_holding_shows_its_price() -> None:
 
 def test_the_assumed_numbers_are_listed_as_they_were_written() -> None:
     texts = found("provenance", level="info")
-    assert texts[0].startswith("numbers in use: 3 vendor, 2 derived, 9 assumed, ")
+    assert texts[0].startswith("numbers in use: 3 vendor, 4 derived, 9 assumed, ")
     assert "assumed: money.discount_rate = 8%/y, 6%/y to 10%/y (made up)" in texts
 
 
