@@ -100,6 +100,11 @@ def _terminate(ctx: Context, deliveries: Deliveries, offer: str, at: int) -> Gen
     if at >= ctx.end:
         return
     yield ctx.until(at)
+    leave(ctx, deliveries, offer)
+
+
+def leave(ctx: Context, deliveries: Deliveries, offer: str) -> None:
+    """Leave an offer for convenience now: its chips go, and none come any more."""
     for lot in ctx.prepared.portfolio.lots:
         if lot.offer == offer and ctx.lots[lot.key].status in ("planned", "delivered"):
             text = f"tranche {lot.index}: {lot.chips:,} {lot.system} left for convenience"

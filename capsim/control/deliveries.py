@@ -172,6 +172,7 @@ class Deliveries:
                 ctx.matched[lot.offer] = study.offers[name].provider
                 ctx.log("match", lot.offer, f"{study.offers[name].provider} matches and delivers")
                 return int(right.window) + ctx.draws.delay(replace(lot, offer=name))
+            ctx.log("pass", lot.offer, f"{study.offers[name].provider} does not match")
             return int(right.window) + ctx.draws.delay(lot)
         return ctx.draws.delay(lot)
 

@@ -35,6 +35,12 @@ def _decide(
     if not ctx.holds(condition):
         ctx.log("option", offer, f"{option.name} is not exercised ({condition})")
         return
+    exercise(ctx, deliveries, reference)
+
+
+def exercise(ctx: Context, deliveries: Deliveries, reference: str) -> None:
+    """Exercise ``offer.option`` now: its lots, laid out in the portfolio, are on their way."""
+    option, offer = _option(ctx, reference), reference.rpartition(".")[0]
     ctx.exercised[reference] = ctx.now
     ctx.log("option", offer, f"{option.name} exercised, premium {float(option.premium):,.0f} USD")
     for lot in ctx.prepared.portfolio.lots:

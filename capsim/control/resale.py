@@ -18,7 +18,7 @@ def start_resale(ctx: Context) -> None:
 
 
 def _resell(ctx: Context, spec: Resale) -> Generator[Any, Any, None]:
-    """From the day on a share of the chips that are there then is in others' hands, to the contract's end."""
+    """On its day, if its condition holds."""
     at = max(ctx.prepared.calendar.ms(spec.starts), 0)
     if at >= ctx.end:
         return
@@ -26,6 +26,11 @@ def _resell(ctx: Context, spec: Resale) -> Generator[Any, Any, None]:
     if spec.when is not None and not ctx.holds(spec.when):
         ctx.log("resale", spec.offer, f"nothing is let ({spec.when})")
         return
+    resell(ctx, spec)
+
+
+def resell(ctx: Context, spec: Resale) -> None:
+    """Let (or sell, where they were bought) a share of an offer's delivered chips now."""
     for lot in ctx.prepared.portfolio.lots:
         state = ctx.lots[lot.key]
         if lot.offer != spec.offer or state.status != "delivered":

@@ -17,6 +17,8 @@ from capsim.engine.tokens import MTOK, discount_hours
 from capsim.results.schema import CASH_LINES, RunResult
 
 MILLION_CHIPS = 1e6
+#: lines of cash that are no payment under a commitment
+UNCOMMITTED = ("on_demand", "spot", "salvage", "credit", "recovery", "resale")
 
 
 def summarise(run: Run, recorder: Recorder, number: int, events: int) -> RunResult:
@@ -76,9 +78,9 @@ def _concentration(run: Run, f: Figures) -> dict[str, float]:
     family: dict[str, float] = {}
     stacks = {place.offer: place.family for place in ctx.places()}
     for (offer, line), amounts in f.ledger.usd.items():
-        if offer in ctx.prepared.study.offers and line not in ("on_demand", "salvage", "credit"):
+        if offer in ctx.prepared.study.offers and line not in UNCOMMITTED:
             npv = max(float(amounts @ f.ledger.factors), 0.0)
-            who = ctx.matched.get(offer, ctx.prepared.study.offers[offer].provider)
+            who = ctx.provider(offer)
             provider[who] = provider.get(who, 0.0) + npv
             if offer in stacks:
                 family[stacks[offer]] = family.get(stacks[offer], 0.0) + npv

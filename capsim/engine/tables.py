@@ -12,6 +12,7 @@ from capsim.compile.calendar import MS_HOUR
 from capsim.compile.prepare import INFERENCE, RESEARCH, RL, TRAINING
 from capsim.control.training import RunState
 from capsim.engine.billing import contract_values, lot_span, overlap, owed_after
+from capsim.engine.billing.spans import away_ms, contracted_span
 from capsim.engine.build import Run
 from capsim.engine.campaigns import SIZE_CLASSES, Campaigns, percentiles
 from capsim.engine.figures import Figures
@@ -63,10 +64,15 @@ def _series(run: Run, recorder: Recorder) -> Iterable[tuple[Any, ...]]:
         for i in place.lots:
             lot = ctx.prepared.portfolio.lots[i]
             state = ctx.lots[lot.key]
-            if state.status != "unused":
-                begin = max(state.planned, 0)
-                contracted += lot.chips * overlap(edges, begin, max(lot.planned_end(ctx.end), begin)) / span
-            delivered += lot.chips * overlap(edges, *lot_span(lot, state, ctx.end)) / span
+            if state.status == "unused":
+                continue
+            for chips, (begin, end) in (
+                (contracted, contracted_span(lot, state, ctx.end)),
+                (delivered, lot_span(lot, state, ctx.end)),
+            ):
+                chips += lot.chips * overlap(edges, begin, end) / span
+                if state.let or lot.offer in ctx.reclaimed:
+                    chips -= away_ms(ctx, lot, state, edges, begin, end) / span
         powered = sites["active"][:, p] - sites["out"][:, p]
         healthy = powered - sites["broken"][:, p] - sites["barred"][:, p]
         measures = {

@@ -34,6 +34,7 @@ CASES = [
     "hindsight",
     "grid-late",
     "refusal-kept",
+    "supplier-default",
     "talks-close",
     "headline-demand",
     "no-growth-surprise",

@@ -13,7 +13,7 @@ import pytest
 
 from capsim.compile.calendar import MS_DAY
 from capsim.compile.prepare import Prepared
-from capsim.engine.billing import owed_after
+from capsim.engine.billing import contract_values, owed_after
 from tests.studies import booked, contract_only, lived, small_study
 
 CHIPS = 7200
@@ -197,6 +197,17 @@ def test_defaults_follow_their_hazard(tmp_path: Path) -> None:
     assert sum(gone) / 400 == pytest.approx(0.181, abs=0.06)
 
 
+def test_a_shared_factor_brings_defaults_and_delays_together(tmp_path: Path) -> None:
+    terms = "delivery: {factor: grid, delay: [{by: 0d, p: 50%}, {by: 90d, p: 50%}]}"
+    more = (
+        "uncertainty: {factors: {grid: {correlation: 1.0}}, suppliers: {p: {hazard: 34.68%/y, factor: grid}}}"
+    )
+    prepared = study(tmp_path, terms, more=more, at="2026-02-01")
+    ctxs = [lived(prepared, run) for run in range(60)]
+    # 1 - exp(-.3468 x 730 / 365.25) = 50 % default: with correlation 1 the same half that is late
+    assert [("p" in ctx.defaulted) for ctx in ctxs] == [state(ctx).delay > 0 for ctx in ctxs]
+
+
 def test_bought_chips_survive_their_maker(tmp_path: Path) -> None:
     more = SUPPLIERS.replace("HAZARD", "300%/y")
     ctx = lived(study(tmp_path, more=more, kind="purchase", price="per_chip: $50k"))
@@ -213,6 +224,14 @@ def test_a_capacity_block_is_paid_at_its_start_and_ends_on_its_day(tmp_path: Pat
     net = ledger.usd["o", "prepayment"] + ledger.usd["o", "commitment"] + ledger.usd["o", "drawdown"]
     assert net[0] == pytest.approx(90 * DAILY)
     assert abs(net[1:]).max() == pytest.approx(0.0, abs=1.0)
+
+
+def test_a_late_capacity_block_gives_back_what_it_did_not_deliver(tmp_path: Path) -> None:
+    terms = "prepay: {share: 100%, before: 0d, credited_after: 0d}, delivery: {delay: [{by: 10d, p: 100%}]}"
+    ledger = booked(lived(study(tmp_path, terms, kind="capacity_block", lasts="ends: 2026-04-01")))
+    # 90 days are paid on day 0, 80 are delivered, 10 come back at the end
+    assert ledger.nominal() == pytest.approx(80 * DAILY)
+    assert ledger.usd["o", "prepayment"][0] == pytest.approx(90 * DAILY)
 
 
 SPOT = "interruptions: {rate: 12/y, notice: 2 min, away: 12 h}"
@@ -354,3 +373,15 @@ def test_bought_chips_are_sold_at_their_residual_value(tmp_path: Path) -> None:
     assert ledger.nominal("o", "salvage") == pytest.approx(-180e6 * 0.5 ** (730 / 365.25))
     kept = booked(lived(prepared, utilisation=0.7))
     assert kept.nominal("o", "resale") == 0.0
+
+
+def test_letters_of_intent_become_contracts_with_their_probability(tmp_path: Path) -> None:
+    prepared = study(tmp_path, "headline: $3B, binding: 40%", more="uncertainty: {conversion: {signed: 30%}}")
+    ctxs = [lived(prepared, run) for run in range(400)]
+    came = [state(ctx).delivered >= 0 for ctx in ctxs]
+    # 30 %, standard error 2.3 %
+    assert sum(came) / 400 == pytest.approx(0.3, abs=0.07)
+    for ctx, there in zip(ctxs[:20], came, strict=False):
+        # 7,200 chips x 43,830 h x $2 = $631,152,000, or no contract at all
+        assert contract_values(ctx)["o"] == pytest.approx((631_152_000, 631_152_000 if there else 0))
+        assert booked(ctx).nominal() == pytest.approx(730 * DAILY if there else 0)

@@ -106,3 +106,41 @@ def test_refreshed_and_let_chips_leave_the_cluster(root: Path) -> None:
     active = {place.name: int(rows["active"][p]) for p, place in enumerate(prepared.places)}
     assert active["big-cloud/gb200_nvl72"] == 0
     assert active["big-cloud/gb300_nvl72"] == 2304
+
+
+def test_a_match_moves_contract_dates_and_concentration(root: Path) -> None:
+    right = "{over: [new-cloud], until: 2027-01-01, window: 30d, match_probability: CHANCE}"
+    found = {}
+    for chance in ("0%", "100%"):
+        sets = (
+            "strategies.both={hold: {big-cloud: 4608, new-cloud: 4608}}",
+            "offers.new-cloud.delivery=null",
+            "offers.big-cloud.delivery={delay: [{by: 1q, p: 100%}]}",
+            f"offers.big-cloud.right_of_first_refusal={right.replace('CHANCE', chance)}",
+        )
+        prepared = prepare(load_study(root / "configs" / "quickstart.yaml", sets=sets), "both")
+        built, _, _ = simulate_built(prepared, 0)
+        kinds = {kind for _, kind, subject, _ in built.ctx.events if subject == "new-cloud"}
+        result = simulate(prepared, 0)
+        state = built.ctx.lots["new-cloud/0/gb300_nvl72"]
+        found[chance] = (state.delay / 86_400_000, kinds & {"pass", "match"}, result.metrics["hhi_provider"])
+    # the holder passes: its window of 30 days; it matches: the window and its own delay of a quarter
+    assert found["0%"][:2] == (30, {"pass"})
+    assert found["100%"][:2] == (pytest.approx(30 + 91.3125), {"match"})
+    # all committed payments beside the base fleet's go to one provider
+    assert found["100%"][2] > found["0%"][2]
+
+
+def test_what_is_given_up_is_no_longer_contracted(root: Path) -> None:
+    sets = ("strategies.big-cloud.terminate={big-cloud: 2027-01-01}", "offers.big-cloud.delivery=null")
+    prepared, built, _ = run(root, "big-cloud", *sets)
+    series = simulate(prepared, 0).tables["series"]
+    rows = [
+        (month, value)
+        for month, offer, measure, value in zip(
+            series["month"], series["offer"], series["measure"], series["value"], strict=True
+        )
+        if offer == "big-cloud" and measure == "contracted"
+    ]
+    assert max(month for month, value in rows if value > 0) == "2026-12"
+    assert {s.status for key, s in built.ctx.lots.items() if key.startswith("big-cloud")} == {"left"}

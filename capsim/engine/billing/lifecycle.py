@@ -10,7 +10,7 @@ from capsim.compile.portfolio import Lot
 from capsim.control.context import Context, LotState
 from capsim.engine.billing.ledger import YEAR_MS, Ledger, overlap
 from capsim.engine.billing.prices import lot_price
-from capsim.engine.billing.spans import lot_span
+from capsim.engine.billing.spans import away_ms, lot_span
 
 
 def bill_renewals(ledger: Ledger, ctx: Context, lot: Lot, state: LotState, used: NDArray[np.float64]) -> None:
@@ -60,11 +60,10 @@ def bill_spot(ledger: Ledger, ctx: Context, lot: Lot, state: LotState) -> None:
     begin, end = lot_span(lot, state, ctx.end)
     if offer.kind != "spot" or end <= begin:
         return
-    ms = overlap(ledger.edges, begin, end)
-    for gone, back in ctx.reclaimed.get(lot.offer, ()):
-        ms = ms - overlap(ledger.edges, max(gone, begin), max(min(back, end), max(gone, begin)))
-    path = np.ones(len(ms)) if offer.market is None else ctx.draws.market(offer.market)
-    ledger.add(lot.offer, "spot", ms / MS_HOUR * lot.chips * lot.price_hour * path)
+    chip_ms = lot.chips * overlap(ledger.edges, begin, end)
+    chip_ms -= away_ms(ctx, lot, state, ledger.edges, begin, end)
+    path = np.ones(len(chip_ms)) if offer.market is None else ctx.draws.market(offer.market)
+    ledger.add(lot.offer, "spot", chip_ms / MS_HOUR * lot.price_hour * path)
 
 
 def bill_lease_end(ledger: Ledger, ctx: Context, lot: Lot, state: LotState) -> None:

@@ -67,6 +67,9 @@ def _what_is_left(ledger: Ledger, ctx: Context, lot: Lot, state: LotState, left:
     elif state.left >= 0:
         if offer.prepay is not None and offer.prepay.refundable:
             ledger.add_at(lot.offer, "drawdown", state.left, -left)
+    elif state.status == "ended" and lot.ends is not None and state.delay > 0:
+        # a late supplier gives back what was paid for hours of a fixed window that it did not deliver
+        ledger.add_at(lot.offer, "drawdown", state.ended - 1, -left)
     elif lot_span(lot, state, ctx.end)[1] == ctx.end and state.rent_until < 0:
         # what is still to be drawn down after the horizon is worth its amount at the end
         ledger.add_at(lot.offer, "salvage", ctx.end - 1, -left)

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import numpy as np
+from numpy.typing import NDArray
+
 from capsim.compile.portfolio import Lot, Shell
-from capsim.control.context import LotState, ShellState
+from capsim.control.context import Context, LotState, ShellState
+from capsim.engine.billing.ledger import overlap
 
 
 def lot_span(lot: Lot, state: LotState, end: int) -> tuple[int, int]:
@@ -22,6 +26,33 @@ def rent_span(lot: Lot, state: LotState, end: int) -> tuple[int, int]:
 def let_ms(state: LotState, begin: int, end: int) -> int:
     """Chip-ms within [begin, end) in which chips of a lot were in others' hands."""
     return sum(chips * max(end - max(at, begin), 0) for at, chips, _ in state.let)
+
+
+def contracted_span(lot: Lot, state: LotState, end: int) -> tuple[int, int]:
+    """When the lot should be there: from its planned delivery, further terms included, until it is given up.
+
+    What a late or failing supplier does not bring stays contracted to the planned end.
+    """
+    begin = max(state.planned, 0)
+    last = end if state.bought >= 0 else lot.planned_end(end)
+    if state.renewals:
+        last = state.renewals[-1][1]
+    if state.ended >= 0 and state.status in ("left", "ended"):
+        last = min(last, state.ended)
+    return (begin, max(last, begin))
+
+
+def away_ms(
+    ctx: Context, lot: Lot, state: LotState, edges: NDArray[np.int64], begin: int, end: int
+) -> NDArray[np.int64]:
+    """Chip-ms by month of [begin, end) in which chips were let, sold or reclaimed, shape (months,)."""
+    away = np.zeros(len(edges) - 1, dtype=np.int64)
+    for at, chips, _ in state.let:
+        away += chips * overlap(edges, max(at, begin), max(end, at, begin))
+    for gone, back in ctx.reclaimed.get(lot.offer, ()):
+        first = max(gone, begin)
+        away += lot.chips * overlap(edges, first, max(min(back, end), first))
+    return away
 
 
 def lot_end(lot: Lot, state: LotState, end: int) -> int:
