@@ -56,7 +56,7 @@ def test_a_round(benchmark: Any, objective: str, kinds: str) -> None:
 def main() -> None:
     """Print a table."""
     count = int(sys.argv[1]) if len(sys.argv) > 1 else 10_000
-    one_round(waiting(100, 0), "max-min")
+    one_round(waiting(1_000, 0), "max-min")
     for name, kinds in KINDS.items():
         for objective in OBJECTIVES:
             seconds = []
