@@ -1,4 +1,4 @@
-"""``capsim validate``: regenerate the published validation tables."""
+"""``capsim validate``: regenerate the published validation tables and reproductions."""
 
 from __future__ import annotations
 
@@ -7,7 +7,9 @@ from typing import Annotated
 
 import typer
 
-Out = Annotated[Path, typer.Option("--out", "-o", metavar="FILE.md", help="Where to write the tables.")]
+Out = Annotated[
+    Path | None, typer.Option("--out", "-o", metavar="FILE.md", help="Where to write (default: in docs/).")
+]
 Shared = Annotated[
     Path | None,
     typer.Option(
@@ -16,6 +18,10 @@ Shared = Annotated[
         help="Folder of the truth tables (default: $CAPSIM_SHARED, else ../shared).",
     ),
 ]
+Reproductions = Annotated[
+    bool,
+    typer.Option("--reproductions", help="Write docs/reproductions.md: published results of scheduling."),
+]
 
 
 def register(app: typer.Typer) -> None:
@@ -23,11 +29,17 @@ def register(app: typer.Typer) -> None:
     app.command("validate")(validate)
 
 
-def validate(out: Out = Path("docs/validation.md"), shared: Shared = None) -> None:
+def validate(out: Out = None, shared: Shared = None, reproductions: Reproductions = False) -> None:
     """Measure the models against the truth tables; write every validation table with versions and digests."""
-    from capsim.report.validation import validation_text
+    if reproductions:
+        from capsim.report.reproductions import reproductions_text
 
-    text = validation_text(shared)
-    out.parent.mkdir(parents=True, exist_ok=True)
-    out.write_text(text, encoding="utf-8")
-    typer.echo(f"written to {out}")
+        text = reproductions_text(shared)
+    else:
+        from capsim.report.validation import validation_text
+
+        text = validation_text(shared)
+    path = out or Path("docs") / ("reproductions.md" if reproductions else "validation.md")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text, encoding="utf-8")
+    typer.echo(f"written to {path}")
