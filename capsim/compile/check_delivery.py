@@ -75,7 +75,7 @@ def _lateness(report: Report, study: Study, name: str, offer: Offer) -> None:
     if offer.kind in SHELLS and (test is not None or remedy is not None or made is not None):
         what = f"`{name}` brings power: acceptance, remedies and make-good are terms of chips"
         report.error(what, "leave them out", *here)
-    if test is not None and float(test.failure) >= 1.0:
+    if test is not None and float(test.failure or 0.0) >= 1.0:
         what = f"`{name}` is never accepted: each test fails"
         report.error(what, "write a failure below 100%", *here, "acceptance", "failure")
     if remedy is not None and remedy.long_stop is not None:
@@ -113,7 +113,7 @@ def _renewal(report: Report, name: str, offer: Offer) -> None:
         report.error(f"`{name}` is renewed and has no end", "add term or ends", *here)
     if offer.renewal.price == "market" and offer.market is None:
         report.error(f"`{name}` is renewed at the market and names none", "add market", *here, "price")
-    if float(offer.renewal.change) <= -1.0:
+    if float(offer.renewal.change or 0.0) <= -1.0:
         report.error(f"`{name}` is renewed at no price", "write a change above -100%", *here, "change")
 
 

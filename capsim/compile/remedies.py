@@ -15,7 +15,7 @@ def leaves_at(remedy: Remedy | None, planned: int, calendar: Calendar) -> int | 
         return None
     days = []
     if remedy.terminate_after is not None:
-        days.append(planned + int(remedy.cure) + int(remedy.terminate_after))
+        days.append(planned + int(remedy.cure or 0) + int(remedy.terminate_after))
     if remedy.long_stop is not None:
         days.append(max(calendar.ms(remedy.long_stop), planned))
     return min(days, default=None)
@@ -25,7 +25,7 @@ def delay_credit(remedy: Remedy | None, daily_rent: float, delay: int) -> float:
     """Credit for a tranche that came `delay` ms late, USD: days after the cure period, up to the cap."""
     if remedy is None or remedy.credit_per_day is None:
         return 0.0
-    late_days = max(delay - int(remedy.cure), 0) / MS_DAY
+    late_days = max(delay - int(remedy.cure or 0), 0) / MS_DAY
     credit = float(remedy.credit_per_day) * daily_rent * late_days
     if remedy.credit_cap is None:
         return credit
@@ -49,4 +49,4 @@ def made_good_ms(spec: MakeGood | None, delay: int, outages: list[int]) -> int:
         lost += delay
     if spec.outages_over is not None:
         lost += sum(length for length in outages if length > int(spec.outages_over))
-    return int(float(spec.ratio) * lost)
+    return int((1.0 if spec.ratio is None else float(spec.ratio)) * lost)

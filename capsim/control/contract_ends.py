@@ -59,8 +59,8 @@ def _renewals(ctx: Context, lot: Lot, end: int) -> Generator[Any, Any, int]:
     if spec is None or wish is None:
         return end
     state = ctx.lots[lot.key]
-    for _ in range(int(spec.times)):
-        decided = end - int(spec.notice)
+    for _ in range(int(spec.times or 1)):
+        decided = end - int(spec.notice or 0)
         if decided >= ctx.end:
             break
         yield ctx.until(decided)
@@ -71,7 +71,7 @@ def _renewals(ctx: Context, lot: Lot, end: int) -> Generator[Any, Any, int]:
             break
         last = state.renewals[-1][2] if state.renewals else lot.price_hour * state.price_factor
         price = renewal_price(ctx, lot, last) if spec.price == "market" else last
-        price *= 1.0 + float(spec.change)
+        price *= 1.0 + float(spec.change or 0.0)
         if not state.renewals:
             state.rent_until = end
         state.renewals.append((end, end + int(spec.term), price))

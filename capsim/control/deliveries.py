@@ -87,7 +87,7 @@ class Deliveries:
         test = 0
         if offer.delivery.acceptance is not None:
             failed = ctx.draws.failed_acceptances(
-                lot.offer, lot.index, float(offer.delivery.acceptance.failure)
+                lot.offer, lot.index, float(offer.delivery.acceptance.failure or 0.0)
             )
             test = acceptance_ms(offer.delivery.acceptance, failed)
         if max(arrival, 0) >= ctx.end:

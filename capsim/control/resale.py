@@ -39,7 +39,9 @@ def resell(ctx: Context, spec: Resale) -> None:
         units = ctx.cluster.retire(
             ctx.tranche[lot.key], int(lot.chips // unit * float(spec.share) + 1e-9), kill=True
         )
-        price = resale_price(ctx, lot) * (1.0 - float(spec.discount)) * (1.0 - float(spec.haircut))
+        price = (
+            resale_price(ctx, lot) * (1.0 - float(spec.discount or 0.0)) * (1.0 - float(spec.haircut or 0.0))
+        )
         state.let.append((ctx.now, units * unit, price))
         how = "sold" if lot.price_chip > 0 else "let"
         per = "a chip" if lot.price_chip > 0 else "a chip-hour"

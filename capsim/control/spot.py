@@ -23,7 +23,7 @@ def _interruptions(ctx: Context, offer: str, sites: list[int]) -> Generator[Any,
     """At each reclaim jobs are checkpointed within the notice and requeued, and replicas are lost."""
     spec = ctx.prepared.study.offers[offer].interruptions
     assert spec is not None
-    notice = int(spec.notice)
+    notice = int(spec.notice or 0)
     for told, back in ctx.draws.reclaims(offer):
         yield ctx.until(told)
         if int(ctx.cluster.chips()["active"][sites].sum()) == 0:

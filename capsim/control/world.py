@@ -140,7 +140,7 @@ class Draws:
             return []
         edges = np.array(self.calendar.months(), dtype=np.float64)
         path = np.ones(len(edges) - 1) if offer.market is None else self.market(offer.market)
-        rate = float(spec.rate) / (365.25 * MS_DAY) * path ** float(spec.price_power)
+        rate = float(spec.rate) / (365.25 * MS_DAY) * path ** float(spec.price_power or 0.0)
         spent = np.concatenate([[0.0], np.cumsum(rate * np.diff(edges))])
         found: list[tuple[int, int]] = []
         total, count, back = 0.0, 0, 0
@@ -152,7 +152,7 @@ class Draws:
             away = int(exponential(float(spec.away), *self.key, "reclaim length", offer_name, count)) + 1
             count += 1
             if at > back:
-                back = at + int(spec.notice) + away
+                back = at + int(spec.notice or 0) + away
                 found.append((at, back))
 
     def outages(self, offer_name: str) -> list[tuple[int, int]]:

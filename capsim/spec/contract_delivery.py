@@ -28,8 +28,6 @@ from capsim.spec.values import (
     Text,
     Usd,
     UsdPerHour,
-    Value,
-    Whole,
 )
 
 
@@ -43,8 +41,8 @@ class DelayStep(Section):
 class Remedy(Section):
     """What the buyer gets when a tranche is late."""
 
-    cure: DurationMs = Field(
-        default=Whole(0), description="time after the missed date before any remedy applies"
+    cure: DurationMs | None = Field(
+        default=None, description="time after the missed date before any remedy applies"
     )
     terminate_after: DurationMs | None = Field(
         default=None,
@@ -65,8 +63,8 @@ class Acceptance(Section):
     """A test between delivery and rent: the chips are on site and cannot be used until it is passed."""
 
     duration: DurationMs = Field(description="from delivery to acceptance, if the first test passes")
-    failure: Share = Field(
-        default=Value(0.0), description="probability that a test fails and is repeated (each one anew)"
+    failure: Share | None = Field(
+        default=None, description="probability that a test fails and is repeated (each one anew)"
     )
     repeat: DurationMs | None = Field(
         default=None, description="time that a repeated test takes (the first one's where absent)"
@@ -91,7 +89,9 @@ class MakeGood(Section):
     delays_over: DurationMs | None = Field(
         default=None, description="delays longer than this are given back in full at the end of the term"
     )
-    ratio: Fraction = Field(default=Value(1.0), description="hours given, free of rent, per hour lost")
+    ratio: Fraction | None = Field(
+        default=None, description="hours given, free of rent, per hour lost; 1 where absent"
+    )
     substitute: Substitute | None = None
 
 
@@ -118,20 +118,20 @@ class Renewal(Section):
     price: Literal["same", "market"] = Field(
         default="same", description="the expiring price, or moved as the offer's market since the start"
     )
-    change: Fraction = Field(default=Value(0.0), description="added to that price, e.g. 5% or -10%")
-    notice: DurationMs = Field(default=Whole(0), description="how long before the end it is decided")
-    times: PositiveCount = Whole(1)
+    change: Fraction | None = Field(default=None, description="added to that price, e.g. 5% or -10%")
+    notice: DurationMs | None = Field(default=None, description="how long before the end it is decided")
+    times: PositiveCount | None = Field(default=None, description="how often; once where absent")
 
 
 class Interruptions(Section):
     """How spot capacity is reclaimed: all chips of the offer at a place leave and come back together."""
 
     rate: RatePerYear = Field(description="times it is reclaimed, at the market's starting price")
-    price_power: Number = Field(
-        default=Value(0.0), description="the rate grows with this power of market price over its start"
+    price_power: Number | None = Field(
+        default=None, description="the rate grows with this power of market price over its start"
     )
-    notice: DurationMs = Field(
-        default=Whole(0), description="warning, in which jobs are checkpointed; then they are requeued"
+    notice: DurationMs | None = Field(
+        default=None, description="warning, in which jobs are checkpointed; then they are requeued"
     )
     away: PositiveDurationMs = Field(description="mean of an exponential time until the chips come back")
 
@@ -164,10 +164,12 @@ class SupplierDefault(Section):
     factor: str | None = Field(
         default=None, description="shared factor that correlates the default with others"
     )
-    recovery: Share = Field(
-        default=Value(0.0), description="share of prepayments not yet drawn down that comes back"
+    recovery: Share | None = Field(
+        default=None, description="share of prepayments not yet drawn down that comes back"
     )
-    recovery_after: DurationMs = Field(default=Whole(0), description="time from the default to the recovery")
+    recovery_after: DurationMs | None = Field(
+        default=None, description="time from the default to the recovery"
+    )
 
 
 class Resale(Section):
@@ -176,10 +178,10 @@ class Resale(Section):
     offer: str
     starts: Date = Field(alias="from")
     share: Share = Field(description="of the offer's chips, in whole scale-up domains")
-    discount: Share = Field(
-        default=Value(0.0), description="below the price that the market pays for these chips on that day"
+    discount: Share | None = Field(
+        default=None, description="below the price that the market pays for these chips on that day"
     )
-    haircut: Share = Field(
-        default=Value(0.0), description="share of that price which is not received (vacancy, fees)"
+    haircut: Share | None = Field(
+        default=None, description="share of that price which is not received (vacancy, fees)"
     )
     when: Text | None = Field(default=None, description="condition on that day; always where absent")

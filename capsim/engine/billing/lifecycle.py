@@ -31,7 +31,7 @@ def renewals_owed(ctx: Context, lot: Lot, state: LotState, at: int) -> float:
     if not state.renewals:
         return 0.0
     spec = ctx.prepared.study.offers[lot.offer].renewal
-    notice = int(spec.notice) if spec is not None else 0
+    notice = int(spec.notice or 0) if spec is not None else 0
     share = _committed(ctx, lot) * _moved(ctx, lot, state)
     return sum(
         lot.chips * price * share * (end - max(begin, at)) / MS_HOUR

@@ -62,8 +62,8 @@ def _what_is_left(ledger: Ledger, ctx: Context, lot: Lot, state: LotState, left:
     offer = ctx.prepared.study.offers[lot.offer]
     if state.status == "defaulted":
         spec = ctx.prepared.study.uncertainty.suppliers[ctx.provider(lot.offer)]
-        back = state.ended + int(spec.recovery_after)
-        ledger.add_at(lot.offer, "recovery", back, -float(spec.recovery) * left)
+        back = state.ended + int(spec.recovery_after or 0)
+        ledger.add_at(lot.offer, "recovery", back, -float(spec.recovery or 0.0) * left)
     elif state.left >= 0:
         if offer.prepay is not None and offer.prepay.refundable:
             ledger.add_at(lot.offer, "drawdown", state.left, -left)
