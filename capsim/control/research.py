@@ -43,8 +43,7 @@ class ResearchQueue:
             queued = ctx.cluster.waiting()
             queued = queued[(queued >= self._looked) & (queued < last)]
             late = queued[ctx.cluster.runs["start"][queued] < 0]
-            for job in late.tolist():
-                ctx.cluster.cancel(job)
+            ctx.cluster.cancel_many(late)
             self.given_up[late] = ctx.now
             self._looked = max(last, self._looked)
 

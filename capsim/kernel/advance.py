@@ -18,7 +18,8 @@ from capsim.tables import CANCELLED, NEVER, RUNNING, WAITING
 REACHED, FINISHED, NO_ROOM = 0, 1, 3
 """What ``advance`` returns; NO_ROOM: the heap or the pieces must grow, call again afterwards."""
 
-ACTIVATE, RETIRE_DOMAINS, DRAIN, UNDRAIN, DOWN, UP, SUBMIT, CANCEL, RESIZE, RECONSIDER, RESIZE_ALL = range(11)
+ACTIVATE, RETIRE_DOMAINS, DRAIN, UNDRAIN, DOWN, UP = range(6)
+SUBMIT, CANCEL, CANCEL_ALL, RESIZE, RESIZE_ALL, RECONSIDER = range(6, 12)
 """Operations of ``operate``."""
 
 _MASK = (1 << KEY_SHIFT) - 1
@@ -194,6 +195,9 @@ def operate(address, what, i, n, flag, at):
         enqueue(s, i)
     elif what == CANCEL:
         cancel(s, i)
+    elif what == CANCEL_ALL:
+        for k in range(n):
+            cancel(s, s.victims[k])
     elif what == RESIZE:
         resize(s, i, n)
     elif what == RESIZE_ALL:

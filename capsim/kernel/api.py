@@ -18,7 +18,8 @@ from capsim.kernel.audit import audit
 from capsim.kernel.build import build
 from capsim.kernel.layout import Classes, Layout, LayoutError, Services
 from capsim.kernel.placement import OWN
-from capsim.kernel.state import EMPTY, pointers
+from capsim.kernel.ranks import open_slot
+from capsim.kernel.state import pointers
 from capsim.policies.orders import PLACEMENTS, order_keys
 from capsim.tables import NEVER, RUNNING, WAITING
 
@@ -98,8 +99,9 @@ class Cluster:
         n = len(jobs)
         self._keys = self._order_keys(self._s.jobs[:n])
         ranks = np.arange(n) if self._keys is None else np.argsort(self._keys, kind="stable")
-        self._s.by_rank[:n] = ranks
-        self._s.runs["rank"][ranks] = np.arange(n)
+        self._first = (len(self._s.by_rank) - n) // 2  # the first rank in use
+        self._s.by_rank[self._first : self._first + n] = ranks
+        self._s.runs["rank"][ranks] = self._first + np.arange(n)
         self._s.runs["work_left"][:n] = jobs["run"]
         self._s.runs["request_left"][:n] = jobs["requested"]
         if self._keys is not None:
@@ -204,7 +206,7 @@ class Cluster:
         return j
 
     def _insert_rank(self, j: int) -> None:
-        """Give a late job its place in the order: later ranks move up by one."""
+        """Give a late job its place in the order."""
         s = self._s
         if self._keys is None:
             listed = int(s.clock["n_listed"][0])
@@ -218,26 +220,24 @@ class Cluster:
             assert key is not None
             rank = int(np.searchsorted(self._keys, key[0], side="left"))
             same = int(np.searchsorted(self._keys, key[0], side="right"))
-            submits = s.jobs["submit"][s.by_rank[rank:same]]
+            submits = s.jobs["submit"][s.by_rank[self._first + rank : self._first + same]]
             rank += int(np.searchsorted(submits, s.jobs["submit"][j], side="right"))
             self._keys = np.insert(self._keys, rank, key[0])
-        if rank < j:
-            moved = s.by_rank[rank:j].copy()
-            s.by_rank[rank + 1 : j + 1] = moved
-            s.runs["rank"][moved] += 1
-            leaves = int(s.clock["leaves"][0])
-            s.tree[leaves + rank + 1 : leaves + j + 1] = s.tree[leaves + rank : leaves + j].copy()
-            s.tree["size"][leaves + rank] = s.tree["duration"][leaves + rank] = EMPTY
-            _rebuild_tree(s.tree, leaves)
-            for name in ("resv_rank", "promise_rank", "first_new"):
-                if s.clock[name][0] >= rank:
-                    s.clock[name] += 1
-        s.by_rank[rank] = j
-        s.runs["rank"][j] = rank
+        slot, self._first = open_slot(s, self._first, j, rank)
+        s.by_rank[slot] = j
+        s.runs["rank"][j] = slot
 
     def cancel(self, job: int) -> None:
         """Take a job out of the queue, or stop it."""
         self._do(kernel.CANCEL, job)
+
+    def cancel_many(self, jobs: np.ndarray) -> None:
+        """``cancel`` for each of the jobs (indices) in their order."""
+        room = self._s.victims
+        for at in range(0, len(jobs), len(room)):
+            part = jobs[at : at + len(room)]
+            room[: len(part)] = part
+            self._do(kernel.CANCEL_ALL, 0, len(part))
 
     def resize(self, service: int, pool: int, replicas: int) -> None:
         """Set the wanted replicas; surplus replicas leave now, missing ones come with the next passes."""
@@ -348,13 +348,3 @@ def _check_jobs(jobs: np.ndarray, classes: Classes | None) -> None:
         and not 0 <= jobs["cls"].min() <= jobs["cls"].max() < len(classes.rows)
     ):
         raise LayoutError(f"every job needs one of the {len(classes.rows)} classes")
-
-
-def _rebuild_tree(tree: np.ndarray, leaves: int) -> None:
-    """Recompute the inner nodes of the queue's tree from its leaves."""
-    n = leaves
-    while n > 1:
-        for name in ("size", "duration"):
-            below = tree[name][n : 2 * n]
-            tree[name][n // 2 : n] = np.minimum(below[0::2], below[1::2])
-        n //= 2
