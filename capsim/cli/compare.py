@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from typing import Annotated
 
 import typer
@@ -41,7 +40,7 @@ def compare(
     """Compare sourcing strategies: which costs least in all, by how much, how surely, and why."""
     from capsim.cli import comparing
     from capsim.report.comparison import comparison_report
-    from capsim.report.terminal import width_of, write
+    from capsim.report.jsonout import comparison_json
     from capsim.study.session import perform
     from capsim.study.setup import Request
 
@@ -57,18 +56,15 @@ def compare(
         seed,
     )
     setup = comparing.prepared(request, quiet)
-    performed = perform(
+    comparing.perform_and_report(
+        perform,
         setup,
-        command=comparing.command_line(),
-        progress=comparing.progress_of(quiet),
+        comparison_report,
+        comparison_json,
+        as_json=as_json,
+        wide=wide,
+        quiet=quiet,
         out=out,
         resume=resume,
         workers=workers,
     )
-    comparing.tell_damage(performed, quiet)
-    if as_json:
-        from capsim.report.jsonout import comparison_json
-
-        typer.echo(comparison_json(performed.results, setup.context))
-    else:
-        write(comparison_report(performed.results, setup.context, width_of(sys.stdout), wide), sys.stdout)

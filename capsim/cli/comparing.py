@@ -1,17 +1,23 @@
-"""Options that `capsim compare` and `capsim run` share, and how they begin."""
+"""Options that `capsim compare` and `capsim run` share, how they begin and how they end."""
 
 from __future__ import annotations
 
 import functools
 import sys
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 if TYPE_CHECKING:
+    from capsim.report.layout import Line
+    from capsim.results.reading import Results
+    from capsim.study.context import Context
     from capsim.study.session import Performed, Progress
     from capsim.study.setup import Request, Setup
+
+    Report = Callable[[Results, Context, int, bool], Sequence[Line]]
 
 Runs = Annotated[
     int | None, typer.Option("--runs", metavar="N", help="Worlds to simulate (default: the study's).")
@@ -56,11 +62,35 @@ def progress_of(quiet: bool) -> Progress:
     return functools.partial(progress_bar, quiet=quiet)
 
 
-def tell_damage(performed: Performed, quiet: bool) -> None:
-    """Name parts that were found damaged; they are never passed over in silence, unless --quiet."""
+def perform_and_report(
+    how: Callable[..., Performed],
+    setup: Setup,
+    text: Report,
+    json: Callable[[Results, Context], str],
+    *,
+    as_json: bool,
+    wide: bool,
+    quiet: bool,
+    out: Path | None,
+    resume: bool,
+    workers: int | None,
+) -> None:
+    """Simulate what is missing and print what was found, as text for this terminal or as JSON.
+
+    Parts that were found damaged are named on stderr; they are never passed over in silence, unless --quiet.
+    """
+    from capsim.report.terminal import width_of, write
+
+    performed = how(
+        setup, command=command_line(), progress=progress_of(quiet), out=out, resume=resume, workers=workers
+    )
     if not quiet:
         for name in performed.damaged:
             typer.echo(f"{name} was damaged (its sha256 differs): its runs were simulated again", err=True)
+    if as_json:
+        typer.echo(json(performed.results, setup.context))
+    else:
+        write(text(performed.results, setup.context, width_of(sys.stdout), wide), sys.stdout)
 
 
 def command_line() -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from typing import Annotated
 
 import typer
@@ -39,7 +38,7 @@ def run(
     """
     from capsim.cli import comparing
     from capsim.report.depth import depth_report
-    from capsim.report.terminal import width_of, write
+    from capsim.report.jsonout import run_json
     from capsim.study.session import perform_one
     from capsim.study.setup import Request
 
@@ -47,18 +46,15 @@ def run(
     cases = (case,) if case is not None else ("base",)
     request = Request(study, tuple(sets or ()), as_of, cases, (strategy,), strategy, runs, seed)
     setup = comparing.prepared(request, quiet)
-    performed = perform_one(
+    comparing.perform_and_report(
+        perform_one,
         setup,
-        command=comparing.command_line(),
-        progress=comparing.progress_of(quiet),
+        depth_report,
+        run_json,
+        as_json=as_json,
+        wide=wide,
+        quiet=quiet,
         out=out,
         resume=resume,
         workers=workers,
     )
-    comparing.tell_damage(performed, quiet)
-    if as_json:
-        from capsim.report.jsonout import run_json
-
-        typer.echo(run_json(performed.results, setup.context))
-    else:
-        write(depth_report(performed.results, setup.context, width_of(sys.stdout), wide), sys.stdout)
