@@ -30,7 +30,10 @@ def register(app: typer.Typer) -> None:
 
 
 def validate(out: Out = None, shared: Shared = None, reproductions: Reproductions = False) -> None:
-    """Measure the models against the truth tables; write every validation table with versions and digests."""
+    """Measure the models against the truth tables; write every validation table with versions and digests.
+
+    A ``scheduling.md`` beside the file gets the table of effective training time too.
+    """
     if reproductions:
         from capsim.report.reproductions import reproductions_text
 
@@ -43,3 +46,9 @@ def validate(out: Out = None, shared: Shared = None, reproductions: Reproduction
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(text, encoding="utf-8")
     typer.echo(f"written to {path}")
+    page = path.with_name("scheduling.md")
+    if page.is_file() and not reproductions:
+        from capsim.report.reliability import with_ettr_table
+
+        page.write_text(with_ettr_table(page.read_text(encoding="utf-8")), encoding="utf-8")
+        typer.echo(f"table of effective training time written to {page}")

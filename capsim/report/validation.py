@@ -17,6 +17,7 @@ import numpy as np
 from capsim.engine.replay import POLICIES, starts_of
 from capsim.errors import InputError
 from capsim.report.fidelity import VIEWS, markdown, percent
+from capsim.report.reliability import reliability
 from capsim.workload.calibration import shipped
 from capsim.workload.calibration_points import serving_of
 from capsim.workload.disaggregated import Disaggregated, serve_disaggregated
@@ -24,7 +25,6 @@ from capsim.workload.errors_table import summary
 from capsim.workload.fidelity import Kind, fidelity, unseen
 from capsim.workload.known import known
 from capsim.workload.layouts import Layout, replica_of
-from capsim.workload.reliability import effective_time_ratio, mttf_hours, per_chip_rate, young_daly_seconds
 from capsim.workload.shape import shape_of
 
 PACKAGES = ("capsim", "numpy", "numba")
@@ -60,7 +60,7 @@ def truth_folder(shared: Path | None) -> Path:
 def validation_text(shared: Path | None) -> str:
     """All validation tables as one Markdown document."""
     truth = truth_folder(shared)
-    parts = [_head(truth), _training(truth), _inference(truth), _day(), _reliability(), _scheduling(truth)]
+    parts = [_head(truth), _training(truth), _inference(truth), _day(), reliability(), _scheduling(truth)]
     return "\n".join(line for part in parts for line in part).rstrip() + "\n"
 
 
@@ -193,25 +193,6 @@ def _day() -> Iterator[str]:
         f"per chip; decode {plan.decode}, {plan.output_tokens_per_chip:,.0f} output tokens/s per chip at "
         f"{plan.tpot_ms:.0f} ms a token."
     )
-    yield ""
-
-
-def _reliability() -> Iterator[str]:
-    rate = 0.474  # failures per 1,000 chip-days: 419 in 54 days on 16,384 H100 (facts/reliability.yaml)
-    yield "## Reliability: closed forms against published clusters"
-    yield ""
-    yield "| case | published | capsim |"
-    yield "|---|--:|--:|"
-    yield f"| Llama 3, 16,384 H100, mean time to failure | 3.09 h | {mttf_hours(16_384, rate):.2f} h |"
-    yield f"| RSC-1 rate at 16,384 GPUs | 1.8 h | {mttf_hours(16_384, per_chip_rate(6.5)):.2f} h |"
-    small = mttf_hours(1024, per_chip_rate(6.5))
-    yield f"| RSC-1, 1,024-GPU jobs (plain rate; lemon nodes explain the rest) | 7.9 h | {small:.1f} h |"
-    restart, write = 300.0, 10.0
-    failure = mttf_hours(16_384, rate) * 3600
-    interval = young_daly_seconds(write, failure)
-    ratio = effective_time_ratio(interval, write, restart, failure)
-    how = f"restart 5 min, stall 10 s, interval {interval:.0f} s"
-    yield f"| Llama 3 effective training time ({how}) | > 90 % | {percent(ratio)} |"
     yield ""
 
 

@@ -1,0 +1,222 @@
+"""Wrong rules in a copy of the kernel's source: ``python -m tests.kernel.mutants`` shows what kills each.
+
+Each mutant replaces a few lines of ``capsim`` in a copy of the package, which is compiled with a cache of its
+own and run against the tests named with it: the obvious schedulers, random cases of one seed. The kernel as
+it is must pass them. Takes some minutes (each mutant is compiled anew), so it is not part of the suite; the same
+wrong rules in the obvious schedulers are (``tests/oracles/mutants.py``).
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+CLUSTER = ("tests/kernel/test_oracle_cluster.py", "tests/kernel/test_decisions.py")
+REPLAY = ("tests/kernel/test_oracle_replay.py",)
+CONSERVATIVE = ("tests/kernel/test_conservative.py", "-k", "small_cases or crowded")
+
+LIMIT_S = 300
+"""Seconds for the tests of one mutant, compiling included; a wrong rule may make the kernel run for ever."""
+
+SCALAR_EXTRA = """\
+    total = -np.int64(s.jobs[s.by_rank[c.resv_rank]].size_min)
+    for d in range(s.doms.shape[0]):
+        if s.sites[s.doms[d].site].pool == pool:
+            total += free_at(s, np.int64(d), c.shadow)
+    if n > 0 and n <= total and try_start(s, j, pool, n, False, NEVER):
+"""
+"""Extra as one number: chips free at the shadow beyond the head's, wherever they are."""
+
+
+@dataclass(frozen=True)
+class Mutant:
+    """``edits``: (old, new) lines of ``file``, each old text there exactly once; ``tests``: who must notice."""
+
+    name: str
+    says: str
+    file: str
+    edits: tuple[tuple[str, str], ...]
+    tests: tuple[str, ...]
+
+
+MUTANTS = (
+    Mutant(
+        "no extra condition",
+        "a later job starts wherever it fits now, whether or not it delays the head",
+        "kernel/schedule.py",
+        (("    if not behind or pool != c.resv_pool:\n", "    if not behind or pool >= 0:\n"),),
+        CLUSTER,
+    ),
+    Mutant(
+        "no extra condition, interchangeable chips",
+        "the same in the kernel of trace replay",
+        "kernel/scalar.py",
+        (("min(p.active, p.bound), p.active, c.shadow - now)", "p.active, p.active, c.shadow - now)"),),
+        REPLAY,
+    ),
+    Mutant(
+        "scalar extra under topology",
+        "extra is one number of chips instead of a number per domain",
+        "kernel/schedule.py",
+        (
+            ("    n = n if rigid else size_here(s, j, pool, True)\n", ""),
+            ("    if n > 0 and try_start(s, j, pool, n, True, NEVER):\n", SCALAR_EXTRA),
+            ("import pool_shadow\n", "import free_at, pool_shadow\n"),
+        ),
+        CLUSTER,
+    ),
+    Mutant(
+        "extra not reduced",
+        "a backfilled job's chips are not taken off the extra ones",
+        "kernel/scalar.py",
+        (("            p.bound -= size[j]\n", "            p.bound -= 0\n"),),
+        REPLAY,
+    ),
+    Mutant(
+        "unordered ties",
+        "jobs submitted at one instant are queued by size instead of by sequence number",
+        "kernel/api.py",
+        (
+            (
+                "ranks = np.arange(n) if self._keys is None",
+                'ranks = np.lexsort((jobs["size_min"], jobs["submit"])) if self._keys is None',
+            ),
+        ),
+        CLUSTER,
+    ),
+    Mutant(
+        "pass before submissions",
+        "an instant's jobs are queued after its pass",
+        "kernel/advance.py",
+        (
+            ("            submit_due(s, c.now)\n            if c.happened", "            if c.happened"),
+            (
+                "                c.happened = 0\n            c.phase = 0\n",
+                "                c.happened = 0\n            submit_due(s, c.now)\n            c.phase = 0\n",
+            ),
+        ),
+        CLUSTER,
+    ),
+    Mutant(
+        "forgotten compression",
+        "conservative keeps reservations where they were when jobs end early",
+        "kernel/conservative.py",
+        (("            _compress(queue, profile, now, tally)\n", "            pass\n"),),
+        CONSERVATIVE,
+    ),
+    Mutant(
+        "stale reservation",
+        "the head's reservation is not made anew when a job ends before its estimate",
+        "kernel/running.py",
+        (("    if run.est_end != c.now:\n        c.rebuild = 1\n", ""),),
+        CLUSTER,
+    ),
+    Mutant(
+        "spares left alone",
+        "a broken gang takes free chips of the site before its own spares",
+        "kernel/failures.py",
+        (("    spare = min(need, np.int64(piece.spare))\n", "    spare = np.int64(0)\n"),),
+        CLUSTER,
+    ),
+    Mutant(
+        "most work lost first",
+        "victims of preemption are taken by most work at risk",
+        "kernel/preemption.py",
+        (("= work_at_risk(s, j)\n", "= -work_at_risk(s, j)\n"),),
+        CLUSTER,
+    ),
+    Mutant(
+        "checkpoint forgotten",
+        "a stop by surprise loses nothing since the last checkpoint",
+        "kernel/progress.py",
+        (
+            (
+                "                reduce_work(run, cycles * interval)\n",
+                "                reduce_work(run, cycles * interval + progress)\n",
+            ),
+        ),
+        CLUSTER,
+    ),
+)
+
+
+def apply(mutant: Mutant, package: Path) -> str:
+    """Edit the copy; returns the text of the file before."""
+    path = package / mutant.file
+    before = path.read_text()
+    text = before
+    for old, new in mutant.edits:
+        if text.count(old) != 1:
+            raise ValueError(f"{mutant.name}: {old!r} is in {mutant.file} {text.count(old)} times, not once")
+        text = text.replace(old, new)
+    path.write_text(text)
+    return before
+
+
+def failed_tests(folder: Path, tests: tuple[str, ...]) -> tuple[int, str]:
+    """Exit code of the tests and the first that failed, if any."""
+    environment = os.environ | {
+        "PYTHONPATH": str(folder),
+        "NUMBA_CACHE_DIR": str(folder / "compiled"),
+        "PYTHONDONTWRITEBYTECODE": "1",
+    }
+    words = [
+        sys.executable,
+        "-m",
+        "pytest",
+        "-x",
+        "-q",
+        "-p",
+        "no:cacheprovider",
+        "--hypothesis-seed=0",
+        *tests,
+    ]
+    try:
+        done = subprocess.run(
+            words, cwd=folder, env=environment, capture_output=True, text=True, check=False, timeout=LIMIT_S
+        )
+    except subprocess.TimeoutExpired:
+        return 1, f"a schedule that does not end within {LIMIT_S} s"
+    found = re.search(r"^(?:FAILED|ERROR) \S+?::(\S+)", done.stdout, re.M)
+    return done.returncode, found[1] if found else done.stdout[-500:]
+
+
+def main(wanted: list[str]) -> int:
+    """Print what kills each mutant (all, or those whose names contain a word); 1 if one survives."""
+    mutants = [m for m in MUTANTS if not wanted or any(word in m.name for word in wanted)]
+    survived = 0
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        for part in ("capsim", "tests", "configs", "pyproject.toml"):
+            copy = shutil.copytree if (ROOT / part).is_dir() else shutil.copy
+            copy(ROOT / part, folder / part)
+        for tests in dict.fromkeys(mutant.tests for mutant in mutants):
+            code, first = failed_tests(folder, tests)
+            if code != 0:
+                print(f"the kernel as it is fails {first}")
+                return 1
+        print("the kernel as it is: all tests pass")
+        for mutant in mutants:
+            began = time.perf_counter()
+            before = apply(mutant, folder / "capsim")
+            code, first = failed_tests(folder, mutant.tests)
+            (folder / "capsim" / mutant.file).write_text(before)
+            survived += code != 1
+            verdict = f"killed by {first}" if code == 1 else f"SURVIVES ({first.strip()})"
+            print(
+                f"{mutant.name} — {mutant.says}\n  {verdict} ({time.perf_counter() - began:.0f} s)",
+                flush=True,
+            )
+    return 1 if survived else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
