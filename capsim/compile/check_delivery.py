@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from capsim.compile.constraints import may_use, workloads
 from capsim.compile.findings import Report
+from capsim.compile.regions import within
 from capsim.spec.loader import Loaded
 from capsim.spec.offers import SHELLS, Offer
 from capsim.spec.quantities import shown
@@ -162,6 +163,12 @@ def placement(loaded: Loaded, report: Report) -> None:
     for name, strategy in study.strategies.items():
         held = {*study.base_fleet, *strategy.hold, *(rule.buy.offer for rule in strategy.rules)}
         offers = [study.offers[offer] for offer in held if study.offers[offer].kind not in SHELLS]
+        for service in study.demand.inference:
+            away = [r for r in service.regions if not any(within(offer.region, r) for offer in offers)]
+            if offers and away and service.spill is None:
+                what = f"{name} holds no place in {', '.join(away)} for {service.name}"
+                hint = "hold an offer with such a `region`, or let the service `spill` over"
+                report.warning(what, hint, "strategies", name)
         for work, residency in workloads(study):
             if offers and not any(may_use(offer, work, residency) for offer in offers):
                 where = f" in {', '.join(residency)}" if residency else ""

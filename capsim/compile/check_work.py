@@ -41,6 +41,9 @@ def shares_sum(loaded: Loaded, report: Report) -> None:
         if overlap > 1 + SHARE_TOLERANCE:
             what = f"the overlaps of `{name}` sum to {overlap:.0%}"
             report.error(what, "write shares of this offer's chips, at most 100% in all", *here, "overlaps")
+    for index, service in enumerate(study.demand.inference):
+        shares = (region.share for region in service.regions.values())
+        _sums(report, "shares of regions", shares, "demand", "inference", index, "regions")
     research = study.demand.research
     if isinstance(research, Research):
         here_research = ("demand", "research")

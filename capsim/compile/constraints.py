@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Final
 
 from capsim.compile.prepare import Place, Prepared
+from capsim.compile.regions import base_name, within
 from capsim.spec.offers import Exclusive, Offer
 from capsim.spec.study import Strategy, Study
 
@@ -32,12 +33,9 @@ def may_use(offer: Offer, work: Work, residency: Sequence[str]) -> bool:
     A region of `residency` covers what it names in parts: `us` allows `us` and `us-east`. An offer without
     a region is nowhere that residency could allow.
     """
-    if offer.dedicated is not None and not {*work} & {*offer.dedicated.workloads}:
+    if offer.dedicated is not None and not {work[0], base_name(work[1])} & {*offer.dedicated.workloads}:
         return False
-    region = offer.region
-    return not residency or (
-        region is not None and any(region == one or region.startswith(f"{one}-") for one in residency)
-    )
+    return not residency or (any(within(offer.region, one) for one in residency))
 
 
 def exclusive_until(study: Study, strategy: Strategy, offer: str) -> datetime.date | None:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from capsim.compile.calendar import Calendar
 from capsim.compile.portfolio import Lot, Portfolio, build_portfolio, placement_unit
 from capsim.compile.rates import RateBook, Rates, build_rates
+from capsim.compile.regions import routed
 from capsim.spec.hardware import Stack
 from capsim.spec.study import Study
 
@@ -77,6 +78,7 @@ def prepare(study: Study, strategy: str, *, case: str, token: str, rates: RateBo
         token: digest of the resolved study.
         rates: what the workload models said for other strategies of `study`.
     """
+    study = routed(study)
     calendar = Calendar(study.horizon.start, study.horizon.end, float(study.money.discount_rate))
     portfolio = build_portfolio(study, study.strategies[strategy], calendar)
     systems = sorted({lot.system for lot in portfolio.lots} | {study.reference})

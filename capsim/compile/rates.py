@@ -7,9 +7,10 @@ does in an hour at its achieved training rate.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 
+from capsim.compile.regions import base_name, routed
 from capsim.spec.demand import Service, TrainingRun
 from capsim.spec.study import Study
 from capsim.workload.calibration import Calibration, shipped
@@ -106,6 +107,7 @@ class Rates:
         reference: FLOP/s of one reference chip.
         gb200e: system -> work of a chip in reference chips, for systems that train.
         services: (service name, system) -> ServiceRate.
+        spilled: the same for requests from another region, for services that may spill over.
         refusals: (workload, system) -> why it cannot run there.
     """
 
@@ -117,17 +119,18 @@ class Rates:
     gb200e: dict[str, float]
     services: dict[tuple[str, str], ServiceRate]
     refusals: dict[tuple[str, str], str]
+    spilled: dict[tuple[str, str], ServiceRate] = field(default_factory=dict)
 
 
 class RateBook:
     """Answers of the workload models for one study; strategies share them, each question is asked once."""
 
     def __init__(self, study: Study) -> None:
-        self.study = study
+        self.study = study = routed(study)
         self._calibration = shipped().extended(study.calibration)
         self._training: dict[tuple[str, str, str, int], Rate] = {}
         self._rl: dict[tuple[str, str], RlRate | DoesNotFit] = {}
-        self._serving: dict[tuple[str, str], Serving | DoesNotFit] = {}
+        self._serving: dict[tuple[str, str, bool], Serving | DoesNotFit] = {}
 
     def training(self, model: str, system: str, precision: str, chips: int) -> Rate:
         """The rate of a gang of so many chips of a system."""
@@ -144,11 +147,13 @@ class RateBook:
             self._rl[key] = _rl(self.study, self._calibration, run, system, rate)
         return self._rl[key]
 
-    def serving(self, service: Service, system: str) -> Serving | DoesNotFit:
-        """A replica of a service of the study on a system."""
-        key = (service.name, system)
+    def serving(self, service: Service, system: str, spilled: bool = False) -> Serving | DoesNotFit:
+        """A replica of a service of the study on a system; ``spilled``: for requests of another region."""
+        # Parts of a service differ by region only; they share the answer.
+        key = (base_name(service.name), system, spilled)
         if key not in self._serving:
-            self._serving[key] = _serving(self.study, self._calibration, service, system)
+            late = float(service.spill.latency) if spilled and service.spill is not None else 0.0
+            self._serving[key] = _serving(self.study, self._calibration, service, system, late)
         return self._serving[key]
 
 
@@ -183,7 +188,7 @@ def build_rates(book: RateBook, systems: list[str]) -> Rates:
         if not study.chips[study.systems[system].chip].inference_only:
             rate = book.training(reference_model, system, REFERENCE_PRECISION, RATE_CHIPS)
             gb200e[system] = rate.flops / reference
-    services = {}
+    services, spilled = {}, {}
     for service in study.demand.inference:
         for system in systems:
             if system not in service.systems:
@@ -193,7 +198,11 @@ def build_rates(book: RateBook, systems: list[str]) -> Rates:
                 refusals[service.name, system] = found.reason
             else:
                 services[service.name, system] = _service_rate(service, found)
-    return Rates(training, rl, rl_work, research, reference, gb200e, services, refusals)
+            if service.spill is not None:
+                away = book.serving(service, system, spilled=True)
+                if not isinstance(away, DoesNotFit):
+                    spilled[service.name, system] = _service_rate(service, away)
+    return Rates(training, rl, rl_work, research, reference, gb200e, services, refusals, spilled)
 
 
 def best_precision(study: Study, system: str, precision: str) -> str:
@@ -270,7 +279,10 @@ def _rl_work(book: RateBook, run: TrainingRun) -> float:
     return float(run.flops) * float(run.rl.share) * efficiency
 
 
-def _serving(study: Study, calibration: Calibration, service: Service, system: str) -> Serving | DoesNotFit:
+def _serving(
+    study: Study, calibration: Calibration, service: Service, system: str, late: float
+) -> Serving | DoesNotFit:
+    """A replica of a service; ``late``: ms that the way from another region takes off the first token."""
     spec, slo, layout = study.systems[system], service.slo, service.layout
     inputs, outputs, mix = request_lengths(service)
     ask: Callable[..., Serving | DoesNotFit] = partial(
@@ -283,7 +295,7 @@ def _serving(study: Study, calibration: Calibration, service: Service, system: s
         input_length=inputs,
         output_length=outputs,
         cache_hit=float(service.cache_hit),
-        ttft_ms=float(slo.ttft.p95) if slo.ttft else None,
+        ttft_ms=max(float(slo.ttft.p95) - late, 0.0) if slo.ttft else None,
         tpot_ms=float(slo.tpot.p95) if slo.tpot else None,
         calibration=calibration,
         mix=mix,

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from capsim.compile.calendar import MS_DAY, MS_HOUR
 from capsim.compile.prepare import RL, TRAINING, porting_efficiency
+from capsim.compile.regions import remote_places
 from capsim.control.allocation import allocate, take_stock
 from capsim.control.context import Context
 from capsim.spec.demand import Research
@@ -97,10 +98,17 @@ class Autoscaler:
         return need
 
     def _order(self) -> NDArray[np.int64]:
-        """Places by how little training a token costs there, best first, shape (services + 1, places)."""
+        """Places by how little training a token costs there, best first, shape (services + 1, places).
+
+        Those of a service's own regions come before all others.
+        """
         work = np.array([place.gb200e for place in self.ctx.places()])
         per_chip = np.divide(self.tokens, self.chips, out=np.zeros_like(self.tokens), where=self.chips > 0)
         advantage = np.where(work > 0, per_chip / np.maximum(work, 1e-9), np.where(per_chip > 0, np.inf, 0.0))
+        remote = remote_places(self.ctx.prepared)
+        if remote is not None:
+            nowhere = np.zeros((1, remote.shape[1]), dtype=np.bool_)
+            return np.lexsort((-advantage, np.vstack([remote, nowhere])), axis=1).astype(np.int64)
         return np.argsort(-advantage, axis=1, kind="stable").astype(np.int64)
 
     def _efficiency(self) -> NDArray[np.float64]:

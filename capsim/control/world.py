@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from capsim.compile.calendar import MS_DAY, MS_HOUR, Calendar
 from capsim.compile.portfolio import Lot, Shell
+from capsim.compile.regions import base_name
 from capsim.randomness import exponential, factor_score, normal, score_to_uniform, uniform
 from capsim.spec.contract_delivery import DelayStep
 from capsim.spec.demand import TracedResearch
@@ -66,7 +67,7 @@ def draw_demand(study: Study, calendar: Calendar, run: int) -> DemandWorld:
     tokens = np.empty((len(services), hours))
     for i, service in enumerate(services):
         tokens[i] = service_demand(
-            service, calendar.start, hours, scale, growth, (seed, run, "service", service.name)
+            service, calendar.start, hours, scale, growth, (seed, run, "service", base_name(service.name))
         )
     campaigns = None
     research = study.demand.research

@@ -14,6 +14,7 @@ from capsim.compile.checkpoints import checkpoint_times
 from capsim.compile.constraints import RESEARCH_WORK, forbidden_places
 from capsim.compile.portfolio import SUBSTITUTES, Lot, placement_unit
 from capsim.compile.prepare import INFERENCE, RESEARCH, RL, TRAINING, Prepared, lot_domains
+from capsim.compile.regions import remote_places
 from capsim.control.autoscale import NODE, Autoscaler
 from capsim.control.context import Context, LotState, ShellState
 from capsim.control.contracts import start_contracts
@@ -245,9 +246,12 @@ def _service_rates(
     services = prepared.study.demand.inference
     shape = (len(services) + 1, len(prepared.places))
     tokens, ceiling, chips = np.zeros(shape), np.zeros(shape), np.zeros(shape, dtype=np.int64)
+    remote = remote_places(prepared)
     for p, place in enumerate(prepared.places):
         for s, service in enumerate(services):
-            rate = prepared.rates.services.get((service.name, place.system))
+            away = remote is not None and bool(remote[s, p])
+            rates = prepared.rates.spilled if away else prepared.rates.services
+            rate = rates.get((service.name, place.system))
             if rate is not None:
                 error = draws.rate_error(place.system, "inference", rate.log_error)
                 tokens[s, p], ceiling[s, p], chips[s, p] = (

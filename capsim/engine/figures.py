@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from capsim.compile.calendar import MS_DAY, MS_HOUR
 from capsim.engine.billing import Ledger, book, vest_equity
 from capsim.engine.build import Run
+from capsim.engine.egress import egress
 from capsim.engine.recorder import Recorder
 from capsim.engine.tokens import MTOK, TokenAccounts, count_tokens, discount_hours
 from capsim.engine.work import (
@@ -60,6 +61,8 @@ def compute_figures(run: Run, recorder: Recorder) -> Figures:
     tokens = count_tokens(run)
     for offer, rent in tokens.rent.items():
         ledger.add(offer, "on_demand", _by_month(rent, ledger.edges))
+    for offer, cost in egress(run, tokens).items():
+        ledger.add(offer, "egress", _by_month(cost, ledger.edges))
     research = research_work(run, recorder)
     runs = named_runs(run)
     weights = discount_hours(ctx, tokens.requested.shape[1])

@@ -81,6 +81,7 @@ LADDER: tuple[str, ...] = (
 CASH_LINES: tuple[str, ...] = (
     "commitment", "prepayment", "drawdown", "min_spend", "purchase", "operation", "shell", "power",
     "on_demand", "spot", "porting", "premium", "termination", "credit", "recovery", "resale", "salvage",
+    "egress",
 )  # fmt: skip
 
 #: tables of a run: name -> columns.

@@ -302,6 +302,24 @@ class ServiceLayout(Section):
     pipeline: PositiveCount = Field(default=Whole(1), description="pipeline stages")
 
 
+class Region(Section):
+    """Part of a service's demand that comes from one region."""
+
+    share: Share = Field(description="of the service's tokens")
+    peak_hour: HourOfDay | None = Field(
+        default=None, description="hour of the daily peak there, UTC; that of `shape` where absent"
+    )
+
+
+class Spill(Section):
+    """What it takes to serve requests of one region in another."""
+
+    latency: DurationMs = Field(description="of the way there and back, off the time to the first token")
+    egress: UsdPerMtok = Field(
+        default=Value(0.0), description="paid for tokens served outside the region of their requests"
+    )
+
+
 class Service(Section):
     """One inference service."""
 
@@ -331,6 +349,14 @@ class Service(Section):
     priority: Count
     value_lost: UsdPerMtok
     headroom: Fraction = Field(description="capacity kept above the forecast of the next period")
+    regions: dict[str, Region] = Field(
+        default_factory=dict,
+        description="where the requests come from; replicas stand under offers of the same `region`"
+        " (`us` covers `us-east`), anywhere where absent",
+    )
+    spill: Spill | None = Field(
+        default=None, description="other regions help where chips are short; not where absent"
+    )
     layout: ServiceLayout | None = Field(default=None, description="the best per chip where absent")
     disaggregated: Flag = Field(default=False, description="prompts and decoding on separate chips")
 

@@ -11,6 +11,7 @@ from typing import Any
 from capsim.compile.checks import run_checks
 from capsim.compile.prepare import Prepared
 from capsim.compile.rates import RateBook
+from capsim.compile.regions import routed
 from capsim.engine.prepare import BASE_CASE, prepare
 from capsim.errors import InputError, StudyError
 from capsim.results.reading import Plan
@@ -94,16 +95,17 @@ def set_up(request: Request) -> Setup:
         rates = RateBook(found.study)
         prepared |= {(s, case): prepare(found, s, rates) for s in plan.strategies}
     first = loaded[plan.cases[0]]
+    work = routed(first.study)
     bases = [p.portfolio.base_offers for p in prepared.values()]
     return Setup(
         plan=plan,
         prepared=prepared,
         context=context_of(
-            first.study,
+            work,
             request.study,
             base.digest,
             common_offers=frozenset().union(*bases),
-            demand=central_demand(first.study, prepared[plan.against, plan.cases[0]].rates),
+            demand=central_demand(work, prepared[plan.against, plan.cases[0]].rates),
         ),
         specs={case: resolved_yaml(found.study) for case, found in loaded.items()},
         warnings=tuple(dict.fromkeys(text for p in prepared.values() for text in p.warnings)),

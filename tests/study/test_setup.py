@@ -94,9 +94,9 @@ def test_strategies_share_what_the_workload_models_said(monkeypatch: pytest.Monk
     asked: list[tuple[str, str]] = []
     serve = rates._serving
 
-    def counting(study: Any, calibration: Any, service: Any, system: str) -> Any:
+    def counting(study: Any, calibration: Any, service: Any, system: str, late: float) -> Any:
         asked.append((service.name, system))
-        return serve(study, calibration, service, system)
+        return serve(study, calibration, service, system, late)
 
     monkeypatch.setattr(rates, "_serving", counting)
     shared = set_up(Request("quickstart")).prepared

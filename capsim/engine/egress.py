@@ -1,0 +1,37 @@
+"""What it costs to serve tokens outside the region of their requests."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from capsim.compile.calendar import MS_HOUR
+from capsim.compile.regions import remote_places
+from capsim.engine.build import Run
+from capsim.engine.tokens import MTOK, TokenAccounts
+
+
+def egress(run: Run, accounts: TokenAccounts) -> dict[str, NDArray[np.float64]]:
+    """USD by offer and hour, paid at the offers that serve other regions' tokens.
+
+    The tokens of an hour are shared among the places by the capacity that the service held there in its step.
+    """
+    prepared, scaler = run.ctx.prepared, run.autoscaler
+    remote = remote_places(prepared)
+    paid: dict[str, NDArray[np.float64]] = {}
+    if remote is None:
+        return paid
+    hours = accounts.requested.shape[1]
+    for s, service in enumerate(prepared.study.demand.inference):
+        price = float(service.spill.egress) if service.spill is not None else 0.0
+        if price <= 0.0 or not remote[s].any():
+            continue
+        power = np.diff(scaler.held[:, s, :], axis=0) * run.tokens[s]
+        total = power.sum(axis=1, keepdims=True)
+        share = np.divide(power, total, out=np.zeros_like(power), where=total > 0)
+        hourly = np.repeat(share, scaler.period // MS_HOUR, axis=0)[:hours]
+        served = (accounts.within[s] + accounts.beyond[s]) / MTOK * price
+        for p in np.flatnonzero(remote[s] & (power > 0).any(axis=0)):
+            offer = prepared.places[p].offer
+            paid[offer] = paid.get(offer, np.zeros(hours)) + served * hourly[:, p]
+    return paid
