@@ -53,10 +53,10 @@ def test_every_number_says_where_it_comes_from(catalog: Catalog, kind: str) -> N
 
 
 def _bare(offer: Offer) -> Iterator[Sourced]:
-    """Numbers of an offer without a tag, except units of trade and whole shares."""
+    """Numbers of an offer without a tag, except units of trade, whole shares and nothing."""
     for item in values_of(offer):
         last = item.path[-1]
-        structural = last in ("lot", "by") or float(item.value) == 1.0 if not _is_date(item) else True
+        structural = last in ("lot", "by") or float(item.value) in (0.0, 1.0) if not _is_date(item) else True
         smallest = item.path[-2:] == ("quantity", "min") and float(item.value) <= 144
         if item.value.confidence is None and not structural and not smallest:
             yield item
