@@ -50,7 +50,7 @@ def bill_prepayment(
             share = np.divide(
                 overlap(ledger.edges, first, max(end, first)), span, out=np.zeros_like(rent), where=span > 0
             )
-            drawn = np.diff(np.minimum(np.cumsum(rent * share), paid), prepend=0.0)
+            drawn = np.diff(np.minimum(np.cumsum(np.maximum(rent, 0.0) * share), paid), prepend=0.0)
         ledger.add(lot.offer, "drawdown", -drawn)
     left = paid - float(drawn.sum())
     if left > ROUNDING * paid:
