@@ -111,6 +111,10 @@ class Context:
         """The instant of the control clock, ms."""
         return int(self.env.now)
 
+    def close(self) -> None:
+        """The run is over: let go of the cluster, which clock and processes, a cycle, would keep for long."""
+        del self.cluster
+
     def places(self) -> tuple[Place, ...]:
         """All places, in the order of pools."""
         return self.prepared.places

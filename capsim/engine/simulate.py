@@ -25,6 +25,7 @@ def simulate(prepared: Prepared, run: int) -> RunResult:
     try:
         built, recorder, events = simulate_built(prepared, run)
         result = summarise(built, recorder, run, events)
+        built.ctx.close()
     finally:
         if collecting:
             gc.enable()

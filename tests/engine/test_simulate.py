@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import gc
+import weakref
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 from capsim.compile.prepare import Prepared
+from capsim.engine.build import Run, build
 from capsim.engine.prepare import prepare
 from capsim.engine.simulate import simulate, simulate_built
+from capsim.kernel.api import Cluster
 from capsim.results.schema import LADDER, METRICS
 from capsim.spec.loader import load_study
 
@@ -94,3 +99,22 @@ def test_the_same_run_twice_is_the_same(prepared: dict[str, Prepared]) -> None:
         if name != "seconds":
             assert np.array_equal(a.metrics[name], b.metrics[name], equal_nan=True)
     assert a.ladder == b.ladder
+
+
+def test_a_finished_run_keeps_no_cluster(
+    prepared: dict[str, Prepared], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    built: list[weakref.ref[Cluster]] = []
+
+    def watched(*given: Any) -> Run:
+        run = build(*given)
+        built.append(weakref.ref(run.ctx.cluster))
+        return run
+
+    monkeypatch.setattr("capsim.engine.simulate.build", watched)
+    gc.disable()  # nothing may be left for it to find
+    try:
+        simulate(prepared["wait"], 0)
+    finally:
+        gc.enable()
+    assert [cluster() for cluster in built] == [None]
