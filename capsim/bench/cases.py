@@ -18,7 +18,8 @@ class Case:
     """One measurement: so many jobs of a mix on a fleet under a policy.
 
     ``policy``: fcfs, easy or conservative; ``places``: one of PLACES; ``order``: fcfs, sjf, or ``own`` (a
-    registered function with the key of sjf); ``preemption``: a tenth of the jobs may stop the others.
+    registered function with the key of sjf); ``own_placement``: best fit as a registered function;
+    ``preemption``: a tenth of the jobs may stop the others.
     """
 
     policy: str
@@ -28,6 +29,7 @@ class Case:
     mix: str = "first"
     jobs: int = 1_000_000
     order: str = "fcfs"
+    own_placement: bool = False
     preemption: bool = False
     seed: int = 1
 
@@ -53,8 +55,10 @@ def special(jobs: int) -> list[tuple[str, Case]]:
         ("second mix, racks, failures", replace(racks, mix="second", places="racks, failures")),
         ("conservative, loose estimates", replace(small, mix="loose")),
         ("conservative, exact estimates", replace(small, mix="exact")),
-        ("shortest first", replace(racks, order="sjf")),
-        ("the same as an own order", replace(racks, order="own")),
+        ("best fit, built in", racks),
+        ("best fit as an own placement", replace(racks, own_placement=True)),
+        ("shortest first, built in", replace(racks, order="sjf")),
+        ("shortest first as an own order", replace(racks, order="own")),
         ("priorities, no preemption", replace(racks, order="priority")),
         ("priorities, preemption", replace(racks, order="priority", preemption=True)),
         ("16 million chips, racks", replace(racks, chips=15_984_000, jobs=jobs // 10)),

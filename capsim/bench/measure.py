@@ -20,7 +20,7 @@ from capsim.kernel import replay
 from capsim.kernel.api import Cluster, Policy
 from capsim.kernel.conservative import conservative_with_counters
 from capsim.kernel.layout import Classes, make_jobs
-from capsim.policies.orders import order
+from capsim.policies.orders import order, placement
 
 URGENT_SHARE = 0.1
 """Share of the jobs that have priority in the cases with preemption (assumed)."""
@@ -74,6 +74,11 @@ def shortest_request_first(job: Any) -> float:
     return float(job.requested)
 
 
+def least_free_chips(needed: int, free: int, size: int) -> int:
+    """The score of the built-in placement best-fit, as a user would write it."""
+    return free
+
+
 def measure(case: Case, repeats: int = 1) -> Figures:
     """Run a case in this process; the compiled code is loaded, or compiled, before the clock starts."""
     columns = draw(MIXES[case.mix], case.jobs, case.chips, case.load, case.seed)
@@ -121,6 +126,7 @@ def cluster_of(case: Case, columns: Columns) -> Cluster:
         order=order(shortest_request_first) if case.order == "own" else case.order,
         backfill="none" if case.policy == "fcfs" else case.policy,
         preemption=case.preemption,
+        placement=placement(least_free_chips) if case.own_placement else "best-fit",
     )
     fleet = layout(case.chips, case.places == "racks, failures")
     rows = make_jobs(submit, run, size, requested, cls=cls)

@@ -55,6 +55,9 @@ def test_cases_do_what_they_are_named_for() -> None:
     assert measure(preempting).preemptions > 0
     plain, own = measure(replace(small, order="sjf")), measure(replace(small, order="own"))
     assert (plain.backfilled, plain.longest_queue) == (own.backfilled, own.longest_queue)
+    built_in = measure(replace(small, places="racks"))
+    placed = measure(replace(small, places="racks", own_placement=True))
+    assert (placed.backfilled, placed.longest_queue) == (built_in.backfilled, built_in.longest_queue)
     assert measure(Case("conservative", 1024, mix="loose", jobs=2000)).backfilled > 0
     assert crossing(100) < 0.01
 
