@@ -12,6 +12,12 @@ from capsim.bench.session import Session, about
 WIDE = 110
 """From this many columns on, memory and failures of every case are shown."""
 
+OWN = {
+    "best fit as an own placement": "best fit, built in",
+    "shortest first as an own order": "shortest first, built in",
+}
+"""Cases that do the same work by a user's function and by the built-in rule."""
+
 Column = tuple[str, int]
 
 
@@ -90,6 +96,10 @@ def references(session: Session) -> list[str]:
     for policy, jobs, ours, theirs in session.simpy:
         rates = f"{jobs / ours:,.0f} jobs/s, a plain simpy model {jobs / theirs:,.0f}"
         out.append(f"{policy}, the same {jobs:,} jobs: {rates}: {theirs / ours:,.0f} times")
+    rates = {name: figures.jobs_per_s for name, _, figures in session.named}
+    for own, built_in in OWN.items():
+        if own in rates:
+            out.append(f"{own}: {100 * (rates[own] / rates[built_in] - 1):+.0f} % against {built_in}")
     for name, seconds in session.costs.items():
         value = f"{1e6 * seconds:.1f} µs" if seconds < 0.001 else f"{seconds:.1f} s"
         out.append(f"{name}: {value}")

@@ -12,6 +12,7 @@ import numpy as np
 from capsim.jit import kernel
 from capsim.kernel.bits import bit_count_without, bit_next, bit_next_without, bit_test
 from capsim.kernel.domains import piece_new, set_free
+from capsim.tables import NEVER
 
 BEST_FIT, FIRST_FIT, SPREAD, PACK_TENANT, OWN = 0, 1, 2, 3, 4
 
@@ -75,6 +76,19 @@ def level_score(s, n, level, full, at):
 
 
 @kernel()
+def least_level_score(s, site, n):
+    """The least score of the levels from n on that some domain of the site has."""
+    st = s.sites[site]
+    best = NEVER
+    level = bit_next(s.bits, st.levels_at, np.int64(st.level_words), n)
+    while level >= 0:
+        score = level_score(s, n, level, np.int64(st.domain_chips), s.pools[st.pool].score_at)
+        best = min(best, score)
+        level = bit_next(s.bits, st.levels_at, np.int64(st.level_words), level + 1)
+    return best
+
+
+@kernel()
 def find_tenant(s, site, n, restricted, tenant):
     """Best fit among the domains whose last job is of this tenant; -1."""
     st = s.sites[site]
@@ -111,9 +125,10 @@ def find_domain(s, site, n, restricted, tenant):
         return found if found >= 0 else best_fit(s, site, n, full, restricted)
     best, found = np.int64(0), np.int64(-1)
     level = bit_next(s.bits, st.levels_at, np.int64(st.level_words), n)
+    least = NEVER if restricted else least_level_score(s, site, n)
     while level >= 0:
         score = level_score(s, n, level, full, s.pools[st.pool].score_at)
-        d = first_at_level(s, site, level, restricted)
+        d = first_at_level(s, site, level, restricted) if score <= least else np.int64(-1)
         if d >= 0 and (found < 0 or score < best or (score == best and d < found)):
             best, found = score, d
         level = bit_next(s.bits, st.levels_at, np.int64(st.level_words), level + 1)
@@ -166,6 +181,24 @@ def block_score(s, k, whole, size, at):
 
 
 @kernel()
+def least_block_score(s, site, k, view):
+    """The least score of a block with k wholly free domains (NEVER: no block has them), from the number of
+    blocks by wholly free domains; where blocks differ in size, a number below every score.
+    """
+    st = s.sites[site]
+    none = -NEVER
+    if view == RESTRICTED or st.n_blocks * st.max_block != st.n_domains:
+        return none
+    at = st.hist_t_at if view == BY_SHADOW else st.hist_at
+    score_at = s.blocks[st.first_block].score_at
+    best = NEVER
+    for w in range(k, st.max_block + 1):
+        if s.counts[at + w] > 0:
+            best = min(best, block_score(s, k, np.int64(w), np.int64(st.max_block), score_at))
+    return best
+
+
+@kernel()
 def next_block(s, site, b, view):
     """The first block from ``b`` on with a wholly free domain on the view, -1 if there is none.
 
@@ -207,12 +240,15 @@ def find_block(s, site, k, view):
             b = next_block(s, site, b + 1, view)
         return b
     best, found = np.int64(0), np.int64(-1)
-    while b >= 0:
+    least = least_block_score(s, site, k, view)
+    while b >= 0 and least < NEVER:
         whole = block_whole(s, site, b, view)
         if whole >= k:
             score = block_score(s, k, whole, np.int64(s.blocks[b].n_domains), s.blocks[b].score_at)
             if found < 0 or score < best:
                 best, found = score, b
+                if score <= least:
+                    return found
         b = next_block(s, site, b + 1, view)
     return found
 

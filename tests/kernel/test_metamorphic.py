@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
+import numpy as np
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from capsim.kernel.layout import Layout, Site
+from capsim.policies.orders import placement
 from tests.kernel.driving import drive
 from tests.oracles.case import Case
 from tests.oracles.cases import cases
@@ -68,6 +72,35 @@ def test_relabelled_pools_change_nothing_but_labels(case: Case) -> None:
     for j in range(len(case.jobs)):
         assert before.runs["start"][j] == after.runs["start"][j]
         assert new.get(int(before.runs["pool"][j]), -1) == int(after.runs["pool"][j])
+
+
+@placement
+def least_free(needed: int, free: int, size: int) -> int:
+    return free
+
+
+@placement
+def any_room(needed: int, free: int, size: int) -> int:
+    return 0
+
+
+@placement
+def most_free(needed: int, free: int, size: int) -> int:
+    return -free
+
+
+@pytest.mark.parametrize(
+    ("name", "own"), [("best-fit", least_free), ("first-fit", any_room), ("spread", most_free)]
+)
+def test_an_own_placement_with_a_built_in_ones_scores_places_alike(name: str, own: Any) -> None:
+    @SOME
+    @given(case=cases(frozenset({"topology", "sites", "segments", "elastic", "capacity"})))
+    def run(case: Case) -> None:
+        built_in, mine = drive(replace(case, placement=name)), drive(replace(case, placement=own))
+        for column in ("start", "chips", "blocks", "site"):
+            assert np.array_equal(built_in.runs[column], mine.runs[column])
+
+    run()
 
 
 @SOME
