@@ -9,6 +9,18 @@ from capsim.engine.billing.book import book
 from capsim.engine.billing.equity import vest_equity
 from capsim.engine.billing.ledger import Ledger, overlap
 from capsim.engine.billing.obligations import contract_values, owed_after
+from capsim.engine.billing.rent import Rent, lot_rent
 from capsim.engine.billing.spans import let_ms, lot_span
 
-__all__ = ["Ledger", "book", "contract_values", "let_ms", "lot_span", "overlap", "owed_after", "vest_equity"]
+__all__ = [
+    "Ledger",
+    "Rent",
+    "book",
+    "contract_values",
+    "let_ms",
+    "lot_rent",
+    "lot_span",
+    "overlap",
+    "owed_after",
+    "vest_equity",
+]

@@ -87,6 +87,14 @@ def test_minimum_spend_in_total_counts_what_is_committed_after_the_horizon(tmp_p
     assert enough.nominal("o", "min_spend") == 0.0
 
 
+def test_no_minimum_is_owed_to_a_supplier_that_defaulted(tmp_path: Path) -> None:
+    def gone(ctx: Context) -> None:
+        only_lot(ctx).status, only_lot(ctx).ended = "defaulted", 100 * MS_DAY
+
+    ledger, _ = booked(tmp_path, offer(extra=", min_spend: {per_year: $100M, total: $400M}"), gone)
+    assert ledger.nominal() == pytest.approx(100 * 24 * CHIPS * 2)
+
+
 def test_a_slice_of_a_holding_owes_that_slice_of_the_minimum(tmp_path: Path) -> None:
     extra = ", take_or_pay: {share: 0%}, min_spend: {per_year: $100M}"
     ledger, _ = booked(tmp_path, offer(extra=extra, strategy=", share: 50%"), used=0.0)
@@ -126,6 +134,25 @@ def test_leaving_before_delivery_pays_the_fee_on_the_whole_term(tmp_path: Path) 
 
     ledger, _ = booked(tmp_path, offer(extra=", termination: {fee: 10%}"), early)
     assert ledger.nominal() == pytest.approx(0.1 * 43_830 * 14_400)
+
+
+def test_leaving_a_shell_costs_a_share_of_its_lease(tmp_path: Path) -> None:
+    text = """
+offers:
+  shell: {provider: p, kind: powered_shell, status: signed, hosts: [gb300_nvl72], term: 4y, termination: {by_year: [60%, 30%]},
+      tranches: [{at: 2026-01-01, share: 100%}], price: {per_kw_month: $100/kW-mo}, power: {site: x, it: 10 MW}}
+strategies: {s: {hold: {shell: 1}}}
+"""
+
+    def left(ctx: Context) -> None:
+        state = next(iter(ctx.shells.values()))
+        state.status, state.ended = "left", 487 * MS_DAY
+
+    ledger, ctx = booked(tmp_path, text, left)
+    # 487 of 1,461 days are paid at 10,000 kW x $100 / 30.4375 d; 30 % of the other 974, in the second year
+    assert ledger.nominal("shell", "shell") == pytest.approx(487 * 1e6 / 30.4375)
+    assert ledger.nominal("shell", "termination") == pytest.approx(0.30 * 974 * 1e6 / 30.4375)
+    assert owed_after(ctx, ctx.end, ledger) == {}
 
 
 PREPAY = ", prepay: {share: 20%, before: 3mo, credited_after: 6mo, credited: evenly}"

@@ -94,6 +94,22 @@ def test_a_collar_holds_the_moved_price(tmp_path: Path) -> None:
     assert capped.nominal("o", "commitment") == pytest.approx(264_893_760.0)
 
 
+def test_the_market_of_the_run_is_what_a_reset_compares_with(tmp_path: Path) -> None:
+    rising = MARKET.replace("drift: 0%/y", "drift: 10%/y")
+    ledger, _ = booked(tmp_path, offer(extra=", market: m, price_reset: {at: [2027-01-01]}") + rising)
+    # without noise the market has risen by 10 % after twelve months: $2.00, then $2.20
+    assert ledger.nominal("o", "commitment") == pytest.approx(7_200 * 8_760 * (2.00 + 2.20))
+
+
+def test_terms_apply_on_one_date_in_their_order(tmp_path: Path) -> None:
+    extra = ", market: m, escalator: {steps: [{after: 365 d, change: 10%}]}, price_reset: {at: [2027-01-01], share: 50%}"
+    ledger, _ = booked(tmp_path, offer(extra=extra) + MARKET, market(m12=0.8))
+    # 2027-01-01: 2.00 x 1.10 = 2.20, then half of the way to 1.60: 1.90
+    assert ledger.nominal("o", "commitment") == pytest.approx(7_200 * 8_760 * (2.00 + 1.90))
+    kept, _ = booked(tmp_path, offer(extra=extra + ", collar: {floor: $1.95/h}") + MARKET, market(m12=0.8))
+    assert kept.nominal("o", "commitment") == pytest.approx(7_200 * 8_760 * (2.00 + 1.95))
+
+
 def prices(tmp_path: Path, text: str) -> list[float]:
     study = small_study(tmp_path, text)
     prepared = contract_only(study)
@@ -130,6 +146,16 @@ def test_prices_by_term_and_by_prepayment_multiply(tmp_path: Path) -> None:
     assert prices(tmp_path, offer(extra=table + prepay)) == [pytest.approx(2 * 0.90 * 0.95)]
     assert prices(tmp_path, offer(extra=table, term="7y")) == [pytest.approx(2 * 0.80)]
     assert prices(tmp_path, offer(extra=table, term="1y")) == [2.0]
+
+
+def test_orders_fill_the_steps_by_date_and_a_purchase_of_a_rule_is_alone(tmp_path: Path) -> None:
+    text = offer(
+        extra=f", price_table: {{volume: {{{TWO_STEPS}}}}}",
+        chips="[{at: 2026-06, chip: gb200_nvl72, quantity: 3600}, {at: 2026-03, chip: gb200_nvl72, quantity: 3600}]",
+        strategy=", rules: [{when: backlog > 2w, review: 400d, buy: {offer: o, quantity: 720, lead: 1q}}]",
+    )
+    # March fills the first step at $2.00, June the second at $1.50; 720 chips that a rule buys cost $2.00
+    assert prices(tmp_path, text) == [pytest.approx(1.50), pytest.approx(2.00), pytest.approx(2.00)]
 
 
 def test_a_shell_escalates(tmp_path: Path) -> None:

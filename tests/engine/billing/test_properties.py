@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -16,8 +17,8 @@ from capsim.compile.calendar import MS_DAY
 from capsim.engine.billing import Ledger, book, owed_after
 from capsim.results.schema import CASH_LINES
 from capsim.spec.offers import Offer
-from capsim.spec.study import Study
-from tests.engine.billing.booking import offer, only_lot
+from capsim.spec.study import Strategy, Study
+from tests.engine.billing.booking import offer
 from tests.engine.billing.naive import Deal, account
 from tests.studies import contract_context, contract_only, small_study
 
@@ -66,23 +67,27 @@ def terms(deal: Deal) -> dict[str, Any]:
     return found
 
 
-def ledger_of(deal: Deal, used: list[float]) -> tuple[Ledger, Any]:
+def ledger_of(used: list[float], share: float = 1.0, **deals: Deal) -> tuple[Ledger, Any]:
+    """The ledger of a strategy that holds these deals, by name of the offer, or a share of them."""
     study = plain()
     given = study.offers["o"].model_dump(mode="json", by_alias=True, exclude_none=True)
-    changed = Offer.model_validate(given | terms(deal))
-    ctx = contract_context(contract_only(study.model_copy(update={"offers": {"o": changed}})))
-    ctx.market_paths["m"] = np.array(deal.market)
-    state = only_lot(ctx)
-    state.delay = state.delivered = deal.late * MS_DAY
-    end = state.delivered + deal.term * MS_DAY
-    if deal.exit is not None:
-        state.status, state.ended = "left", deal.exit * MS_DAY
-        state.left = state.ended
-        if state.delivered >= state.ended:
-            state.delivered = -1
-    elif end < ctx.end:
-        state.status, state.ended = "ended", end
-    return book(ctx, {"o/gb200_nvl72": np.array(used)}), ctx
+    offers = {name: Offer.model_validate(given | terms(deal)) for name, deal in deals.items()}
+    held = {"hold": dict.fromkeys(deals, 7200), "share": share}
+    update = {"offers": offers, "strategies": {"s": Strategy.model_validate(held)}}
+    ctx = contract_context(contract_only(study.model_copy(update=update)))
+    for name, deal in deals.items():
+        ctx.market_paths["m"] = np.array(deal.market)
+        state = ctx.lots[f"{name}/0/gb200_nvl72"]
+        state.delay = state.delivered = deal.late * MS_DAY
+        end = state.delivered + deal.term * MS_DAY
+        if deal.exit is not None:
+            state.status, state.ended = "left", deal.exit * MS_DAY
+            state.left = state.ended
+            if state.delivered >= state.ended:
+                state.delivered = -1
+        elif end < ctx.end:
+            state.status, state.ended = "ended", end
+    return book(ctx, {f"{name}/gb200_nvl72": np.array(used) for name in deals}), ctx
 
 
 SHARES = st.sampled_from([0.0, 0.1, 0.35, 0.5, 0.8, 1.0])
@@ -123,7 +128,7 @@ def deals(draw: st.DrawFn) -> Deal:
 @settings(max_examples=60, deadline=None, derandomize=True)
 @given(deal=deals(), used=st.lists(SHARES, min_size=24, max_size=24))
 def test_the_ledger_is_the_obvious_account(deal: Deal, used: list[float]) -> None:
-    ledger, ctx = ledger_of(deal, used)
+    ledger, ctx = ledger_of(used, o=deal)
     expected = account(deal, used).lines
     for line in CASH_LINES:
         found = ledger.usd.get(("o", line), np.zeros(24))
@@ -136,3 +141,24 @@ def test_the_ledger_is_the_obvious_account(deal: Deal, used: list[float]) -> Non
     kept = -ledger.nominal("o", "drawdown") - ledger.nominal("o", "salvage")
     assert kept <= ledger.nominal("o", "prepayment") + 1e-2
     assert all(usd >= 0 for usd in owed_after(ctx, ctx.end, ledger).values())
+
+
+@settings(max_examples=15, deadline=None, derandomize=True)
+@given(one=deals(), other=deals(), used=st.lists(SHARES, min_size=24, max_size=24))
+def test_contracts_held_together_pay_what_each_pays_alone(one: Deal, other: Deal, used: list[float]) -> None:
+    other = replace(other, market=one.market)
+    both, _ = ledger_of(used, o=one, q=other)
+    alone = ledger_of(used, o=one)[0].usd | ledger_of(used, q=other)[0].usd
+    assert both.usd.keys() == alone.keys()
+    for key, amounts in alone.items():
+        assert both.usd[key] == pytest.approx(amounts, abs=1e-2)
+
+
+@settings(max_examples=15, deadline=None, derandomize=True)
+@given(deal=deals(), used=st.lists(SHARES, min_size=24, max_size=24))
+def test_half_of_a_holding_pays_half(deal: Deal, used: list[float]) -> None:
+    whole, _ = ledger_of(used, o=deal)
+    half, _ = ledger_of(used, share=0.5, o=deal)
+    assert half.usd.keys() == whole.usd.keys()
+    for key, amounts in whole.usd.items():
+        assert half.usd[key] == pytest.approx(amounts / 2, abs=1e-2)
