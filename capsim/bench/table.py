@@ -96,10 +96,10 @@ def references(session: Session) -> list[str]:
     for policy, jobs, ours, theirs in session.simpy:
         rates = f"{jobs / ours:,.0f} jobs/s, a plain simpy model {jobs / theirs:,.0f}"
         out.append(f"{policy}, the same {jobs:,} jobs: {rates}: {theirs / ours:,.0f} times")
-    rates = {name: figures.jobs_per_s for name, _, figures in session.named}
+    speed = {name: figures.jobs_per_s for name, _, figures in session.named}
     for own, built_in in OWN.items():
-        if own in rates:
-            out.append(f"{own}: {100 * (rates[own] / rates[built_in] - 1):+.0f} % against {built_in}")
+        if own in speed:
+            out.append(f"{own}: {100 * (speed[own] / speed[built_in] - 1):+.0f} % against {built_in}")
     for name, seconds in session.costs.items():
         value = f"{1e6 * seconds:.1f} µs" if seconds < 0.001 else f"{seconds:.1f} s"
         out.append(f"{name}: {value}")

@@ -38,6 +38,9 @@ def replay_command(
     policy: Annotated[
         str, typer.Option("--policy", metavar="A,B", help="fcfs, easy, conservative, sjf, sjf+easy, ...")
     ] = "easy",
+    depth: Annotated[
+        int | None, typer.Option("--depth", help="Jobs that hold a reservation under conservative")
+    ] = None,
     domain: Annotated[int, typer.Option("--domain", help="Chips of a scale-up domain (0: no topology)")] = 0,
     block_domains: Annotated[int, typer.Option("--block-domains", help="Domains of a block")] = 0,
     segment: Annotated[int, typer.Option("--segment", help="Chips a gang uses of each domain")] = 0,
@@ -86,7 +89,7 @@ def replay_command(
 
     if out is not None:
         check_name(out)
-    policies = parse_policies(policy)
+    policies = parse_policies(policy, depth)
     began = time.perf_counter()
     trace = with_estimates(read_jobs(file, format, tenants_from), estimate)
     read = time.perf_counter()

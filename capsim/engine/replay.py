@@ -102,7 +102,7 @@ def replay_trace(
     elif len(index) == 0:
         done = undisturbed(jobs, jobs.submit)
     elif chosen.scalar and not machine.domain:
-        done = undisturbed(jobs, starts_of(chosen.name, *jobs, size))
+        done = undisturbed(jobs, starts_of(chosen.name, *jobs, size, chosen.depth))
     else:
         from capsim.engine.replay_cluster import run_cluster
 
@@ -176,12 +176,14 @@ def _schedule(
     )
 
 
-def starts_of(policy: str, submit: Ints, size: Ints, run: Ints, requested: Ints, chips: int) -> Ints:
+def starts_of(
+    policy: str, submit: Ints, size: Ints, run: Ints, requested: Ints, chips: int, depth: int = 0
+) -> Ints:
     """Start times from the kernels of interchangeable chips (imported here because they load numba)."""
-    if policy == "conservative":
+    if policy == "conservative" or depth:
         from capsim.kernel.conservative import conservative
 
-        return np.asarray(conservative(submit, size, run, requested, chips), dtype=np.int64)
+        return np.asarray(conservative(submit, size, run, requested, chips, depth), dtype=np.int64)
     from capsim.kernel.replay import replay
 
     return np.asarray(replay(submit, size, run, requested, chips, policy), dtype=np.int64)

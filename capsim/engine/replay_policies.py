@@ -17,16 +17,20 @@ BACKFILLING = ("none", "easy", "conservative")
 
 @dataclass(frozen=True)
 class ReplayPolicy:
-    """A queue order and a backfilling; ``name`` is what was written, without spaces."""
+    """A queue order and a backfilling; ``name`` is what was written, without spaces.
+
+    ``depth``: queued jobs that hold a reservation under conservative backfilling, 0: all.
+    """
 
     name: str
     order: str
     backfill: str
+    depth: int = 0
 
     @property
     def scalar(self) -> bool:
         """Whether a kernel for interchangeable chips alone knows this policy."""
-        return self.name in POLICIES
+        return self.name in POLICIES or self.depth > 0
 
     @property
     def objective(self) -> str:
@@ -44,9 +48,15 @@ def orders() -> tuple[str, ...]:
 def parse_policy(text: str) -> ReplayPolicy:
     """The policy of a name such as ``fcfs``, ``easy``, ``sjf+easy``, ``conservative`` or ``gavel-max-min``.
 
-    An order alone has no backfilling, a backfilling alone has the order fcfs. Raises InputError otherwise.
+    An order alone has no backfilling, a backfilling alone has the order fcfs; ``conservative:N`` limits the
+    reservations to N. Raises InputError otherwise.
     """
     name = text.replace(" ", "")
+    base, colon, depth = name.partition(":")
+    if base == "conservative" and colon:
+        if not depth.isdecimal() or int(depth) < 1:
+            raise InputError(f"policy {text!r}: write conservative:N with a number of reservations from 1 on")
+        return ReplayPolicy(name, "fcfs", base, int(depth))
     if name in POLICIES:
         return ReplayPolicy(name, "fcfs", "none" if name == "fcfs" else name)
     if name in GAVEL:
@@ -67,12 +77,20 @@ def parse_policy(text: str) -> ReplayPolicy:
     return ReplayPolicy(order if backfill in ("", "none") else name, order, backfill or "none")
 
 
-def parse_policies(text: str) -> list[str]:
-    """Names separated by commas, each checked; InputError names all that are wrong or doubled."""
+def parse_policies(text: str, depth: int | None = None) -> list[str]:
+    """Names separated by commas, each checked; InputError names all that are wrong or doubled.
+
+    ``depth`` stands for ``conservative:depth`` in place of ``conservative``.
+    """
     names, problems = list[str](), list[str]()
-    for part in text.split(","):
+    parts = [part.strip() for part in text.split(",")]
+    if depth is not None:
+        if "conservative" not in parts:
+            problems.append("--depth limits conservative backfilling; name it with --policy conservative")
+        parts = [f"{part}:{depth}" if part == "conservative" else part for part in parts]
+    for part in parts:
         try:
-            name = parse_policy(part.strip()).name
+            name = parse_policy(part).name
         except InputError as error:
             problems.append(str(error))
             continue

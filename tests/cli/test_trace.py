@@ -10,6 +10,8 @@ from pathlib import Path
 import pytest
 
 from capsim.cli.main import main
+from tests.kernel.queues_of_jobs import crowded
+from tests.oracles.conservative import conservative as obvious
 
 JOBS_CSV = "job,submit,size,run,requested\n7,0,4,10.5,20\n8,3,2,5,5\n9,4,99,5,5\n"
 
@@ -177,3 +179,31 @@ def test_replay_of_an_empty_trace(tmp_path: Path, capsim: Command) -> None:
     path = tmp_path / "e.swf"
     path.write_text("; MaxProcs: 4\n")
     assert "0 jobs scheduled" in capsim("trace", "replay", path).stdout
+
+
+@pytest.mark.parametrize("depth", [1, 3])
+def test_a_reservation_depth_is_the_obvious_schedulers(depth: int, tmp_path: Path, capsim: Command) -> None:
+    rows = crowded(depth, 150, 32, 1.5)
+    lines = [f"{j},{submit},{size},{run},{asked}" for j, (submit, size, run, asked) in enumerate(rows)]
+    path, out = tmp_path / "crowded.csv", tmp_path / "starts.csv"
+    path.write_text("\n".join(["job,submit,size,run,requested", *lines]) + "\n")
+    words = ["trace", "replay", path, "--chips", "32", "--out", out, "--quiet"]
+    done = capsim(*words, "--policy", "conservative", "--depth", str(depth))
+    assert done.exit_code == 0, done.stderr
+    starts = [float(line.split(",")[1]) for line in out.read_text().splitlines()[1:]]
+    clipped = [(submit, size, min(run, asked), asked) for submit, size, run, asked in rows]
+    assert starts == obvious(clipped, 32, depth)
+    named = capsim(*words, "--policy", f"conservative:{depth},conservative")
+    assert named.exit_code == 0, named.stderr
+    assert out.read_text().splitlines()[0] == f"job,start_conservative:{depth},start_conservative"
+
+
+def test_a_wrong_depth_says_what_to_write(table: Path, capsim: Command) -> None:
+    for words, said in (
+        (["easy", "--depth", "3"], "--policy conservative"),
+        (["conservative", "--depth", "0"], "from 1 on"),
+        (["conservative:x"], "from 1 on"),
+    ):
+        done = capsim("trace", "replay", table, "--chips", "8", "--policy", *words)
+        assert done.exit_code == 2
+        assert said in done.stderr
