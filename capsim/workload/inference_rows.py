@@ -114,9 +114,12 @@ def _measured(row: Row, chips: float, batch: float | None) -> dict[Measure, floa
 
 
 def fits(row: InferenceRow) -> bool:
-    """Whether the weights fit the replica's memory at all (measured ones may use more than is planned)."""
+    """Whether weights and the cache of one sequence fit the replica's whole memory (measured replicas may
+    use more than is planned)."""
     r = row.replica
-    return row.shape.weight_bytes(row.precision) <= r.chips * float(r.chip.hbm_gb) * 1e9
+    context = row.input_length + row.output_length / 2
+    cache = r.kv_token * row.shape.seen(context) / r.kv_ways
+    return row.shape.weight_bytes(row.precision) / r.chips + cache <= float(r.chip.hbm_gb) * 1e9
 
 
 def running(row: InferenceRow) -> float:
@@ -171,7 +174,9 @@ def read_rows(rows: Sequence[Row], catalog: Known) -> tuple[list[InferenceRow], 
             found = read_inference(row, catalog)
             if not fits(found):
                 raise NotExpressed(
-                    f"{found.model} at {found.precision} does not fit {found.replica.chips:g} x {found.chip}"
+                    f"{found.model} at {found.precision} with a sequence of "
+                    f"{found.input_length + found.output_length:,.0f} tokens does not fit "
+                    f"{found.replica.chips:g} x {found.chip}"
                 )
             read.append(found)
         except NotExpressed as reason:

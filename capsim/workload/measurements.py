@@ -47,12 +47,13 @@ class Row:
             NotExpressed: the cell is not a positive finite number, or is empty and ``required``.
         """
         text = self.text(column)
+        share = text.endswith("%")
         if not text:
             if required:
                 raise NotExpressed(f"no {column}")
             return None
         try:
-            number = float(text)
+            number = float(text.rstrip("%")) / (100.0 if share else 1.0)
         except ValueError:
             raise NotExpressed(f"{column} is not a number: {text[:40]!r}") from None
         if not math.isfinite(number) or number <= 0:
@@ -126,6 +127,8 @@ def model_of(row: Row, catalog: Known) -> tuple[str, Shape]:
         )
     active = active or total
     assert active is not None
+    if total is not None and total < active:
+        raise NotExpressed(f"params_b_total {total:g} is less than params_b_active {active:g}")
     total = max(active, total or active)
     kind = kind or ("moe" if total > 1.3 * active else "dense")
     shape = shape_from_counts(

@@ -92,6 +92,8 @@ def _tflops(
         return given
     mfu = row.value("mfu")
     if mfu:
+        if mfu > 1.0:
+            raise NotExpressed(f"mfu is a share of the peak, at most 1: {row.text('mfu')[:40]}")
         return mfu * peak_at(catalog.chips[chip], precision)
     each = shape.training_flops(seq) / 1e12
     tokens = row.value("tok_s_chip")

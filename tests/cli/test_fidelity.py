@@ -51,6 +51,56 @@ def test_json_ends_with_the_totals(capsys: pytest.CaptureFixture[str], table: Pa
     assert found["median"] == found["p90"] == abs(found["signed"])
 
 
+ODD = """group,mfu,chips,precision,chip,model,params_b_active,params_b_total,note,unknown
+x,40%,64,bf16,H100,llama3-8b,,,,
+x,40,64,bf16,h100,llama3-8b,,,,
+,0.5,,,tpu v5p,Llama3-8B,,,,
+,0.4,1,nvfp4,GB300,mystery,70,,,7
+,0.4,8,fp8,MI300X,mystery,80,8,,
+,0.4,-8,bf16,trainium2,llama3-8b,,,,
+,nan,8,bf16,trainium2,llama3-8b,,,,
+,0.4,8,int3,trainium2,llama3-8b,,,,
+,,,,,,,,,
+"""
+
+
+def test_odd_rows_are_predicted_or_listed(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    """Any order of columns, empty cells, names as people write them; the rest is listed with its reason."""
+    path = tmp_path / "odd.csv"
+    path.write_text(ODD, encoding="utf-8")
+    code, out, err = run(capsys, "fidelity", "training", str(path), "--json")
+    found = json.loads(out, parse_constant=lambda word: pytest.fail(word))
+    assert (code, err, found["rows"], found["expressed"]) == (0, "", 9, 3)
+    assert [row["line"] for row in found["predictions"]] == [2, 4, 5]
+    assert all(0 < row["predicted"] < 2 * row["measured"] for row in found["predictions"])
+    reasons = {row["line"]: row["reason"] for row in found["unexpressed"]}
+    assert reasons[3] == "mfu is a share of the peak, at most 1: 40"
+    assert reasons[6] == "params_b_total 8 is less than params_b_active 80"
+    assert reasons[7] == "chips is not a positive number: -8"
+    assert reasons[8] == "mfu is not a positive number: nan"
+    assert "precision 'int3' is not one of" in reasons[9]
+    assert "chip '' is not in the catalog" in reasons[10]
+
+
+def test_a_sequence_that_no_memory_holds_is_listed(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    path = tmp_path / "long.csv"
+    rows = "llama3.3-70b,h100,fp8,{},{},1000,1,50\n"
+    path.write_text("model,chip,precision,tp,isl,osl,concurrency,ttft_ms\n" + rows.format(8, 100_000)
+                    + rows.format(2, 2_000_000), encoding="utf-8")  # fmt: skip
+    code, out, _ = run(capsys, "fidelity", "inference", str(path))
+    assert code == 0 and "2 rows, 1 expressed" in out
+    assert "with a sequence of 2,001,000 tokens does not fit 2 x h100_sxm" in out
+
+
+def test_a_header_alone_is_an_error_of_one_line(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    path = tmp_path / "none.csv"
+    path.write_text("model,chip,precision,mfu\n", encoding="utf-8")
+    code, out, err = run(capsys, "fidelity", "training", str(path))
+    assert (code, out) == (2, "") and "no rows below the header" in err
+
+
 def test_serving_table(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     path = tmp_path / "serving.csv"
     path.write_text(SERVING, encoding="utf-8")
