@@ -357,7 +357,8 @@ def closing(
         effect_text(e, scale, first=i == 0) for i, e in enumerate(weakest(results, context, strategy, case))
     ]
     if effects:
-        lines += listed("Weakest input", effects if wide else effects[:4], width)
+        told = [band.words() for band in context.bands]
+        lines += listed("Weakest input", [*(effects if wide else effects[:4]), *told], width)
     events = results.table("events", case, strategy, run=0)
     order = sorted(
         range(len(events["kind"])), key=lambda i: (_telling(str(events["kind"][i])), events["time_ms"][i])

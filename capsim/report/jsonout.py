@@ -57,6 +57,7 @@ def _head(results: Results, context: Context, schema: str) -> dict[str, Any]:
         "study": context.name,
         "digest": context.digest,
         "seed": context.seed,
+        "bands": [dataclasses.asdict(band) for band in context.bands],
         "horizon": {"start": context.start.isoformat(), "end": context.end.isoformat()},
         "as_of": context.as_of.isoformat(),
         "plan": {

@@ -56,7 +56,7 @@ def reasons(results: Results, context: Context, table: Table, width: int, wide: 
         texts = [
             effect_text(e, scale, first=i == 0) for i, e in enumerate(effects if wide else effects[:ITEMS])
         ]
-        lines += listed("Weakest input", texts, width)
+        lines += listed("Weakest input", [*texts, *(band.words() for band in context.bands)], width)
     return lines
 
 

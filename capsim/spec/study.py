@@ -105,7 +105,9 @@ class Uncertainty(Section):
     )
     demand: DemandUncertainty | None = None
     rates: Fraction | None = Field(
-        default=None, description="standard deviation of the workload models' log error"
+        default=None,
+        description="standard deviation of the log of all modelled rates, in place of the models' own"
+        " leave-one-out errors by chip and kind",
     )
 
 

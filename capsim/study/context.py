@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Literal
 
+from capsim.study.bands import Band
+
 DAYS_YEAR = 365.25
 
 InputKind = Literal["slip", "tokens", "research", "offer", "discount"]
@@ -44,6 +46,7 @@ class Context:
         common_offers: offers held by every strategy (the base fleet).
         unavailable: offers that cannot be held, with the reason.
         demand: reference chips needed on demand's central path, by month (empty where unknown).
+        bands: how sure the workload models are (capsim/study/bands.py).
         published_spend: USD and the words for it, to compare demand with.
     """
 
@@ -64,6 +67,7 @@ class Context:
     unavailable: Mapping[str, str]
     published_spend: tuple[float, str] | None
     demand: Mapping[str, float]
+    bands: tuple[Band, ...] = ()
 
     def discount(self, day: float) -> float:
         """Discount factor of a payment `day` days after the start: (1 + r) ** -(day / 365.25)."""

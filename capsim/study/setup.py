@@ -22,6 +22,7 @@ from capsim.spec.loader import Draft, Loaded, read_study
 from capsim.spec.provenance import provenance
 from capsim.spec.quantities import did_you_mean
 from capsim.spec.study import Study
+from capsim.study.bands import Band, bands
 from capsim.study.compare import plan_record
 from capsim.study.context import Assumed, Context, InputKind
 from capsim.study.demand import central_demand
@@ -106,6 +107,7 @@ def set_up(request: Request) -> Setup:
             base.digest,
             common_offers=frozenset().union(*bases),
             demand=central_demand(work, prepared[plan.against, plan.cases[0]].rates),
+            found_bands=bands(work, (prepared[s, plan.cases[0]].rates for s in plan.strategies)),
         ),
         specs={case: resolved_yaml(found.study) for case, found in loaded.items()},
         warnings=tuple(dict.fromkeys(text for p in prepared.values() for text in p.warnings)),
@@ -146,7 +148,13 @@ def _checked(draft: Draft, case: str) -> Loaded:
 
 
 def context_of(
-    study: Study, asked: str, digest: str, *, common_offers: frozenset[str], demand: Mapping[str, float]
+    study: Study,
+    asked: str,
+    digest: str,
+    *,
+    common_offers: frozenset[str],
+    demand: Mapping[str, float],
+    found_bands: tuple[Band, ...] = (),
 ) -> Context:
     """What a report needs to know of `study`."""
     research = study.demand.research
@@ -168,6 +176,7 @@ def context_of(
         unavailable={name: str(o.unavailable) for name, o in study.offers.items() if o.unavailable},
         published_spend=_published_spend(study),
         demand=demand,
+        bands=found_bands,
     )
 
 

@@ -34,6 +34,7 @@ def light(monkeypatch: pytest.MonkeyPatch) -> None:
     strategy: Any = SimpleNamespace(portfolio=portfolio, warnings=("rounded up",), rates=None)
     monkeypatch.setattr(setting_up, "prepare", lambda loaded, name, rates: strategy)
     monkeypatch.setattr(setting_up, "central_demand", lambda study, rates: {})
+    monkeypatch.setattr(setting_up, "bands", lambda study, rates: ())
 
 
 def asked(**changes: Any) -> Setup:
