@@ -146,20 +146,17 @@ def _score_tables(pools: np.ndarray, blocks: np.ndarray, score: Any) -> np.ndarr
     return np.concatenate(parts)
 
 
-def build(
-    layout: Layout, jobs: np.ndarray, classes: Classes, services: Services, extra: int, score: Any
-) -> State:
-    """Allocate and fill every array; all domains inactive, no job submitted."""
-    layout.check()
-    n_pools = len(layout.pools)
-    pools = np.zeros(n_pools, tables.POOL)
+def _pools_and_sites(layout: Layout) -> tuple[np.ndarray, np.ndarray, list[int]]:
+    """Pool and site arrays, and the sites pool by pool in the order in which they are tried."""
+    pools = np.zeros(len(layout.pools), tables.POOL)
     for i, p in enumerate(layout.pools):
-        pools[i] = (p.domain_chips, p.node_chips, p.segment or p.domain_chips, 0, 0, 0, 0, 0, 0.0, 0)
+        pools["domain_chips"][i], pools["node_chips"][i] = p.domain_chips, p.node_chips
+        pools["segment"][i] = p.segment or p.domain_chips
     sites = np.zeros(len(layout.sites), tables.SITE)
     for i, s in enumerate(layout.sites):
         sites["pool"][i], sites["rank"][i], sites["usable"][i] = s.pool, s.rank, 1
-        sites["domain_chips"][i] = layout.pools[s.pool].domain_chips
-        sites["segment"][i] = layout.pools[s.pool].segment or layout.pools[s.pool].domain_chips
+        sites["domain_chips"][i] = pools["domain_chips"][s.pool]
+        sites["segment"][i] = pools["segment"][s.pool]
     sites["mark_t"] = -1
     order = sorted(range(len(sites)), key=lambda i: (int(sites["pool"][i]), int(sites["rank"][i]), i))
     for at, i in enumerate(order):
@@ -167,46 +164,60 @@ def build(
         if pool["n_sites"] == 0:
             pool["first_site"] = at
         pool["n_sites"] += 1
+    return pools, sites, order
+
+
+def _runs(cap: int) -> np.ndarray:
+    """RUN rows of jobs that nobody has submitted."""
+    row = np.zeros(1, tables.RUN)
+    row["start"], row["first_piece"], row["pool"], row["site"] = -1, -1, -1, -1
+    row["end"], row["preempt_at"] = -1, NEVER
+    return np.repeat(row, cap)
+
+
+def _clock(jobs: int, cap: int, leaves: int) -> np.ndarray:
+    """The row of scalars at the start."""
+    clock = np.zeros(1, tables.CLOCK)
+    clock["phase"], clock["n_listed"], clock["n_jobs"] = 2, jobs, jobs
+    clock["cap_jobs"], clock["leaves"], clock["first_new"] = cap, leaves, leaves
+    for name in (
+        "free_piece",
+        "free_end",
+        "resv_rank",
+        "resv_domain",
+        "promise_rank",
+        "stuck_rank",
+        "finished",
+    ):
+        clock[name] = -1
+    return clock
+
+
+def build(
+    layout: Layout, jobs: np.ndarray, classes: Classes, services: Services, extra: int, score: Any
+) -> State:
+    """Allocate and fill every array; all domains inactive, no job submitted."""
+    layout.check()
+    pools, sites, order = _pools_and_sites(layout)
     tranches = np.zeros(len(layout.tranches), tables.TRANCHE)
     for i, t in enumerate(layout.tranches):
         tranches["site"][i], tranches["n_domains"][i], tranches["retire_at"][i] = t.site, t.domains, NEVER
     doms, blocks = _number_places(layout, sites, tranches)
+    doms["last_end"], doms["last_job"], doms["first_piece"], doms["tenant"] = NEVER, -1, -1, -1
     _failure_rates(layout, tranches)
-    rows, places = _classes(classes, n_pools)
+    rows, places = _classes(classes, len(pools))
     cap = len(jobs) + extra
     n_bits, n_counts, n_ends = _lay_bitmaps(sites, cap)
     chips = int((sites["n_domains"].astype(np.int64) * sites["domain_chips"]).sum())
     running = min(cap, chips)
     end_blocks = running // 4 + 4 * len(sites) + 4
     leaves = 1 << max(1, (cap - 1).bit_length())
-    doms["last_end"], doms["last_job"], doms["first_piece"], doms["tenant"] = NEVER, -1, -1, -1
     table = np.zeros(cap, tables.JOB)
     table[: len(jobs)] = jobs
-    runs = np.zeros(cap, tables.RUN)
-    runs["start"], runs["first_piece"], runs["pool"], runs["site"] = -1, -1, -1, -1
-    runs["end"], runs["preempt_at"] = -1, NEVER
     tree = np.empty(2 * leaves, tables.TREE)
     tree["duration"] = tree["size"] = EMPTY
-    scores = _score_tables(pools, blocks, score) if score is not None else np.zeros(1, np.int64)
-    clock = np.zeros(1, tables.CLOCK)
-    for name, value in (
-        ("phase", 2),
-        ("n_listed", len(jobs)),
-        ("n_jobs", len(jobs)),
-        ("cap_jobs", cap),
-        ("leaves", leaves),
-        ("free_piece", -1),
-        ("free_end", -1),
-        ("resv_rank", -1),
-        ("resv_domain", -1),
-        ("promise_rank", -1),
-        ("stuck_rank", -1),
-        ("finished", -1),
-        ("first_new", leaves),
-    ):
-        clock[name] = value
     blank: dict[str, Any] = {
-        "clock": clock,
+        "clock": _clock(len(jobs), cap, leaves),
         "pools": pools,
         "sites": sites,
         "site_order": np.array(order, np.int32),
@@ -217,23 +228,23 @@ def build(
         "places": places,
         "services": services.rows.copy(),
         "jobs": table,
-        "runs": runs,
+        "runs": _runs(cap),
         "tree": tree,
         "by_rank": np.zeros(cap, np.int32),
-        "scores": scores,
+        "scores": _score_tables(pools, blocks, score) if score is not None else np.zeros(1, np.int64),
         "failures": np.zeros(0, tables.FAILURE) if layout.failures is None else layout.failures,
     }
     lengths = {
         "count": 1,
-        "pieces": 2 * len(doms) + min(cap, chips) + 4096,
-        "heap": running + 16384,
+        "pieces": 8 * len(doms) + running + 65536,  # pages that nobody touches cost nothing
+        "heap": running + 65536,
         "ends": end_blocks * END_BLOCK_SIZE,
         "end_blocks": end_blocks,
         "end_order": n_ends,
         "bits": n_bits,
         "counts": n_counts,
         "kinds": len(sites) * N_KINDS,
-        "tally": n_pools * N_KINDS,
+        "tally": len(pools) * N_KINDS,
         "victims": 2 * running + 16,
         "active": running + 16,
     }

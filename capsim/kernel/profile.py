@@ -396,6 +396,26 @@ def _run_begin(profile: Profile, position: Index, size: int) -> int:
 
 
 @inlined
+def _past_low(profile: Profile, position: Index, size: int) -> Index:
+    """The index after the last level below ``size`` of a block that has one."""
+    start = profile.offset[position]
+    need = size - profile.base[position]
+    i = start + profile.used[position] - ONE
+    while profile.free[i] >= need:
+        i -= ONE
+    return i + ONE - start
+
+
+@inlined
+def _step(profile: Profile, position: Index, index: Index) -> tuple[Index, Index]:
+    """Position and index of a breakpoint given by an index that may be one past its block."""
+    if index == profile.used[position]:
+        index = ZERO
+        position += ONE
+    return position, index
+
+
+@inlined
 def earliest_hole(profile: Profile, size: int, length: int, latest: int, seen: int) -> int:
     """The earliest instant before ``latest`` with ``size`` chips free for ``length``, else ``latest``.
 
@@ -425,17 +445,9 @@ def earliest_hole(profile: Profile, size: int, length: int, latest: int, seen: i
                 k -= ONE
             if k > position:  # the last level too low before block ``last``
                 k -= ONE
-                start = profile.offset[k]
-                need = size - profile.base[k]
-                i = start + profile.used[k] - ONE
-                while profile.free[i] >= need:
-                    i -= ONE
-                if k > position or i >= start + index:
-                    index = i + ONE - start
-                    position = k
-                    if index == profile.used[k]:
-                        index = ZERO
-                        position += ONE
+                after = _past_low(profile, k, size)
+                if k > position or after > index:
+                    position, index = _step(profile, k, after)
                     begin = profile.time[profile.offset[position] + index]
                     if begin >= latest:
                         return latest
@@ -450,11 +462,7 @@ def earliest_hole(profile: Profile, size: int, length: int, latest: int, seen: i
                 return begin
             while i < stop and profile.free[i] < need:
                 i += ONE
-            position = last
-            index = i - start
-            if i == stop:
-                index = ZERO
-                position += ONE
+            position, index = _step(profile, last, i - start)
             begin = profile.time[profile.offset[position] + index]
             if begin >= latest:
                 return latest
