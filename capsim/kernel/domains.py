@@ -37,11 +37,10 @@ def level_remove(s, site, d, level):
 
 
 @kernel()
-def whole_change(s, site, d, delta):
-    """Domain ``d`` became wholly free (+1) or stopped being so (-1)."""
-    st = s.sites[site]
-    b = np.int64(s.doms[d].block)
-    n = s.blocks[b].whole
+def whole_change(s, b, delta):
+    """Block ``b`` has ``delta`` more wholly free domains."""
+    st = s.sites[s.blocks[b].site]
+    n = np.int64(s.blocks[b].whole)
     s.counts[st.hist_at + n] -= 1
     s.counts[st.hist_at + n + delta] += 1
     s.blocks[b].whole = n + delta
@@ -50,27 +49,44 @@ def whole_change(s, site, d, delta):
         bit_set(s.bits, st.open_at, st.block_words, b - st.first_block)
     elif n + delta == 0:
         bit_clear(s.bits, st.open_at, st.block_words, b - st.first_block)
+
+
+@kernel()
+def held_change(s, site, d, delta):
+    """Domain ``d`` became wholly free (+1) or stopped being so (-1): does the reservation take it?"""
+    st = s.sites[site]
     if st.reserved > 0 and bit_test(s.bits, st.reserved_at, d - st.first_domain):
         st.held += delta
 
 
 @kernel()
-def set_free(s, site, d, free):
-    """Set the free chips of a domain; an active domain that is not leaving is indexed."""
+def move_level(s, site, d, free):
+    """``set_free`` that leaves it to the caller to count the wholly free domains of the block.
+
+    Returns their change: 1, 0 or -1.
+    """
     dom = s.doms[d]
     old = np.int64(dom.free)
     dom.free = free
     if dom.leaving or not dom.active or old == free:
-        return
+        return np.int64(0)
     full = np.int64(s.sites[site].domain_chips)
     if old > 0:
         level_remove(s, site, d, old)
     if free > 0:
         level_add(s, site, d, free)
-    if old == full:
-        whole_change(s, site, d, -1)
-    elif free == full:
-        whole_change(s, site, d, 1)
+    delta = np.int64(free == full) - np.int64(old == full)
+    if delta != 0:
+        held_change(s, site, d, delta)
+    return delta
+
+
+@kernel()
+def set_free(s, site, d, free):
+    """Set the free chips of a domain; an active domain that is not leaving is indexed."""
+    delta = move_level(s, site, d, free)
+    if delta != 0:
+        whole_change(s, np.int64(s.doms[d].block), delta)
 
 
 @kernel()
@@ -84,7 +100,8 @@ def index_domain(s, site, d, delta):
         else:
             level_remove(s, site, d, free)
     if free == st.domain_chips:
-        whole_change(s, site, d, delta)
+        held_change(s, site, d, delta)
+        whole_change(s, np.int64(s.doms[d].block), delta)
 
 
 @kernel()

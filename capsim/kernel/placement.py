@@ -11,7 +11,7 @@ import numpy as np
 
 from capsim.jit import kernel
 from capsim.kernel.bits import bit_count_without, bit_next, bit_next_without, bit_test
-from capsim.kernel.domains import piece_new, set_free
+from capsim.kernel.domains import move_level, piece_new, set_free, whole_change
 from capsim.tables import NEVER
 
 BEST_FIT, FIRST_FIT, SPREAD, PACK_TENANT, OWN = 0, 1, 2, 3, 4
@@ -276,6 +276,7 @@ def take_whole(s, site, first, holder, b, m, restricted, spare_last):
     row = st.rows_at + (full - 1) * st.row_stride
     touch_block(s, b)
     i = s.blocks[b].first_domain - np.int64(st.first_domain)
+    whole_change(s, b, -m)
     while m > 0:
         if restricted:
             i = bit_next_without(s.bits, row, np.int64(st.words), i, st.reserved_at)
@@ -285,7 +286,7 @@ def take_whole(s, site, first, holder, b, m, restricted, spare_last):
         m -= 1
         cut = spare_last if m == 0 else np.int64(0)
         first = piece_new(s, first, holder, d, used - cut, full - used + cut)
-        set_free(s, site, d, np.int64(0))
+        move_level(s, site, d, np.int64(0))
         i += 1
     return first
 

@@ -8,12 +8,14 @@ from capsim.jit import kernel
 from capsim.kernel.domains import (
     free_account,
     kind_account,
+    move_level,
     piece_free,
     piece_leave_domain,
     refresh_last,
     set_free,
     set_last_only,
     spare_account,
+    whole_change,
 )
 from capsim.kernel.ends import ends_add, ends_remove
 from capsim.kernel.heap import heap_push
@@ -195,7 +197,7 @@ def give_back(s, j):
     """Free all pieces of a gang (accounts are booked by the caller)."""
     easy = s.clock[0].easy
     run = s.runs[j]
-    site = np.int64(-1)
+    site, block, gained = np.int64(-1), np.int64(-1), np.int64(0)
     p = np.int64(run.first_piece)
     while p >= 0:
         piece = s.pieces[p]
@@ -205,8 +207,12 @@ def give_back(s, j):
             site = np.int64(dom.site)
             if easy:
                 ends_remove(s, site, run.est_end, j)
+        if dom.block != block:
+            if gained > 0:
+                whole_change(s, block, gained)
+            block, gained = np.int64(dom.block), np.int64(0)
         piece_leave_domain(s, p)
-        set_free(s, site, d, np.int64(dom.free + piece.chips + piece.spare))
+        gained += move_level(s, site, d, np.int64(dom.free + piece.chips + piece.spare))
         if easy and dom.last_job == j:
             dom.last_job = -1
             if dom.first_piece < 0:
@@ -218,6 +224,8 @@ def give_back(s, j):
         next_piece = np.int64(piece.next)
         piece_free(s, p)
         p = next_piece
+    if gained > 0:
+        whole_change(s, block, gained)
     run.first_piece = -1
 
 

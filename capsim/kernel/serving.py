@@ -9,14 +9,15 @@ from capsim.kernel.bits import bit_next
 from capsim.kernel.domains import (
     free_account,
     kind_account,
+    move_level,
     piece_free,
     piece_leave_domain,
     piece_new,
     piece_unlink,
     refresh_last,
-    set_free,
     set_last,
     set_last_only,
+    whole_change,
 )
 from capsim.kernel.placement import best_fit, fits, take_site
 from capsim.kernel.preemption import preempt_for_replicas
@@ -35,12 +36,13 @@ def held_account(s, row, delta):
 
 @kernel()
 def enter_domain(s, site, row, d, chips):
-    """Give a service chips of a domain."""
+    """Give a service chips of a domain; returns the change of wholly free domains, which is not counted."""
     sv = s.services[row]
     holder = s.clock[0].cap_jobs + row
-    set_free(s, site, d, np.int64(s.doms[d].free - chips))
+    delta = move_level(s, site, d, np.int64(s.doms[d].free - chips))
     sv.first_piece = piece_new(s, np.int64(sv.first_piece), holder, d, chips, np.int64(0))
     serve_domain(s, site, d)
+    return delta
 
 
 @kernel()
@@ -59,14 +61,21 @@ def grow_whole(s, site, row, per, want):
     chips = per * s.services[row].chips
     line = st.rows_at + (full - 1) * st.row_stride
     got, first, i = np.int64(0), np.int64(-1), np.int64(0)
+    block, taken = np.int64(-1), np.int64(0)
     while want - got >= per:
         i = bit_next(s.bits, line, np.int64(st.words), i)
         if i < 0:
             break
         first = i + st.first_domain
-        enter_domain(s, site, row, first, chips)
+        if s.doms[first].block != block:
+            if taken != 0:
+                whole_change(s, block, taken)
+            block, taken = np.int64(s.doms[first].block), np.int64(0)
+        taken += enter_domain(s, site, row, first, chips)
         got += per
         i += 1
+    if taken != 0:
+        whole_change(s, block, taken)
     if got > 0:
         kind_account(s, site, np.int64(s.services[row].kind), got // per * chips)
         free_account(s, site, first, -(got // per) * chips)
@@ -84,7 +93,8 @@ def grow_single(s, site, row, want):
         d = best_fit(s, site, chips, full, False)
         if d < 0:
             break
-        enter_domain(s, site, row, d, chips)
+        if enter_domain(s, site, row, d, chips) != 0:
+            whole_change(s, np.int64(s.doms[d].block), np.int64(-1))
         kind_account(s, site, np.int64(sv.kind), chips)
         free_account(s, site, d, -chips)
         got += 1
@@ -176,26 +186,30 @@ def grow_services(s):
 
 @kernel()
 def leave_piece(s, row, p, chips):
-    """Take chips of a service's piece back, without the accounts; the piece goes if nothing is left."""
+    """Take chips of a service's piece back; the piece goes if nothing is left.
+
+    The accounts are the caller's, and the change of the block's wholly free domains, which is returned.
+    """
     piece = s.pieces[p]
     d = np.int64(piece.domain)
-    site = np.int64(s.doms[d].site)
+    dom = s.doms[d]
+    site = np.int64(dom.site)
     piece.chips -= chips
-    set_free(s, site, d, np.int64(s.doms[d].free + chips))
+    delta = move_level(s, site, d, np.int64(dom.free + chips))
     if piece.chips > 0:
-        return
+        return delta
     s.services[row].first_piece = piece_unlink(s, np.int64(s.services[row].first_piece), p)
     piece_leave_domain(s, p)
     piece_free(s, p)
-    s.doms[d].serving -= 1
+    dom.serving -= 1
     if s.clock[0].easy:
-        dom = s.doms[d]
         if dom.first_piece < 0 and dom.broken == 0 and not dom.leaving:
             set_last_only(s, site, d, np.int64(-1), np.int64(-1))
         else:
             refresh_last(s, site, d)
-    if s.doms[d].leaving:
+    if dom.leaving:
         leave_domain(s, site, d)
+    return delta
 
 
 @kernel()
@@ -205,7 +219,45 @@ def give_replica_chips(s, row, p, chips):
     site = np.int64(s.doms[d].site)
     kind_account(s, site, np.int64(s.services[row].kind), -chips)
     free_account(s, site, d, chips)
-    leave_piece(s, row, p, chips)
+    if leave_piece(s, row, p, chips) != 0:
+        whole_change(s, np.int64(s.doms[d].block), np.int64(1))
+
+
+@kernel()
+def give_replicas(s, row, n):
+    """Give back n replicas within domains, the last taken first: booked once a block."""
+    sv = s.services[row]
+    chips = np.int64(sv.chips)
+    kind = np.int64(sv.kind)
+    block, gained, back, last = np.int64(-1), np.int64(0), np.int64(0), np.int64(-1)
+    while n > 0:
+        p = np.int64(sv.first_piece)
+        d = np.int64(s.pieces[p].domain)
+        held = np.int64(s.pieces[p].chips)
+        k = np.int64(1) if held == chips else min(n, held // chips)
+        n -= k
+        if s.doms[d].leaving:
+            give_replica_chips(s, row, p, k * chips)
+            continue
+        if s.doms[d].block != block:
+            if last >= 0:
+                give_block(s, block, last, kind, back, gained)
+            block, gained, back = np.int64(s.doms[d].block), np.int64(0), np.int64(0)
+        gained += leave_piece(s, row, p, k * chips)
+        back += k * chips
+        last = d
+    if last >= 0:
+        give_block(s, block, last, kind, back, gained)
+
+
+@kernel()
+def give_block(s, b, d, kind, chips, gained):
+    """Book chips that a service gave back in block ``b``, one of its domains being ``d``."""
+    site = np.int64(s.blocks[b].site)
+    kind_account(s, site, kind, -chips)
+    free_account(s, site, d, chips)
+    if gained > 0:
+        whole_change(s, b, gained)
 
 
 @kernel()
@@ -226,15 +278,11 @@ def shrink_service(s, row, n):
     sv = s.services[row]
     spanning = sv.chips > s.pools[row % s.pools.shape[0]].domain_chips
     held_account(s, row, -n)
-    while n > 0:
-        p = np.int64(sv.first_piece)
-        if spanning:
-            drop_group(s, row, p)
-            n -= 1
-        else:
-            k = min(n, np.int64(s.pieces[p].chips // sv.chips))
-            give_replica_chips(s, row, p, k * sv.chips)
-            n -= k
+    if spanning:
+        for _ in range(n):
+            drop_group(s, row, np.int64(sv.first_piece))
+    else:
+        give_replicas(s, row, n)
     capacity_grew(s, False)
 
 
