@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
 from capsim.kernel.api import Cluster
@@ -14,6 +15,7 @@ from tests.kernel.driving import drive
 from tests.oracles import named
 from tests.oracles.case import Case
 from tests.oracles.cases import FEATURES, cases
+from tests.oracles.fragments import reasons
 from tests.oracles.scheduler import Scheduler
 from tests.oracles.world import AT_LIMIT, DONE, Life
 
@@ -101,6 +103,18 @@ def test_random_cases_agree(features: tuple[str, ...]) -> None:
         agree(case, drive(case))
 
     run()
+
+
+@settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
+@given(case=cases(frozenset(set(FEATURES) - {"interval", "changes"})), at=st.integers(1, 45))
+def test_free_chips_have_the_reasons_of_the_page(case: Case, at: int) -> None:
+    """Between two instants, after a pass: ``at`` is moved until nothing happens there."""
+    scheduler = Scheduler(replace(case, horizon=at))
+    scheduler.run()
+    assume((scheduler.next_instant() or 0) > at)
+    found = drive(replace(case, horizon=at)).fragmentation()
+    for pool, row in enumerate(found):
+        assert row in reasons(scheduler.world, pool, scheduler.held)
 
 
 @settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))

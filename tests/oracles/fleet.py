@@ -117,8 +117,8 @@ class Fleet:
         """All pieces of one holder, by domain."""
         return [piece for d in self.domains for piece in d.pieces if piece.holder == holder]
 
-    def counts(self, site: int, kinds: dict[Holder, int]) -> dict[str, int]:
-        """Chips of a site by state; ``kinds`` gives each holder's kind."""
+    def counts(self, site: int, kinds: dict[Holder, int], *, pieces: bool = True) -> dict[str, int]:
+        """Chips of a site by state; ``kinds`` gives each holder's kind (``pieces`` False: not counted)."""
         found = dict.fromkeys(("active", "out", "barred", "broken", "free", "spare"), 0)
         found |= {f"kind{k}": 0 for k in range(8)}
         for index, d in enumerate(self.domains):
@@ -127,7 +127,7 @@ class Fleet:
             found["active"] += d.size
             found["broken"] += d.broken
             found[self._free_state(index)] += d.free
-            for piece in d.pieces:
+            for piece in d.pieces if pieces else []:
                 found["spare"] += piece.spare
                 found[f"kind{kinds[piece.holder]}"] += piece.chips
         return found

@@ -14,12 +14,13 @@ Option = tuple[int, list[Part]]
 
 @dataclass
 class Reservation:
-    """The blocked head's promise: the pool, the shadow time, and extra chips by domain of its sites."""
+    """The blocked head's promise: the pool, the shadow time, extra chips by domain of its sites, its domains."""
 
     pool: int
     shadow: int
     extra: dict[int, int]
     all_extra: int
+    taken: frozenset[int]
 
 
 def fit(world: World, j: int, pool: int, free: FreeMap, *, least: bool = False) -> list[Part] | None:
@@ -125,7 +126,7 @@ def reserve(world: World, pool: int, shadow: int, free: FreeMap, parts: list[Par
     extra = {d: chips for d, chips in free.items() if domains[d].site in sites}
     for part in parts:
         extra[part.domain] -= part.chips + part.spare
-    return Reservation(pool, shadow, extra, sum(extra.values()))
+    return Reservation(pool, shadow, extra, sum(extra.values()), frozenset(part.domain for part in parts))
 
 
 def backfill(world: World, head: int, held: Reservation) -> None:

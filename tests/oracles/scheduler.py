@@ -33,6 +33,7 @@ class Scheduler:
         changing = any(called.time > 0 and called.name != "activate" for called in case.commands)
         overtaken = case.order != "fcfs" or case.preemption or case.overrun != "end"
         self.due = False
+        self.held: passes.Reservation | None = None
         self.steady = not (changing or case.failures or case.services or overtaken)
         self.growing = any(called.time > 0 for called in case.commands)
 
@@ -110,10 +111,11 @@ class Scheduler:
         while head is not None and world.case.preemption and preemption.preempt_for(world, head):
             head = passes.first_blocked(world)
         self.keep_promise(head)
+        self.held = None
         if head is not None and world.case.backfill == "easy":
-            held = passes.reservation(world, head)
-            self.make_promise(head, held.shadow)
-            passes.backfill(world, head, held)
+            self.held = passes.reservation(world, head)
+            self.make_promise(head, self.held.shadow)
+            passes.backfill(world, head, self.held)
         world.called = False
 
     def firm(self) -> bool:
