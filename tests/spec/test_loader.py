@@ -166,6 +166,48 @@ GOLDEN = [
     ),
     ("cases: [base, late]", "cases: [base, lat]", [("lat]", "there is no case `lat`; did you mean `late`?")]),
     (
+        "exercise: {leased.swap:",
+        "exercise: {leased.swop:",
+        [('"utilisation > 80%"', "there is no option `swop`; did you mean `swap`?")],
+    ),
+    (
+        'renew: {leased: "backlog > 1w"}',
+        'renew: {leased: "sometimes"}',
+        [
+            (
+                '"sometimes"',
+                "`sometimes` is no condition; "
+                "write `backlog > 2w`, `utilisation > 85% for 30d`, or several joined by `or`",
+            )
+        ],
+    ),
+    (
+        "resell: [{offer: leased",
+        "resell: [{offer: least",
+        [("least,", "there is no offer `least`; did you mean `leased`?")],
+    ),
+    (
+        "suppliers: {cloud-b:",
+        "suppliers: {cloud-bb:",
+        [("cloud-bb", "there is no provider `cloud-bb`; did you mean `cloud-b`?")],
+    ),
+    (
+        "dedicated: {workloads: [first, research",
+        "dedicated: {workloads: [frist, research",
+        [("frist", "there is no workload `frist`; did you mean `first`?")],
+    ),
+    (
+        "kind: swap, replaces: [rack], chip: box,",
+        "kind: swap, replaces: [rack], chip: box, quantity: 72,",
+        [
+            (
+                "{name: swap",
+                "a swap with a quantity; "
+                "write the quantity of an expand or a refresh; a swap takes what it replaces",
+            )
+        ],
+    ),
+    (
         "capsim: 1",
         "capsim: 2",
         [("2\n", "`2` is not a version of the study language that this capsim reads; write capsim: 1")],
