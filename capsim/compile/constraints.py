@@ -33,9 +33,22 @@ def may_use(offer: Offer, work: Work, residency: Sequence[str]) -> bool:
     A region of `residency` covers what it names in parts: `us` allows `us` and `us-east`. An offer without
     a region is nowhere that residency could allow.
     """
-    if offer.dedicated is not None and not {work[0], base_name(work[1])} & {*offer.dedicated.workloads}:
-        return False
+    dedicated = offer.dedicated
+    if dedicated is not None:
+        to_research = bool(dedicated.tenants) and work == RESEARCH_WORK
+        if not to_research and not {work[0], base_name(work[1])} & {*dedicated.workloads}:
+            return False
     return not residency or (any(within(offer.region, one) for one in residency))
+
+
+def tenant_places(prepared: Prepared, tenant: int | None) -> frozenset[int]:
+    """Places dedicated to tenants that are not this one (numbered from 1; None: nobody in particular)."""
+    found = []
+    for p, place in enumerate(prepared.places):
+        dedicated = prepared.study.offers[place.offer].dedicated
+        if dedicated is not None and dedicated.tenants and tenant not in dedicated.tenants:
+            found.append(p)
+    return frozenset(found)
 
 
 def exclusive_until(study: Study, strategy: Strategy, offer: str) -> datetime.date | None:

@@ -69,7 +69,8 @@ class Context:
     Attributes:
         cluster: place i of `prepared.places` is kernel pool i, with one site, also i.
         tranche: kernel tranche of each lot, by key.
-        research_class: kernel class of the research campaigns, -1 without any.
+        research_classes: kernel classes of the research campaigns, each with the places that its tenants may
+            not use; one class unless places are dedicated to tenants.
         research_speed: full speed of a campaign by place.
         matched: provider that delivers in place of an offer's own, by offer (right of first refusal).
         market_paths: monthly price over its start of the markets that contracts refer to, by name.
@@ -92,7 +93,7 @@ class Context:
     tranche: dict[str, int]
     lots: dict[str, LotState]
     shells: dict[str, ShellState]
-    research_class: int = -1
+    research_classes: tuple[tuple[int, frozenset[int]], ...] = ()
     research_speed: dict[int, float] = field(default_factory=dict)
     matched: dict[str, str] = field(default_factory=dict)
     reserve: dict[tuple[str, int], int] = field(default_factory=dict)
@@ -129,8 +130,10 @@ class Context:
 
     def set_efficiency(self, place: int, share: float) -> None:
         """Research runs at a place at this share of its full speed (a stack that is being ported)."""
-        if self.research_class >= 0 and place in self.research_speed:
-            self.cluster.set_speed(self.research_class, place, self.research_speed[place] * share)
+        if place in self.research_speed:
+            for cls, barred in self.research_classes:
+                if place not in barred:
+                    self.cluster.set_speed(cls, place, self.research_speed[place] * share)
 
     def provider(self, offer: str) -> str:
         """Who delivers under an offer: its provider, or the holder of a right that matched it."""

@@ -8,19 +8,23 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from capsim.compile.constraints import RESEARCH_WORK, exclusive_until, forbidden_places
+from capsim.compile.constraints import RESEARCH_WORK, exclusive_until, forbidden_places, tenant_places
 from capsim.compile.prepare import porting_efficiency
 from capsim.control.autoscale import Autoscaler
 from capsim.control.context import Context
 
 
 def forbid(ctx: Context, tokens: NDArray[np.float64]) -> None:
-    """Note today's forbidden places; clear the rates of services there, shape (services + 1, places)."""
+    """Note today's forbidden places; clear the rates of services there, shape (services + 1, places).
+
+    Research below a node belongs to no tenant: places dedicated to tenants are not for it.
+    """
     prepared = ctx.prepared
     ctx.forbidden = forbidden_places(prepared, ctx.draws.converts, prepared.calendar.day(ctx.now))
     for s, service in enumerate(prepared.study.demand.inference):
         tokens[s, list(ctx.forbidden.get(("inference", service.name), ()))] = 0.0
-    tokens[-1, list(ctx.forbidden.get(RESEARCH_WORK, ()))] = 0.0
+    shared_out = ctx.forbidden.get(RESEARCH_WORK, frozenset()) | tenant_places(prepared, None)
+    tokens[-1, list(shared_out)] = 0.0
 
 
 def start_exclusivity(

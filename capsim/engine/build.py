@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from capsim.compile.calendar import MS_DAY
 from capsim.compile.checkpoints import checkpoint_times
-from capsim.compile.constraints import RESEARCH_WORK, forbidden_places
+from capsim.compile.constraints import RESEARCH_WORK, forbidden_places, tenant_places
 from capsim.compile.portfolio import SUBSTITUTES, Lot, placement_unit
 from capsim.compile.prepare import INFERENCE, RESEARCH, RL, TRAINING, Prepared, lot_domains
 from capsim.compile.regions import remote_places
@@ -71,9 +71,9 @@ def build(prepared: Prepared, draws: Draws, demand: DemandWorld, run: int) -> Ru
     }
     barred = forbidden_places(prepared, draws.converts, prepared.calendar.start).get(RESEARCH_WORK, ())
     allowed = {p: s for p, s in speed.items() if p not in barred}
-    research_class = _research_class(prepared, classes, allowed)
+    research, of_tenant = _research_classes(prepared, classes, allowed, demand)
     run_classes = _run_classes(prepared, classes)
-    jobs = _jobs(demand, research_class)
+    jobs = _jobs(demand, of_tenant)
     spec = prepared.study.scheduler
     policy = Policy(
         interval=int(spec.interval),
@@ -94,7 +94,7 @@ def build(prepared: Prepared, draws: Draws, demand: DemandWorld, run: int) -> Ru
         tranche=tranche,
         lots={lot.key: LotState(planned=lot.planned) for lot in portfolio.lots},
         shells={shell.key: ShellState() for shell in portfolio.shells},
-        research_class=research_class,
+        research_classes=research,
         research_speed=allowed,
     )
     unbound = tokens.copy()
@@ -198,10 +198,27 @@ def _research_speed(prepared: Prepared, draws: Draws, system: str) -> float:
     return rate.flops / prepared.rates.reference * draws.rate_error(system, "training", rate.log_error)
 
 
+def _research_classes(
+    prepared: Prepared, classes: Classes, speed: dict[int, float], demand: DemandWorld
+) -> tuple[tuple[tuple[int, frozenset[int]], ...], NDArray[np.int64]]:
+    """A class for tenants that may use the same places, and the class of each tenant, shape (tenants,)."""
+    if demand.campaigns is None:
+        return (), np.zeros(0, dtype=np.int64)
+    tenants = int(demand.campaigns["tenant"].max(initial=0)) + 1
+    found: dict[frozenset[int], int] = {}
+    of_tenant = np.zeros(tenants, dtype=np.int64)
+    for tenant in range(tenants):
+        barred = tenant_places(prepared, tenant + 1)
+        if barred not in found:
+            open_to = {p: s for p, s in speed.items() if p not in barred}
+            found[barred] = _research_class(prepared, classes, open_to)
+        of_tenant[tenant] = found[barred]
+    return tuple((cls, barred) for barred, cls in found.items()), of_tenant
+
+
 def _research_class(prepared: Prepared, classes: Classes, speed: dict[int, float]) -> int:
     spec = prepared.study.demand.research
-    if spec is None:
-        return -1
+    assert spec is not None
     preference = sorted(range(len(prepared.places)), key=lambda p: (speed.get(p, 0.0), p))
     place_rank = [0] * len(prepared.places)
     for rank, p in enumerate(preference):
@@ -278,11 +295,11 @@ def _services(prepared: Prepared, chips: NDArray[np.int64]) -> Services:
     return services
 
 
-def _jobs(demand: DemandWorld, research_class: int) -> NDArray[np.void]:
+def _jobs(demand: DemandWorld, of_tenant: NDArray[np.int64]) -> NDArray[np.void]:
     c = demand.campaigns
     if c is None:
         empty = np.zeros(0, dtype=np.int64)
         return make_jobs(empty, empty, empty)
     return make_jobs(
-        c["submit"], c["run"], c["chips"], c["requested"], cls=research_class, tenant=c["tenant"]
+        c["submit"], c["run"], c["chips"], c["requested"], cls=of_tenant[c["tenant"]], tenant=c["tenant"]
     )

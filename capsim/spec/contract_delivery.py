@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from capsim.spec.base import Section
 from capsim.spec.values import (
@@ -28,6 +28,7 @@ from capsim.spec.values import (
     Text,
     Usd,
     UsdPerHour,
+    problem,
 )
 
 
@@ -146,11 +147,22 @@ class LeaseEnd(Section):
 
 
 class Dedicated(Section):
-    """A place reserved for named workloads; others may not use it."""
+    """A place reserved for named workloads or tenants; others may not use it."""
 
     workloads: list[str] = Field(
-        description="names of training runs and services, or `training`, `research`, `inference`"
+        default_factory=list,
+        description="names of training runs and services, or `training`, `research`, `inference`",
     )
+    tenants: list[PositiveCount] = Field(
+        default_factory=list,
+        description="numbers of the tenants whose campaigns may run here; 1 is the largest",
+    )
+
+    @model_validator(mode="after")
+    def _somebody(self) -> Dedicated:
+        if not self.workloads and not self.tenants:
+            raise problem("a dedicated place for nobody", "name workloads or tenants")
+        return self
 
 
 DepthByQuarter = ByKey[Date, Count]

@@ -57,6 +57,17 @@ def test_a_dedicated_place_takes_named_work_only(root: Path) -> None:
     assert used(prepared, recorder, RESEARCH)["big-cloud"] == 0
 
 
+def test_a_place_dedicated_to_tenants_takes_their_campaigns_only(root: Path) -> None:
+    _, built, _ = run(root, "big-cloud", "offers.big-cloud.dedicated={tenants: [2]}")
+    jobs, runs = built.ctx.cluster.jobs[: built.campaigns], built.ctx.cluster.runs[: built.campaigns]
+    there = [p for p, place in enumerate(built.ctx.places()) if place.offer == "big-cloud"]
+    started = (runs["start"] >= 0) & np.isin(runs["pool"], there)
+    # tenants are numbered from 0 in the kernel
+    assert set(jobs["tenant"][started]) == {1}
+    # the others run at the own cluster
+    assert len(set(jobs["tenant"][(runs["start"] >= 0) & ~np.isin(runs["pool"], there)])) > 2
+
+
 def test_exclusive_work_goes_elsewhere_from_the_day_on(root: Path) -> None:
     sets = (
         "strategies.both={hold: {big-cloud: 4608, new-cloud: 4608}}",
