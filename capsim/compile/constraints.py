@@ -97,3 +97,24 @@ def forbidden_places(
         if places:
             found[work] = places
     return found
+
+
+def rented_from(
+    prepared: Prepared, converts: Callable[[str], bool], name: str, work: Work, residency: Sequence[str]
+) -> int | None:
+    """When a workload may first be rented for on demand under an offer, ms; None where it never may.
+
+    Exclusive contracts of other providers forbid it until their day.
+    """
+    study = prepared.study
+    offer, strategy = study.offers[name], study.strategies[prepared.strategy]
+    if not may_use(offer, work, residency):
+        return None
+    first = 0
+    for held in strategy.hold:
+        exclusive, until = study.offers[held].exclusive, exclusive_until(study, strategy, held)
+        if exclusive is None or until is None or study.offers[held].provider == offer.provider:
+            continue
+        if _concerns(exclusive, work[0]) and converts(held):
+            first = max(first, prepared.calendar.ms(until))
+    return first

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from capsim.compile.calendar import DAYS_YEAR, MS_DAY, MS_HOUR
+from capsim.compile.constraints import rented_from
 from capsim.compile.depth import on_demand_depth, rented_systems
 from capsim.compile.rates import ServiceRate
 from capsim.control.allocation import serve_deferred
@@ -117,8 +118,13 @@ def _rent(run: Run, accounts: TokenAccounts) -> None:
             depth = on_demand_depth(offer, system, ctx.prepared.calendar, hours)
             for s, service in enumerate(study.demand.inference):
                 rate = ctx.prepared.rates.services.get((service.name, system))
-                if rate is not None:
-                    rent += _rent_for(accounts, s, rate, hourly * path, depth, budget, years, idle)
+                work = ("inference", service.name)
+                since = rented_from(ctx.prepared, ctx.draws.converts, rule.offer, work, service.residency)
+                if rate is not None and since is not None:
+                    may = np.arange(hours) * MS_HOUR >= since
+                    allowed = np.where(may, depth, 0.0)
+                    rent += _rent_for(accounts, s, rate, hourly * path, allowed, budget, years, idle)
+                    depth = np.where(may, allowed, depth)
         if rent.any():
             accounts.rent[rule.offer] = accounts.rent.get(rule.offer, np.zeros(hours)) + rent
 

@@ -155,3 +155,30 @@ def test_what_is_given_up_is_no_longer_contracted(root: Path) -> None:
     ]
     assert max(month for month, value in rows if value > 0) == "2026-12"
     assert {s.status for key, s in built.ctx.lots.items() if key.startswith("big-cloud")} == {"left"}
+
+
+@pytest.mark.parametrize(
+    ("term", "months"),
+    [
+        ("demand.scale=1", 18),
+        ("demand.inference.chat.residency=[eu]", 0),
+        ("offers.big-cloud.exclusive={workloads: inference, until: 2027-01-01}", 6),
+        ("offers.big-cloud.exclusive={workloads: training}", 18),
+    ],
+)
+def test_what_may_not_leave_is_not_rented_on_demand(root: Path, term: str, months: int) -> None:
+    rental = (
+        "{provider: r, kind: on_demand, status: live, chips: {gb200_nvl72: 100%}, region: us, "
+        "price: {per_chip_hour: $6/h}, depth: {gb200_nvl72: {2026: 720}}}"
+    )
+    sets = (
+        f"offers.rental={rental}",
+        "overflow=[{offer: rental, budget_per_year: $10B, workloads: [inference]}]",
+        "demand.inference.chat.tokens={2026-01: 90T/d, 2027-07: 90T/d}",
+        "strategies.far={hold: {big-cloud: 4608}}",
+        term,
+    )
+    prepared = prepare(load_study(root / "configs" / "quickstart.yaml", sets=sets), "far")
+    cash = simulate(prepared, 0).tables["cash"]
+    rented = [month for month, line in zip(cash["month"], cash["line"], strict=True) if line == "on_demand"]
+    assert len(rented) == months
