@@ -70,7 +70,8 @@ class Context:
         cluster: place i of `prepared.places` is kernel pool i, with one site, also i.
         tranche: kernel tranche of each lot, by key.
         research_classes: kernel classes of the research campaigns, each with the places that its tenants may
-            not use; one class unless places are dedicated to tenants.
+            not use; one class unless places are dedicated to tenants. The class of evaluation bursts, if the
+            study has any, is the last.
         research_speed: full speed of a campaign by place.
         matched: provider that delivers in place of an offer's own, by offer (right of first refusal).
         market_paths: monthly price over its start of the markets that contracts refer to, by name.

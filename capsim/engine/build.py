@@ -19,6 +19,7 @@ from capsim.control.autoscale import NODE, Autoscaler
 from capsim.control.context import Context, LotState, ShellState
 from capsim.control.contracts import start_contracts
 from capsim.control.deliveries import Deliveries
+from capsim.control.evaluation import Evaluations, most_bursts
 from capsim.control.exclusivity import forbid, start_exclusivity
 from capsim.control.markets import start_markets
 from capsim.control.outages import start_outages
@@ -29,9 +30,10 @@ from capsim.control.world import DemandWorld, Draws
 from capsim.kernel.api import Cluster, Policy
 from capsim.kernel.layout import Classes, Failures, Layout, Services, make_jobs
 from capsim.randomness import seed64
-from capsim.spec.demand import Research
+from capsim.spec.demand import Evaluation, Research
 from capsim.spec.hardware import Reliability
 
+ROOM = 4096  # jobs of named runs that are submitted while a run lasts, with a wide margin
 DEFAULT_REPAIR = 12 * 3_600_000  # ms; assumed where neither offer nor system says
 
 
@@ -52,6 +54,7 @@ class Run:
     autoscaler: Autoscaler
     training: TrainingRuns
     research: ResearchQueue
+    evaluations: Evaluations
     tokens: NDArray[np.float64]
     ceiling: NDArray[np.float64]
     chips: NDArray[np.int64]
@@ -82,7 +85,13 @@ def build(prepared: Prepared, draws: Draws, demand: DemandWorld, run: int) -> Ru
         preemption=spec.preempt,
         placement=spec.placement,
     )
-    cluster = Cluster(layout, jobs, classes, services, policy=policy)
+    stream = prepared.study.demand.research
+    evaluation = stream.evaluation if stream is not None else None
+    evaluation_class = _evaluation_class(evaluation, classes, allowed)
+    if evaluation_class >= 0:
+        research = (*research, (evaluation_class, frozenset()))
+    more = most_bursts(evaluation, len(prepared.study.demand.training_runs), prepared.calendar.end_ms)
+    cluster = Cluster(layout, jobs, classes, services, policy=policy, max_extra_jobs=ROOM + more)
     portfolio = prepared.portfolio
     ctx = Context(
         env=simpy.Environment(),
@@ -99,9 +108,10 @@ def build(prepared: Prepared, draws: Draws, demand: DemandWorld, run: int) -> Ru
     )
     unbound = tokens.copy()
     forbid(ctx, tokens)
+    training = TrainingRuns(ctx, run_classes)
     built = _start(Run(
-        ctx, Deliveries(ctx), Autoscaler(ctx, tokens, chips), TrainingRuns(ctx, run_classes),
-        ResearchQueue(ctx, len(jobs)), tokens, ceiling, chips, len(jobs),
+        ctx, Deliveries(ctx), Autoscaler(ctx, tokens, chips), training, ResearchQueue(ctx, len(jobs)),
+        Evaluations(ctx, training, evaluation_class), tokens, ceiling, chips, len(jobs),
     ))  # fmt: skip
     start_exclusivity(ctx, built.autoscaler, unbound, speed)
     return built
@@ -116,6 +126,7 @@ def _start(built: Run) -> Run:
     built.autoscaler.start()
     built.training.start()
     built.research.start()
+    built.evaluations.start()
     ctx.gauges = {"backlog": built.research.backlog, "utilisation": built.autoscaler.utilisation}
     Rules(ctx, built.deliveries, ctx.gauges).start()
     return built
@@ -237,6 +248,13 @@ def _research_class(prepared: Prepared, classes: Classes, speed: dict[int, float
         locality=1.0 - float(prepared.study.scheduler.locality_penalty),
         preemptible=True,
     )
+
+
+def _evaluation_class(spec: Evaluation | None, classes: Classes, speed: dict[int, float]) -> int:
+    """The class of evaluation bursts, -1 without any: research that is short and keeps no checkpoints."""
+    if spec is None:
+        return -1
+    return classes.add(speed=speed, kind=RESEARCH, priority=int(spec.priority), preemptible=True)
 
 
 def _run_classes(prepared: Prepared, classes: Classes) -> dict[tuple[str, int, int], int]:

@@ -7,6 +7,7 @@ from datetime import date
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from capsim.compile.calendar import MS_HOUR
 from capsim.compile.prepare import INFERENCE, RESEARCH, RL, TRAINING
@@ -33,6 +34,7 @@ def tables(run: Run, recorder: Recorder, figures: Figures) -> dict[str, Table]:
         "equity": _equity(run, figures),
         "training": _training(run, figures),
         "gangs": _gangs(run, figures),
+        "evaluation": _evaluation(run),
         "services": _services(run, figures),
         "assignment": _assignment(run, recorder, figures),
         "research": _research(figures.research.campaigns),
@@ -162,6 +164,29 @@ def _done_share(job: np.void, life: np.void) -> float:
     return 1.0 - float(life["work_left"]) / max(float(job["run"]), 1.0)
 
 
+def _evaluation(run: Run) -> Iterable[tuple[Any, ...]]:
+    """Bursts by named run: how many, how many started, the share within the target, waits of all, hours."""
+    spec, jobs, runs = run.evaluations.spec, run.ctx.cluster.jobs, run.ctx.cluster.runs
+    for name, mine in run.evaluations.jobs.items():
+        assert spec is not None
+        wait = _first_wait(jobs[mine], runs[mine], run.ctx.end)
+        p50, p95 = np.percentile(wait, [50, 95]) / MS_HOUR
+        yield (
+            name,
+            len(mine),
+            int((runs["start"][mine] >= 0).sum()),
+            float((wait <= int(spec.wait_target)).mean()),
+            float(p50),
+            float(p95),
+            int(runs["chip_time"][mine].sum()),
+        )
+
+
+def _first_wait(jobs: NDArray[np.void], runs: NDArray[np.void], end: int) -> NDArray[np.int64]:
+    """Ms from submission to the first start; to the horizon's end for what never started."""
+    return np.where(runs["start"] >= 0, runs["start"] - jobs["submit"], end - jobs["submit"])
+
+
 def gang_parts(state: RunState, job: int) -> list[tuple[str, float]]:
     """The gangs that a job of a named run stands for, each with its share of the chips."""
     trainer = state.trainer.get(job)
@@ -217,7 +242,9 @@ def _assignment(run: Run, recorder: Recorder, f: Figures) -> Iterable[tuple[Any,
         for gang in (RL_TRAINER, RL_ROLLOUT):
             work = ctx.prepared.rates.rl_work.get(spec.name, 0.0) * _work_share(run, spec.name, gang)
             wanted[gang] = wanted.get(gang, 0.0) + work
-    wanted["research"] = float(f.research.offered.sum())
+    bursts = ctx.cluster.jobs[[job for mine in run.evaluations.jobs.values() for job in mine]]
+    evaluated = float((bursts["size_ref"].astype(np.float64) * bursts["run"]).sum()) / MS_HOUR
+    wanted["research"] = float(f.research.offered.sum()) + evaluated
     held = run.autoscaler.held[-1].astype(np.float64)
     research = recorder.work[-1, :, RESEARCH, 0] + recorder.work[-1, :, RESEARCH, 3]
     for p, place in enumerate(ctx.places()):

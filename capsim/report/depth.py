@@ -197,7 +197,23 @@ def named_runs(results: Results, context: Context, strategy: str, case: str, wid
         text = f"{name} due {target:%Y-%m} {shown} (p90 {days(p90)}), ETTR {ettr} %"
         text += rl_gangs(results, strategy, case, str(name))
         items.append(text + (f", never in {100 * never:.0f} %" if never else ""))
-    return listed("Runs", items, width) if items else []
+    lines = listed("Runs", items, width) if items else []
+    return lines + evaluations(results, strategy, case, width)
+
+
+def evaluations(results: Results, strategy: str, case: str, width: int) -> list[Line]:
+    """How the evaluation bursts of each named run waited, over all runs; nothing without bursts."""
+    found = results.table("evaluation", case, strategy)
+    items = []
+    for name in dict.fromkeys(found["name"]):
+        mine = found["name"] == name
+        bursts = found["bursts"][mine]
+        within = percent(float((found["within_target"][mine] * bursts).sum() / bursts.sum()))
+        items.append(
+            f"{name} {bursts.mean():.0f} bursts, {within} % in time, wait p95 "
+            f"{figure(_mean(found['wait_p95_h'][mine]), 2)} h"
+        )
+    return listed("Evaluation", items, width) if items else []
 
 
 def rl_gangs(results: Results, strategy: str, case: str, name: str) -> str:

@@ -22,7 +22,7 @@ TEXT: frozenset[str] = frozenset(
 
 #: columns that hold whole numbers, beside all that end in ``_ms``.
 WHOLE: frozenset[str] = frozenset(
-    {"year", "chips", "blocks", "interruptions", "campaigns", "started", "finished"}
+    {"year", "chips", "blocks", "interruptions", "bursts", "campaigns", "started", "finished"}
 )
 
 

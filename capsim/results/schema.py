@@ -96,6 +96,7 @@ TABLES: dict[str, tuple[str, ...]] = {
     "gangs": (
         "name", "gang", "system", "site", "start_ms", "finish_ms", "chips", "chip_ms", "share",
     ),
+    "evaluation": ("name", "bursts", "started", "within_target", "wait_p50_h", "wait_p95_h", "chip_ms"),
     "services": ("name", "tokens_requested", "tokens_served", "tokens_in_objective", "lost_npv", "usd"),
     "assignment": ("workload", "kind", "system", "chip_ms", "work", "share", "unit"),
     "research": (

@@ -160,6 +160,17 @@ class Tenants(Section):
     zipf: Number
 
 
+class Evaluation(Section):
+    """Bursts of short jobs that evaluate the checkpoints of named runs."""
+
+    every: PositiveDurationMs = Field(description="between the bursts of a run that trains")
+    jobs: PositiveCount = Field(description="jobs of a burst")
+    chips: PositiveCount = Field(description="reference chips of a job")
+    duration: PositiveDurationMs = Field(description="of a job on its reference chips")
+    priority: Count
+    wait_target: DurationMs = Field(description="a burst should start within this")
+
+
 class ResearchStream(Section):
     """What every stream of research campaigns states, drawn or traced."""
 
@@ -174,6 +185,7 @@ class ResearchStream(Section):
         default=None, description="a campaign that has not started after this is given up; never where absent"
     )
     checkpoint: Checkpointing
+    evaluation: Evaluation | None = Field(default=None, description="bursts beside the named runs")
     value_lost: UsdPerChipHour = Field(description="value of a reference chip-hour of research not done")
 
 

@@ -195,6 +195,15 @@ def _details(prepared: Synthetic, offer: str, late: float, slips: list[float], s
             "chip_ms": [1000 * day, 300 * day, 700 * day],
             "share": [1.0, 1.0, 1.0],
         },
+        "evaluation": {
+            "name": ["R1"],
+            "bursts": [400],
+            "started": [400],
+            "within_target": [0.95],
+            "wait_p50_h": [0.1],
+            "wait_p95_h": [0.5],
+            "chip_ms": [400 * HOUR_MS],
+        },
         "services": {
             "name": ["chat"],
             "tokens_requested": [1e15],
