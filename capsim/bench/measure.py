@@ -35,7 +35,8 @@ class Figures:
 
     ``seconds``: processor time of the loop, least of the repeats. ``array_bytes``: most bytes allocated for
     the scheduler's arrays, jobs and fleet included. ``resident_bytes``: by how much the process grew over
-    them; ``peak_mb``: its most resident memory, Python and numba included (both only of ``measure_alone``).
+    drawing and scheduling the jobs, the columns drawn apart; ``peak_mb``: its most resident memory, Python
+    and numba included (both only of ``measure_alone``).
     """
 
     jobs: int
@@ -161,8 +162,9 @@ def _most_resident() -> int:
 
 def _isolated(case: Case, repeats: int) -> Figures:
     measure(replace(case, jobs=min(case.jobs, WARM_UP_JOBS)))
-    columns = draw(MIXES[case.mix], case.jobs, case.chips, case.load, case.seed)
     before = _resident()
+    columns = draw(MIXES[case.mix], case.jobs, case.chips, case.load, case.seed)
+    before += sum(column.nbytes for column in columns)
     first = _once(case, columns)
     most = _most_resident()
     found = [first, *(_once(case, columns) for _ in range(repeats - 1))]
