@@ -78,6 +78,7 @@ class Context:
         reserve: chips that named runs claim at each place, by run name and place index.
         gauges: what conditions of a strategy watch, by name of the measure.
         defaulted: ms at which a provider defaulted, by name.
+        given_up: offers that were left for convenience.
         exercised: ms at which an option was exercised, by ``offer.option``.
         forbidden: places where a workload may not run today, by its kind and name.
         reclaimed: (begin, end) in which the spot capacity of an offer was away, by offer.
@@ -101,6 +102,7 @@ class Context:
     prices: dict[str, float] = field(default_factory=dict)
     gauges: dict[str, Callable[[], float]] = field(default_factory=dict)
     defaulted: dict[str, int] = field(default_factory=dict)
+    given_up: set[str] = field(default_factory=set)
     exercised: dict[str, int] = field(default_factory=dict)
     forbidden: dict[tuple[str, str], frozenset[int]] = field(default_factory=dict)
     reclaimed: dict[str, list[tuple[int, int]]] = field(default_factory=dict)

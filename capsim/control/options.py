@@ -10,14 +10,14 @@ from capsim.control.deliveries import Deliveries
 
 
 def start_options(ctx: Context, deliveries: Deliveries) -> None:
-    """Decide on each option on its day; a plain expansion without a condition is in the portfolio already."""
+    """Decide on each option on its day.
+
+    The chips of a plain expansion without a condition are in the portfolio from the start, and on their way.
+    """
     study = ctx.prepared.study
     strategy = study.strategies[ctx.prepared.strategy]
     for reference in strategy.options:
-        option = _option(ctx, reference)
-        ctx.exercised[reference] = max(ctx.prepared.calendar.ms(option.decide), 0)
-        if option.kind != "expand":
-            ctx.env.process(_decide(ctx, deliveries, reference, "always"))
+        ctx.env.process(_decide(ctx, deliveries, reference, "always"))
     for reference, condition in strategy.exercise.items():
         ctx.env.process(_decide(ctx, deliveries, reference, condition))
 
@@ -32,6 +32,8 @@ def _decide(
 ) -> Generator[Any, Any, None]:
     option, offer = _option(ctx, reference), reference.rpartition(".")[0]
     yield ctx.until(ctx.prepared.calendar.ms(option.decide))
+    if not ctx.draws.converts(offer) or ctx.provider(offer) in ctx.defaulted or offer in ctx.given_up:
+        return
     if not ctx.holds(condition):
         ctx.log("option", offer, f"{option.name} is not exercised ({condition})")
         return
@@ -44,7 +46,7 @@ def exercise(ctx: Context, deliveries: Deliveries, reference: str) -> None:
     ctx.exercised[reference] = ctx.now
     ctx.log("option", offer, f"{option.name} exercised, premium {float(option.premium):,.0f} USD")
     for lot in ctx.prepared.portfolio.lots:
-        if lot.option != reference:
+        if lot.option != reference or not lot.purchased_by_rule:
             continue
         if option.kind == "swap":
             old = ctx.lots[lot.instead_of[0]]

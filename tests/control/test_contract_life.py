@@ -352,6 +352,19 @@ def test_a_swap_changes_tranches_that_are_still_to_come(tmp_path: Path, used: fl
     assert booked(ctx).nominal() == pytest.approx(expected)
 
 
+def test_no_premium_for_an_option_whose_supplier_is_gone(tmp_path: Path) -> None:
+    terms = OPTION.replace("KIND", "quantity: 3600")
+    fine = lived(study(tmp_path, terms, ", options: [o.x]"))
+    assert booked(fine).nominal("o", "premium") == pytest.approx(1e6)
+    assert sum(s.delivered >= 0 for s in fine.lots.values()) == 2
+    gone = lived(study(tmp_path, terms, ", options: [o.x]", SUPPLIERS.replace("HAZARD", "1000%/y")))
+    assert gone.defaulted["p"] < 151 * MS_DAY  # before the decision of June
+    assert booked(gone).nominal("o", "premium") == 0.0
+    plan = ", exercise: {o.x: 'utilisation > 10%'}, terminate: {o: 2026-05-01}"
+    left = lived(study(tmp_path, terms, plan), utilisation=0.5)
+    assert booked(left).nominal("o", "premium") == 0.0
+
+
 def test_idle_chips_are_let_at_a_discount(tmp_path: Path) -> None:
     plan = ", resell: [{offer: o, from: 2026-07-01, share: 30%, discount: 20%, haircut: 10%}]"
     ctx = lived(study(tmp_path, "", plan))

@@ -24,15 +24,8 @@ def bill_porting(ledger: Ledger, prepared: Prepared) -> None:
 
 def bill_premiums(ledger: Ledger, ctx: Context) -> None:
     """Book the premium of each exercised option on the day of its decision."""
-    study = ctx.prepared.study
-    for reference in study.strategies[ctx.prepared.strategy].options:
+    offers = ctx.prepared.study.offers
+    for reference, at in ctx.exercised.items():
         offer_name, _, option_name = reference.rpartition(".")
-        option = next(o for o in study.offers[offer_name].options if o.name == option_name)
-        ledger.add_at(
-            offer_name, "premium", max(ctx.prepared.calendar.ms(option.decide), 0), float(option.premium)
-        )
-    for reference in study.strategies[ctx.prepared.strategy].exercise:
-        if reference in ctx.exercised:
-            offer_name, _, option_name = reference.rpartition(".")
-            option = next(o for o in study.offers[offer_name].options if o.name == option_name)
-            ledger.add_at(offer_name, "premium", ctx.exercised[reference], float(option.premium))
+        option = next(o for o in offers[offer_name].options if o.name == option_name)
+        ledger.add_at(offer_name, "premium", at, float(option.premium))
