@@ -14,11 +14,11 @@ from capsim.engine.figures import Figures, compute_figures
 from capsim.engine.recorder import Recorder
 from capsim.engine.tables import tables
 from capsim.engine.tokens import MTOK, discount_hours
-from capsim.results.schema import CASH_LINES, RunResult
+from capsim.results.schema import AT_THE_END, CASH_LINES, RunResult
 
 MILLION_CHIPS = 1e6
 #: lines of cash that are no payment under a commitment
-UNCOMMITTED = ("on_demand", "spot", "salvage", "credit", "recovery", "resale")
+UNCOMMITTED = ("on_demand", "spot", *AT_THE_END, "credit", "recovery", "resale")
 
 
 def summarise(run: Run, recorder: Recorder, number: int, events: int) -> RunResult:
@@ -66,7 +66,7 @@ def _money(run: Run, f: Figures) -> dict[str, float]:
         "equity": f.equity.nominal(),
         "headline": headline,
         "binding": binding,
-        "delivered": f.ledger.nominal() - f.ledger.nominal(line="salvage"),
+        "delivered": f.ledger.nominal() - sum(f.ledger.nominal(line=line) for line in AT_THE_END),
         "stranded": sum(owed_after(ctx, ctx.end, f.ledger).values()),
     } | _concentration(run, f)
 

@@ -19,7 +19,7 @@ from capsim.engine.campaigns import SIZE_CLASSES, Campaigns, percentiles
 from capsim.engine.figures import Figures
 from capsim.engine.recorder import Recorder
 from capsim.engine.tokens import MTOK
-from capsim.results.schema import TABLES
+from capsim.results.schema import AT_THE_END, TABLES
 from capsim.tables import DONE
 
 Table = dict[str, list[Any]]
@@ -317,8 +317,8 @@ def _contracts(run: Run, recorder: Recorder, f: Figures) -> Iterable[tuple[Any, 
             float(free[own].sum()) / float(active[own].sum()) if own.any() and active[own].sum() > 0 else 0.0
         )
         delays = [state.delay for state in states if state.status != "not converted"]
-        paid = (
-            f.ledger.nominal(offer) - f.ledger.nominal(offer, "salvage") - f.ledger.nominal(offer, "credit")
+        paid = f.ledger.nominal(offer) - sum(
+            f.ledger.nominal(offer, line) for line in (*AT_THE_END, "credit")
         )
         yield (
             offer,

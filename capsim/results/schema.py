@@ -21,7 +21,7 @@ METRICS: dict[str, tuple[str, str]] = {
         "USD",
         "cash_npv + lost_tokens_npv + lost_research_npv + slip_npv: what strategies are ranked by",
     ),
-    "cash_npv": ("USD", "all payments, discounted, less salvage at the horizon"),
+    "cash_npv": ("USD", "all payments, discounted, less what is worth something at the horizon"),
     "cash_nominal": ("USD", "all payments within the horizon, not discounted"),
     "lost_tokens_npv": ("USD", "unserved tokens at the study's price, discounted"),
     "lost_research_npv": ("USD", "research work offered and not done, at the study's price, discounted"),
@@ -81,8 +81,11 @@ LADDER: tuple[str, ...] = (
 CASH_LINES: tuple[str, ...] = (
     "commitment", "prepayment", "drawdown", "min_spend", "purchase", "operation", "shell", "power",
     "on_demand", "spot", "porting", "premium", "termination", "credit", "recovery", "resale", "salvage",
-    "egress",
+    "egress", "undrawn",
 )  # fmt: skip
+
+#: lines of what is worth something at the horizon's end: nobody has paid it by then.
+AT_THE_END: tuple[str, ...] = ("salvage", "undrawn")
 
 #: tables of a run: name -> columns.
 TABLES: dict[str, tuple[str, ...]] = {

@@ -28,7 +28,7 @@ Amount = Callable[[float], str]
 #: lines made of discounted cash lines, in the order of the report; rent is split into price and volume.
 CASH_GROUPS: dict[str, tuple[str, ...]] = {
     "min spend": ("min_spend",),
-    "prepayment": ("prepayment", "drawdown"),
+    "prepayment": ("prepayment", "drawdown", "undrawn"),
     "purchases": ("purchase", "operation", "salvage"),
     "shells, power": ("shell", "power"),
     "on demand": ("on_demand", "spot"),

@@ -72,4 +72,4 @@ def _what_is_left(ledger: Ledger, ctx: Context, lot: Lot, state: LotState, left:
         ledger.add_at(lot.offer, "drawdown", state.ended - 1, -left)
     elif lot_span(lot, state, ctx.end)[1] == ctx.end and state.rent_until < 0:
         # what is still to be drawn down after the horizon is worth its amount at the end
-        ledger.add_at(lot.offer, "salvage", ctx.end - 1, -left)
+        ledger.add_at(lot.offer, "undrawn", ctx.end - 1, -left)

@@ -183,7 +183,7 @@ def _prepayment(book: Account, deal: Deal, rent: list[float], begin: int, stop: 
     if deal.exit is not None:
         book.pay("drawdown", deal.exit * PER_DAY, -left)
     elif stop == LAST:
-        book.pay("salvage", LAST - 1, -left)
+        book.pay("undrawn", LAST - 1, -left)
 
 
 def _minimum(book: Account, deal: Deal, after: float, end: int) -> None:

@@ -54,7 +54,7 @@ def test_a_prepayment_not_yet_drawn_down_is_an_asset_at_the_end(tmp_path: Path) 
     ledger, _ = booked(tmp_path, text)
     # 30 of the 730 days are left for the draw-down: 7,200 x 720 h x $2 = $10,368,000 of $31,557,600
     assert -ledger.usd["o", "drawdown"].sum() == pytest.approx(10_368_000.0)
-    assert ledger.nominal("o", "salvage") == pytest.approx(-(31_557_600.0 - 10_368_000.0))
+    assert ledger.nominal("o", "undrawn") == pytest.approx(-(31_557_600.0 - 10_368_000.0))
 
 
 def test_delay_credit(tmp_path: Path) -> None:

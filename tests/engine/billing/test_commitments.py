@@ -168,7 +168,7 @@ def test_a_prepayment_credited_evenly_over_the_rest(tmp_path: Path) -> None:
     assert drawn[:6].sum() == 0.0
     assert drawn[7] == pytest.approx(paid * 31 / 547.875)  # August: delivery + 182.625 d is in July
     assert drawn.sum() == pytest.approx(paid * 547.375 / 547.875)
-    assert ledger.nominal("o", "salvage") == pytest.approx(-paid * 0.5 / 547.875)
+    assert ledger.nominal("o", "undrawn") == pytest.approx(-paid * 0.5 / 547.875)
 
 
 def test_what_is_not_drawn_down_comes_back_on_leaving_if_it_is_refundable(tmp_path: Path) -> None:
@@ -181,7 +181,7 @@ def test_what_is_not_drawn_down_comes_back_on_leaving_if_it_is_refundable(tmp_pa
         leaves(90),
     )
     assert kept.nominal("o", "drawdown") == 0.0
-    assert kept.nominal("o", "salvage") == 0.0
+    assert kept.nominal("o", "undrawn") == 0.0
 
 
 def test_a_tranche_may_prepay_a_share_of_its_own(tmp_path: Path) -> None:
@@ -225,4 +225,4 @@ def test_iren(tmp_path: Path) -> None:
     assert drawn[29] == pytest.approx(30 * 24 * 19_008 * 2.91)
     # a tranche pays 19,008 x 2.91 x 24 = $1.3275M a day: its prepayment lasts 365.25 days
     assert drawn.sum() == pytest.approx(0.8 * tranche)
-    assert ledger.nominal("iren-like", "salvage") == 0.0
+    assert ledger.nominal("iren-like", "undrawn") == 0.0

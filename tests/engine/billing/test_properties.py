@@ -138,7 +138,7 @@ def test_the_ledger_is_the_obvious_account(deal: Deal, used: list[float]) -> Non
     assert ledger.nominal() == pytest.approx(sum(ledger.nominal(line=line) for line in CASH_LINES), abs=1e-2)
     assert ledger.npv() == pytest.approx(sum(ledger.npv("o", line) for line in CASH_LINES), abs=1e-2)
     # what a prepayment brings is never more than what was paid
-    kept = -ledger.nominal("o", "drawdown") - ledger.nominal("o", "salvage")
+    kept = -ledger.nominal("o", "drawdown") - ledger.nominal("o", "undrawn")
     assert kept <= ledger.nominal("o", "prepayment") + 1e-2
     assert all(usd >= 0 for usd in owed_after(ctx, ctx.end, ledger).values())
 
