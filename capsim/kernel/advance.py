@@ -53,15 +53,16 @@ def handle_events(s, time, last_kind):
         event = s.heap[0]
         kind = event.key >> KEY_SHIFT
         due = c.n_heap > 0 and event.time == time
-        if next_listed(s) == time and (not due or kind > LISTED) and last_kind >= LISTED:
+        listed = next_listed(s) == time and (not due or kind > LISTED) and last_kind >= LISTED
+        if (not due or kind > last_kind) and not listed:
+            return True
+        if not has_room(s):
+            return False
+        if listed:
             failure = s.failures[c.next_failure]
             c.next_failure += 1
             failures.strike(s, int64(failure.domain), int64(failure.chip), failure.whole != 0, failure.repair)
             continue
-        if not due or kind > last_kind:
-            return True
-        if not has_room(s):
-            return False
         index, data = event.key & _MASK, event.data
         s.count[0].events += 1
         if kind == FAIL:
@@ -112,13 +113,13 @@ def advance(address, until):
     s = as_state(address)
     c = s.clock[0]
     while True:
-        if not has_room(s):
-            return NO_ROOM
         if c.phase == 2:
             if c.now >= until:
                 return REACHED
             submit_due(s, c.now)
             if c.happened and next_pass(s) == c.now:
+                if not has_room(s):
+                    return NO_ROOM
                 schedule_pass(s)
                 c.happened = 0
             c.phase = 0

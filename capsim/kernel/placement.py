@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from capsim.jit import kernel
-from capsim.kernel.bits import bit_count_without, bit_next, bit_next_without, bit_test
+from capsim.jit import kernel, trailing_zeros
+from capsim.kernel.bits import ONE, bit_count_without, bit_next, bit_next_without, bit_test
 from capsim.kernel.domains import move_level, piece_new, set_free, whole_change
 from capsim.tables import NEVER
 
@@ -224,11 +224,25 @@ def block_whole(s, site, b, view):
 
 
 @kernel()
+def exact_block(s, site, whole, view):
+    """The lowest block with so many wholly free domains (> 0) on the view, not RESTRICTED; there is one."""
+    st = s.sites[site]
+    at = st.open_t_at if view == BY_SHADOW else st.open_at
+    for w in range(st.block_words):
+        word = s.bits[at + w]
+        while word != 0:
+            b = st.first_block + (w << 6) + trailing_zeros(word)
+            if block_whole(s, site, b, view) == whole:
+                return b
+            word &= word - ONE
+    return np.int64(-1)
+
+
+@kernel()
 def find_block(s, site, k, view):
     """The block that gives k wholly free domains by the placement policy; -1 if no block has them."""
     st = s.sites[site]
     mode = s.clock[0].placement
-    b = next_block(s, site, np.int64(st.first_block), view)
     if view != RESTRICTED and mode in (BEST_FIT, PACK_TENANT):
         at = st.hist_t_at if view == BY_SHADOW else st.hist_at
         w = k
@@ -236,11 +250,10 @@ def find_block(s, site, k, view):
             w += 1
         if w > st.max_block:
             return np.int64(-1)
-        while block_whole(s, site, b, view) != w:
-            b = next_block(s, site, b + 1, view)
-        return b
+        return exact_block(s, site, w, view)
     best, found = np.int64(0), np.int64(-1)
     least = least_block_score(s, site, k, view)
+    b = next_block(s, site, np.int64(st.first_block), view)
     while b >= 0 and least < NEVER:
         whole = block_whole(s, site, b, view)
         if whole >= k:
@@ -356,21 +369,23 @@ def take_spread(s, site, first, holder, k, view, spare_last):
     level, left = whole_threshold(s, site, k, view)
     last = np.int64(-1)
     restricted = view == RESTRICTED
-    b = next_block(s, site, np.int64(s.sites[site].first_block), view)
-    while k > 0:
-        whole = block_whole(s, site, b, view)
-        if whole > level:
+    st = s.sites[site]
+    for w in range(st.block_words):
+        word = s.bits[st.open_at + w]
+        while word != 0 and k > 0:
+            b = st.first_block + (w << 6) + trailing_zeros(word)
+            word &= word - ONE
+            whole = block_whole(s, site, b, view)
+            cut = np.int64(0)
+            if whole == level and left > 0:
+                last = b
+                whole = min(left, whole)
+                left -= whole
+                cut = spare_last if left == 0 else cut
+            elif whole <= level:
+                continue
             k -= whole
-            first = take_whole(s, site, first, holder, b, whole, restricted, np.int64(0))
-        elif whole == level and left > 0:
-            m = min(left, whole)
-            left -= m
-            k -= m
-            last = b
-            first = take_whole(
-                s, site, first, holder, last, m, restricted, spare_last if left == 0 else np.int64(0)
-            )
-        b = next_block(s, site, b + 1, view)
+            first = take_whole(s, site, first, holder, b, whole, restricted, cut)
     return first, last
 
 

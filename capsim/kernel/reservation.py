@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from capsim.jit import count_ones, kernel
-from capsim.kernel.bits import bit_set, bit_test, word_part
+from capsim.jit import count_ones, kernel, trailing_zeros
+from capsim.kernel.bits import ONE, bit_set, bit_test, word_part
 from capsim.kernel.domains import mark_move
 from capsim.kernel.ends import ends_first, ends_next, ends_slot
 from capsim.kernel.placement import (
@@ -13,7 +13,6 @@ from capsim.kernel.placement import (
     PACK_TENANT,
     find_block,
     level_score,
-    next_block,
     whole_threshold,
 )
 from capsim.kernel.shadow import free_at, pool_shadow, span_choose
@@ -124,18 +123,21 @@ def reserve_whole(s, site, k):
         reserve_block(s, site, last, k)
     else:
         level, left = whole_threshold(s, site, k, BY_SHADOW)
-        b = next_block(s, site, np.int64(st.first_block), BY_SHADOW)
         more = k
-        while more > 0:
-            whole = np.int64(s.blocks[b].whole_t)
-            if whole == level and left > 0:
-                last = b
-                whole = min(left, whole)
-                left -= whole
-            if whole > level or last == b:
+        for w in range(st.block_words):
+            word = s.bits[st.open_t_at + w]
+            while word != 0 and more > 0:
+                b = st.first_block + (w << 6) + trailing_zeros(word)
+                word &= word - ONE
+                whole = np.int64(s.blocks[b].whole_t)
+                if whole == level and left > 0:
+                    last = b
+                    whole = min(left, whole)
+                    left -= whole
+                elif whole <= level:
+                    continue
                 more -= whole
                 reserve_block(s, site, b, whole)
-            b = next_block(s, site, b + 1, BY_SHADOW)
     st.reserved += k
     row = st.rows_at + (st.domain_chips - 1) * st.row_stride
     for w in range(st.words):
