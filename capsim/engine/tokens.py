@@ -55,7 +55,8 @@ def count_tokens(run: Run) -> TokenAccounts:
     hours = ctx.demand.tokens.shape[1]
     held = np.diff(scaler.held, axis=0)[:, :-1].astype(np.float64)
     spans = np.diff(np.minimum(np.arange(scaler.steps + 1) * scaler.period, ctx.end)).astype(np.float64)
-    mean = held / spans[:, None, None] * scaler.efficiency[:, None, :]
+    startup = np.array([float(service.startup) for service in ctx.prepared.study.demand.inference])
+    mean = ready(held / spans[:, None, None], startup, spans) * scaler.efficiency[:, None, :]
     within_rate = np.einsum("tsp,sp->st", mean, run.tokens[:-1])
     ceiling_rate = np.einsum("tsp,sp->st", mean, run.ceiling[:-1])
     per_step = scaler.period // MS_HOUR
@@ -75,6 +76,23 @@ def count_tokens(run: Run) -> TokenAccounts:
     )
     _rent(run, accounts)
     return accounts
+
+
+def ready(
+    held: NDArray[np.float64], startup: NDArray[np.float64], spans: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Replicas that serve: those held, less the time in which new ones load their weights.
+
+    Args:
+        held: mean replicas by step, service and place, shape (steps, services, places).
+        startup: ms until a new replica serves, shape (services,).
+        spans: length of each step, ms, shape (steps,).
+    """
+    if not startup.any():
+        return held
+    new = np.maximum(np.diff(held, axis=0, prepend=0.0), 0.0)
+    loading = np.minimum(startup[None, :] / spans[:, None], 1.0)[:, :, None]
+    return np.asarray(held - new * loading)
 
 
 def deferred(

@@ -361,6 +361,10 @@ class Service(Section):
     priority: Count
     value_lost: UsdPerMtok
     headroom: Fraction = Field(description="capacity kept above the forecast of the next period")
+    startup: DurationMs = Field(
+        default=Whole(600_000, source="scheduling, loading weights, warming up", confidence="assumed"),
+        description="from a new replica's chips to its first token",
+    )
     regions: dict[str, Region] = Field(
         default_factory=dict,
         description="where the requests come from; replicas stand under offers of the same `region`"

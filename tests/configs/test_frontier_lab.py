@@ -108,7 +108,7 @@ SIZES: dict[str, dict[tuple[str, int], float]] = {
         ("rubin_nvl72", 2028): 440,
     },
 }
-DEFAULTS = ("peak_hour", "training_share", "storage")
+DEFAULTS = ("peak_hour", "training_share", "storage", "startup")
 """Values that the study leaves to the schema's defaults."""
 ENVELOPE = {2026: 0.33e6, 2027: 1.03e6, 2028: 2.40e6}
 

@@ -6,7 +6,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from capsim.engine.tokens import deferred
+from capsim.engine.tokens import deferred, ready
 
 
 def obvious(requested: list[float], capacity: list[float], deadline: int) -> tuple[list[float], list[float]]:
@@ -41,3 +41,13 @@ def test_a_valley_serves_what_the_peak_left() -> None:
     wanted, capacity = np.array([10.0, 10.0, 0.0]), np.array([5.0, 5.0, 20.0])
     assert [part.tolist() for part in deferred(wanted, capacity, 2)] == [[5.0, 5.0, 10.0], [0.0, 0.0, 0.0]]
     assert [part.tolist() for part in deferred(wanted, capacity, 0)] == [[5.0, 5.0, 0.0], [5.0, 5.0, 0.0]]
+
+
+def test_new_replicas_load_before_they_serve() -> None:
+    """6 h steps, half an hour to load: 10 new replicas lose 10/12 of a replica, those that stay or leave nothing."""
+    held = np.array([10.0, 10.0, 4.0, 16.0]).reshape(4, 1, 1)
+    spans = np.full(4, 6 * 3.6e6)
+    found = ready(held, np.array([1.8e6]), spans).ravel()
+    assert found.tolist() == [10 - 10 / 12, 10.0, 4.0, 15.0]
+    assert ready(held, np.array([0.0]), spans) is held
+    assert ready(held, np.array([1e9]), spans).ravel().tolist() == [0.0, 10.0, 4.0, 4.0]
