@@ -96,7 +96,31 @@ def test_spot_chips_that_are_away_are_neither_paid_nor_dark(root: Path) -> None:
     there = (built.ctx.end - built.ctx.lots["cheap/0/gb200_nvl72"].delivered - away) / 3.6e6
     spot = np.array(result.tables["cash"]["usd"])[np.array(result.tables["cash"]["line"]) == "spot"].sum()
     assert spot == pytest.approx(2304 * there)
-    assert result.metrics["preemptions"] >= 0 and used(prepared, recorder, RESEARCH)["cheap"] > 0
+    assert used(prepared, recorder, RESEARCH)["cheap"] > 0
+
+
+def spot_runs(root: Path, *sets: str) -> list[tuple[Any, Any]]:
+    """A strategy with spot chips that are never reclaimed, and with those that are."""
+    found = []
+    for rate in ("0/y", "50/y"):
+        offer = CHEAP.replace("50/y", rate).replace("status: live", "status: live, region: us")
+        found.append(run(root, "spot", f"offers.cheap={offer}", *sets)[:2])
+    return found
+
+
+def test_reclaimed_spot_chips_stop_and_requeue_jobs(root: Path) -> None:
+    (_, calm), (_, busy) = spot_runs(root, "strategies.spot={hold: {cheap: 2304}}")
+    more = busy.ctx.cluster.counters()["preemptions"] - calm.ctx.cluster.counters()["preemptions"]
+    assert more > len(busy.ctx.reclaimed["cheap"])
+    assert busy.ctx.cluster.counters()["completed"] > 0.95 * calm.ctx.cluster.counters()["completed"]
+
+
+def test_a_service_on_spot_misses_its_tokens_while_the_chips_are_away(root: Path) -> None:
+    home = ("offers.own-cluster.region=eu", "demand.inference.chat.residency=[us]")
+    (calm, _), (busy, built) = spot_runs(root, "strategies.spot={hold: {cheap: 2304}}", *home)
+    away = sum(end - begin for begin, end in built.ctx.reclaimed["cheap"]) / built.ctx.end
+    missed = [simulate(prepared, 0).metrics["tokens_unmet"] for prepared in (calm, busy)]
+    assert missed[1] - missed[0] == pytest.approx(away, rel=0.5)
 
 
 def test_refreshed_and_let_chips_leave_the_cluster(root: Path) -> None:
