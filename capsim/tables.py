@@ -394,7 +394,54 @@ CLOCK = np.dtype(
         ("running", "i4"),
         ("plan_blocks", "i4"),  # blocks touched by the gang being placed
         ("plan_over", "f8"),  # their largest oversubscription
+        ("rules", "i8"),  # address of the compiled rules of changing orders and governance; 0: none
+        ("timer", "i8"),  # next instant at which these rules have something to do; NEVER
+        ("levels", "i4"),  # 1: preemption goes by the queues of las, not by the priority of classes
     ],
     align=True,
 )
 """The one row of scalars."""
+
+RULES = np.dtype(
+    [
+        ("order", "i4"),  # order whose keys change with time; 0: none
+        ("n_levels", "i4"),  # thresholds between the queues of las
+        ("recalculate", "i8"),  # ms between computations of the keys; 0: at each pass
+        ("keyed_at", "i8"),  # instant of the last computation; -1: none yet
+        ("half_life", "f8"),  # ms in which usage decays to a half; 0: it does not
+        ("promote", "f8"),  # las: a job that waits so many times its run time starts anew; 0: never
+        ("shares", "f8"),  # sum of the tenants' shares
+    ],
+    align=True,
+)
+"""The one row of scalars of the rules that only some policies need."""
+
+TENANT = np.dtype(
+    [
+        ("share", "f8"),  # weight
+        ("usage", "f8"),  # decayed chip-ms up to `usage_at`
+        ("usage_at", "i8"),  # instant
+        ("chips", "i8"),  # chips of its running jobs (spares apart)
+    ],
+    align=True,
+)
+"""One row a tenant."""
+
+TENANT_POOL = np.dtype(
+    [
+        ("chips", "i8"),  # chips of its running jobs
+        ("queued", "i8"),  # chips of its queued jobs whose first pool this is
+        ("ahead", "i8"),  # scratch: of these, before the job that is looked at
+    ],
+    align=True,
+)
+"""One row a (tenant, pool), row index tenant * pools + pool."""
+
+STANDING = np.dtype(
+    [
+        ("key", "f8"),  # place in the order, smaller first; ties by submission
+        ("base", "i8"),  # las: chip-ms attained before its last promotion
+    ],
+    align=True,
+)
+"""One row a job, for orders whose keys change with time."""

@@ -7,6 +7,7 @@ from numba import int64, void
 from capsim.jit import kernel
 from capsim.kernel import capacity, failures, serving
 from capsim.kernel.heap import heap_drop
+from capsim.kernel.hooks import LEAVE, TICK, tell
 from capsim.kernel.preemption import reach_stop
 from capsim.kernel.progress import FAILED
 from capsim.kernel.reservation import drop_reservation
@@ -116,6 +117,8 @@ def advance(address, until):
         if c.phase == 2:
             if c.now >= until:
                 return REACHED
+            if c.now >= c.timer:
+                tell(s, TICK, int64(0))
             submit_due(s, c.now)
             if c.happened and next_pass(s) == c.now:
                 if not has_room(s):
@@ -124,7 +127,7 @@ def advance(address, until):
                 c.happened = 0
             c.phase = 0
         if c.phase == 0:
-            time = until
+            time = min(until, c.timer)
             if c.n_heap > 0:
                 time = min(time, s.heap[0].time)
             if c.next_job < c.n_listed:
@@ -148,6 +151,7 @@ def cancel(s, j):
         if run.parked:
             unpark_class(s, int64(s.jobs[j].cls))
         dequeue(s, j)
+        tell(s, LEAVE, j)
     elif run.state == RUNNING:
         stop_job(s, j, FAILED)
         run.end = s.clock[0].now

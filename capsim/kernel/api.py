@@ -5,8 +5,8 @@ Nothing here is done per job in Python. The semantics of every operation are in 
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from enum import IntEnum
 from typing import Any, NamedTuple
 
@@ -16,11 +16,12 @@ from capsim.kernel import accounts
 from capsim.kernel import advance as kernel
 from capsim.kernel.audit import audit
 from capsim.kernel.build import build
+from capsim.kernel.governance import Governance, add_rules
 from capsim.kernel.layout import Classes, Layout, LayoutError, Services
 from capsim.kernel.placement import OWN
 from capsim.kernel.ranks import open_slot
 from capsim.kernel.state import pointers
-from capsim.policies.orders import PLACEMENTS, order_keys
+from capsim.policies.orders import CHANGING, PLACEMENTS, order_keys, order_options
 from capsim.tables import NEVER, RUNNING, WAITING
 
 
@@ -44,7 +45,8 @@ class Status(NamedTuple):
 class Policy:
     """How the queue is served.
 
-    ``order``: "fcfs", "sjf", "priority" (then fcfs) or a registered order (see ``capsim.policies``).
+    ``order``: "fcfs", "sjf", "priority" (then fcfs), "edf", "fair-share", "drf", "las", "themis" or a
+    registered order (see ``capsim.policies``); ``order_options``: see ``capsim.policies.orders.OPTIONS``.
     ``backfill``: "none" or "easy". ``placement``: "best-fit", "first-fit", "spread", "pack-tenant" or a
     registered placement. ``overrun``: what becomes of a job at its requested time: "end" or "run on".
     ``interval``: ms between passes (at its multiples, where one is due); 0: at every instant that needs one.
@@ -56,6 +58,7 @@ class Policy:
     placement: str | Callable[..., Any] = "best-fit"
     overrun: str = "end"
     interval: int = 0
+    order_options: Mapping[str, Any] = field(default_factory=dict)
 
 
 class Cluster:
@@ -69,9 +72,13 @@ class Cluster:
         services: Services | None = None,
         *,
         policy: Policy | None = None,
+        governance: Governance | None = None,
         max_extra_jobs: int = 4096,
     ) -> None:
-        """``jobs``: JOB array sorted by submission. Raises LayoutError for what cannot be simulated."""
+        """``jobs``: JOB array sorted by submission; ``governance``: tenants and what they may use.
+
+        Raises LayoutError for what cannot be simulated.
+        """
         policy = policy or Policy()
         self._n_pools = len(layout.pools)
         _check_jobs(jobs, classes)
@@ -97,19 +104,39 @@ class Cluster:
         self._order = policy.order
         self._over = 0  # jobs before this one are over
         n = len(jobs)
+        self._ruled = self._add_rules(policy, jobs, governance)
         self._keys = self._order_keys(self._s.jobs[:n])
         ranks = np.arange(n) if self._keys is None else np.argsort(self._keys, kind="stable")
         self._first = (len(self._s.by_rank) - n) // 2  # the first rank in use
-        self._s.by_rank[self._first : self._first + n] = ranks
-        self._s.runs["rank"][ranks] = self._first + np.arange(n)
+        if not self._ruled:
+            self._s.by_rank[self._first : self._first + n] = ranks
+            self._s.runs["rank"][ranks] = self._first + np.arange(n)
         self._s.runs["work_left"][:n] = jobs["run"]
         self._s.runs["request_left"][:n] = jobs["requested"]
         if self._keys is not None:
             self._keys = self._keys[ranks]
 
+    def _add_rules(self, policy: Policy, jobs: np.ndarray, governance: Governance | None) -> bool:
+        """Give the kernel the rules of a changing order and of governance; whether ranks change with time."""
+        try:
+            self._options = order_options(policy.order, policy.order_options)
+        except ValueError as error:
+            raise LayoutError(str(error)) from None
+        changing = policy.order in CHANGING
+        if policy.preemption and changing and policy.order != "las":
+            raise LayoutError(f"preemption goes by priority or las, not with order {policy.order!r}")
+        if changing or governance is not None:
+            self._s = add_rules(
+                self._s, governance or Governance(), jobs, policy.order, self._options, policy.interval
+            )
+            self._pointers = pointers(self._s)
+            self._address = int(self._pointers.ctypes.data)
+        return changing
+
     def _order_keys(self, rows: np.ndarray) -> np.ndarray | None:
         try:
-            return order_keys(rows, self._s.classes["priority"][rows["cls"]], self._order)
+            priority = self._s.classes["priority"][rows["cls"]]
+            return order_keys(rows, priority, self._order, self._options.get("slack", 0.0))
         except ValueError as error:
             raise LayoutError(str(error)) from None
 
@@ -207,6 +234,8 @@ class Cluster:
 
     def _insert_rank(self, j: int) -> None:
         """Give a late job its place in the order."""
+        if self._ruled:
+            return
         s = self._s
         if self._keys is None:
             listed = int(s.clock["n_listed"][0])

@@ -12,6 +12,9 @@ from capsim.kernel.state import DTYPES, EMPTY, END_BLOCK_SIZE, State
 from capsim.policies.orders import tabulate
 from capsim.tables import N_KINDS, NEVER
 
+RULE_ARRAYS = ("rules", "tenants", "tenant_pools", "standings", "thresholds", "line")
+"""Arrays of the rules that only some policies need: one empty row each until ``governance`` fills them."""
+
 MAX_SCORED = 1024
 """Largest domain or block for which an own placement is tabulated."""
 
@@ -216,6 +219,28 @@ def build(
     table[: len(jobs)] = jobs
     tree = np.empty(2 * leaves, tables.TREE)
     tree["duration"] = tree["size"] = EMPTY
+<<<<<<< HEAD
+=======
+    scores = _score_tables(pools, blocks, score) if score is not None else np.zeros(1, np.int64)
+    clock = np.zeros(1, tables.CLOCK)
+    for name, value in (
+        ("phase", 2),
+        ("n_listed", len(jobs)),
+        ("n_jobs", len(jobs)),
+        ("cap_jobs", cap),
+        ("leaves", leaves),
+        ("free_piece", -1),
+        ("free_end", -1),
+        ("resv_rank", -1),
+        ("resv_domain", -1),
+        ("promise_rank", -1),
+        ("stuck_rank", -1),
+        ("finished", -1),
+        ("first_new", leaves),
+        ("timer", NEVER),
+    ):
+        clock[name] = value
+>>>>>>> e3421b0 (Orders whose keys change with time: fair-share, drf, las, themis; edf; tenants with shares)
     blank: dict[str, Any] = {
         "clock": _clock(len(jobs), cap, leaves),
         "pools": pools,
@@ -247,5 +272,5 @@ def build(
         "tally": len(pools) * N_KINDS,
         "victims": 2 * running + 16,
         "active": running + 16,
-    }
+    } | dict.fromkeys(RULE_ARRAYS, 1)
     return State(**{f: blank[f] if f in blank else np.zeros(lengths[f], DTYPES[f]) for f in State._fields})

@@ -60,10 +60,19 @@ def lend(s, j, sign):
 
 
 @kernel()
-def list_victims(s, pool, priority):
+def standing(s, j):
+    """What preemption compares: the class's priority or, with las, minus the queue that the job is in."""
+    if s.clock[0].levels:
+        return -np.int64(s.standings[j].key)
+    return np.int64(s.classes[s.jobs[j].cls].priority)
+
+
+@kernel()
+def list_victims(s, pool, priority, levels):
     """Fill ``victims`` with (risk, job) of the preemptible jobs of lower priority on a pool.
 
-    Returns (number, their chips, chips of jobs already under notice).
+    ``levels``: of a lower queue of las, the lowest first. Returns (number, their chips, chips of jobs
+    already under notice).
     """
     n, chips, noticed = np.int64(0), np.int64(0), np.int64(0)
     c = s.clock[0]
@@ -76,8 +85,8 @@ def list_victims(s, pool, priority):
             noticed += run.chips
             continue
         cls = s.classes[s.jobs[j].cls]
-        if cls.preemptible and cls.priority < priority:
-            s.victims[2 * n] = work_at_risk(s, j)
+        if cls.preemptible and (standing(s, j) if levels else np.int64(cls.priority)) < priority:
+            s.victims[2 * n] = standing(s, j) if levels else work_at_risk(s, j)
             s.victims[2 * n + 1] = j
             n += 1
             chips += run.chips
@@ -159,7 +168,7 @@ def choose_victims(s, pool, n, sites, count):
 def may_preempt(s, priority):
     """Whether some class could be preempted at this priority."""
     for k in range(s.classes.shape[0]):
-        if s.classes[k].preemptible and s.classes[k].priority < priority:
+        if s.classes[k].preemptible and (s.clock[0].levels or s.classes[k].priority < priority):
             return True
     return False
 
@@ -169,7 +178,8 @@ def preempt_for_job(s, j):
     """Make room for a blocked head by preemption; returns whether it started at once."""
     c = s.clock[0]
     cls = s.classes[s.jobs[j].cls]
-    if c.stuck_rank == s.runs[j].rank or not may_preempt(s, np.int64(cls.priority)):
+    priority = standing(s, j)
+    if c.stuck_rank == s.runs[j].rank or not may_preempt(s, priority):
         return False
     base = np.int64(s.jobs[j].cls) * s.pools.shape[0]
     n = np.int64(s.jobs[j].size_min)
@@ -177,7 +187,7 @@ def preempt_for_job(s, j):
         pool = np.int64(s.places[base + i].order)
         if s.places[base + pool].speed <= 0.0:
             continue
-        count, chips, noticed = list_victims(s, pool, np.int64(cls.priority))
+        count, chips, noticed = list_victims(s, pool, priority, c.levels != 0)
         if count == 0 or chips + noticed + free_chips(s, pool) < n:
             continue
         if noticed > 0:
@@ -193,7 +203,7 @@ def preempt_for_job(s, j):
                 preempt(s, s.victims[2 * v + 1])
         return try_start(s, j, pool, n, False, NEVER)
     c.stuck_rank = s.runs[j].rank
-    c.stuck_priority = cls.priority
+    c.stuck_priority = priority
     return False
 
 
@@ -233,7 +243,7 @@ def preempt_for_replicas(s, pool, priority, chips, lacking):
 
     The pool has no usable domain with room for one. Jobs under notice count as gone.
     """
-    count, _chips, _noticed = list_victims(s, pool, priority)
+    count, _chips, _noticed = list_victims(s, pool, priority, False)
     if count == 0:
         return
     fitting = np.int64(0)
@@ -281,10 +291,10 @@ def preempt_for_chips(s, j, site, d, need):
     Only jobs without grace whose first piece is at the site and that the failure of domain ``d`` did not hit.
     """
     st = s.sites[site]
-    priority = np.int64(s.classes[s.jobs[j].cls].priority)
+    priority = standing(s, j)
     if not s.clock[0].preemption or not may_preempt(s, priority):
         return False
-    count, _chips, _noticed = list_victims(s, np.int64(st.pool), priority)
+    count, _chips, _noticed = list_victims(s, np.int64(st.pool), priority, s.clock[0].levels != 0)
     n, chips = np.int64(0), np.int64(st.free)
     for i in range(count):
         v = s.victims[2 * i + 1]

@@ -19,6 +19,7 @@ from capsim.kernel.domains import (
 )
 from capsim.kernel.ends import ends_add, ends_remove
 from capsim.kernel.heap import heap_push
+from capsim.kernel.hooks import BEGIN, QUEUE, STOP_RUN, tell
 from capsim.kernel.placement import PACK_TENANT, find_site, take_site, take_span
 from capsim.kernel.progress import (
     COMPLETE,
@@ -50,6 +51,7 @@ def enqueue(s, j):
     duration = run.request_left if best == 1.0 else np.int64(run.request_left / max(best, 1e-300))
     duration += max(np.int64(0), run.overhead_ms)
     run.shortest = duration
+    tell(s, QUEUE, j)
     queue_insert(s, np.int64(run.rank), np.int64(job.size_min), duration)
     s.classes[job.cls].waiting += 1
     c.queued += 1
@@ -239,6 +241,7 @@ def stop_job(s, j, how):
     give_back(s, j)
     run.version += 1
     run.preempt_at = NEVER
+    tell(s, STOP_RUN, j)
     c.running -= 1
     moved = s.active[c.running]
     s.active[run.slot] = moved
@@ -247,7 +250,7 @@ def stop_job(s, j, how):
     c.dirty = 1
     c.growing = 1
     cls = s.classes[s.jobs[j].cls]
-    if c.stuck_rank >= 0 and not (cls.preemptible and cls.priority < c.stuck_priority):
+    if c.stuck_rank >= 0 and (c.levels or not (cls.preemptible and cls.priority < c.stuck_priority)):
         c.stuck_rank = -1
     if run.est_end != c.now:
         c.rebuild = 1
@@ -366,6 +369,7 @@ def begin(s, j, pool, site, n, estimate):
     s.active[c.running] = j
     run.slot = c.running
     c.running += 1
+    tell(s, BEGIN, j)
     plan_end(s, j)
     book_pieces(s, j, 1)
     if c.easy:

@@ -6,6 +6,7 @@ import numpy as np
 
 from capsim.jit import kernel, leading_zeros
 from capsim.kernel.domains import marks_off
+from capsim.kernel.hooks import PASS, RETURN, tell
 from capsim.kernel.placement import find_site, largest_fit
 from capsim.kernel.preemption import preempt_for_job
 from capsim.kernel.progress import job_rate, wall_time
@@ -223,6 +224,7 @@ def unpark_class(s, k):
         after = np.int64(s.runs[j].first_piece)
         s.runs[j].first_piece = -1
         s.runs[j].parked = 0
+        tell(s, RETURN, j)
         queue_insert(s, np.int64(s.runs[j].rank), np.int64(s.jobs[j].size_min), s.runs[j].shortest)
         s.classes[k].waiting += 1
         s.clock[0].parked -= 1
@@ -256,6 +258,7 @@ def schedule_pass(s):
     """Serve services and queue once, at the end of an instant."""
     c = s.clock[0]
     s.count[0].passes += 1
+    tell(s, PASS, np.int64(0))
     if c.growing:
         grow_services(s)
     c.called = 0
@@ -269,6 +272,7 @@ def schedule_pass(s):
     while rank >= 0:
         j = np.int64(s.by_rank[rank])
         if start_somewhere(s, j, False) == STARTED or (c.preemption and preempt_for_job(s, j)):
+            rank = np.int64(s.runs[j].rank)
             note_head_start(s, rank)
             c.dirty = 1
             c.rebuild = 1

@@ -56,6 +56,12 @@ class State(NamedTuple):
     victims: np.ndarray
     active: np.ndarray
     scores: np.ndarray
+    rules: np.ndarray
+    tenants: np.ndarray
+    tenant_pools: np.ndarray
+    standings: np.ndarray
+    thresholds: np.ndarray
+    line: np.ndarray
 
 
 DTYPES = {
@@ -87,6 +93,12 @@ DTYPES = {
     "victims": np.dtype("i8"),
     "active": np.dtype("i4"),
     "scores": np.dtype("i8"),
+    "rules": tables.RULES,
+    "tenants": tables.TENANT,
+    "tenant_pools": tables.TENANT_POOL,
+    "standings": tables.STANDING,
+    "thresholds": np.dtype("i8"),
+    "line": np.dtype("i4"),
 }
 
 

@@ -8,7 +8,7 @@ submission. It is evaluated once per job, at construction or submission. A place
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numba
@@ -25,7 +25,26 @@ ORDER_SIGNATURE = numba.float64(JOB_RECORD)
 SCORE_SIGNATURE = numba.int64(numba.int64, numba.int64, numba.int64)
 """int64(needed, free, size)."""
 
-ORDERS = ("fcfs", "sjf", "priority")
+ORDERS = ("fcfs", "sjf", "priority", "edf", "fair-share", "drf", "las", "themis")
+CHANGING = ("fair-share", "drf", "las", "themis")
+"""Orders whose keys change with time; the others are evaluated once a job."""
+
+MINUTE, HOUR, DAY = 60_000, 3_600_000, 86_400_000
+
+OPTIONS: dict[str, dict[str, Any]] = {
+    "edf": {"slack": 2.0},
+    "fair-share": {"recalculate": 5 * MINUTE, "half_life": 7 * DAY},
+    "drf": {"recalculate": 5 * MINUTE},
+    "las": {"recalculate": 5 * MINUTE, "thresholds": (3_600_000, 36_000_000), "promote": 8.0},
+    "themis": {"recalculate": 5 * MINUTE},
+}
+"""Options of the orders with their defaults; durations in ms, thresholds of las in chip-ms.
+
+Recalculation and half-life are Slurm's PriorityCalcPeriod and PriorityDecayHalfLife
+(https://slurm.schedmd.com/priority_multifactor.html, 2024-11, documented). Thresholds (1 and 10 chip-hours),
+promotion and slack are assumed: Tiresias (NSDI 2019) tunes thresholds to the cluster's jobs.
+"""
+
 PLACEMENTS = ("best-fit", "first-fit", "spread", "pack-tenant")
 
 
@@ -54,15 +73,44 @@ def evaluate_order(function: Any, jobs: Any, keys: Any) -> None:
         keys[i] = function(jobs[i])
 
 
-def order_keys(jobs: np.ndarray, priority: np.ndarray, name: str | Callable[..., Any]) -> np.ndarray | None:
-    """The key of each job, smaller first; None: by submission alone. ``priority``: of each job's class."""
+def order_options(name: str | Callable[..., Any], given: Mapping[str, Any]) -> dict[str, Any]:
+    """The order's options, defaults filled in. Raises ValueError for options that it does not have."""
+    known = OPTIONS.get(name, {}) if isinstance(name, str) else {}
+    for option, value in given.items():
+        if option not in known:
+            has = f"it has {', '.join(known)}" if known else "it has none"
+            raise ValueError(f"order {name!r} has no option {option!r}: {has}")
+        numbers = value if option == "thresholds" else (value,)
+        if any(number < 0 for number in numbers):
+            raise ValueError(f"{option} of order {name!r} must not be negative, not {value}")
+    options = {**known, **given}
+    limits = list(options.get("thresholds", ()))
+    if limits != sorted(set(limits)):
+        raise ValueError(f"thresholds of order {name!r} must increase, not {limits}")
+    return options
+
+
+def order_keys(
+    jobs: np.ndarray,
+    priority: np.ndarray,
+    name: str | Callable[..., Any],
+    slack: float = 0.0,
+    deadline: np.ndarray | None = None,
+) -> np.ndarray | None:
+    """The key of each job, smaller first; None: by submission alone (or changing with time).
+
+    ``priority``: of each job's class. ``deadline``: instants, ms, for edf; -1: submission + slack x estimate.
+    """
     if isinstance(name, str):
-        if name == "fcfs":
+        if name == "fcfs" or name in CHANGING:
             return None
         if name == "sjf":
             return jobs["requested"].astype(np.float64)
         if name == "priority":
             return -priority.astype(np.float64)
+        if name == "edf":
+            plain = jobs["submit"] + slack * jobs["requested"]
+            return plain if deadline is None else np.where(deadline >= 0, deadline, plain)
         raise ValueError(
             f"order {name!r} is unknown: use one of {', '.join(ORDERS)} or a function made by @order"
         )

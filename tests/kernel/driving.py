@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from capsim.kernel.api import Cluster, Policy
+from capsim.kernel.governance import Governance, Tenant
 from capsim.kernel.layout import Classes, Layout, Services, make_failures, make_jobs
 from tests.oracles.case import Case
 
@@ -38,8 +39,17 @@ def cluster_of(case: Case) -> Cluster:
     services = Services(len(layout.pools))
     for service in case.services:
         services.add(service.chips, kind=service.kind, priority=service.priority, preempts=service.preempts)
-    policy = Policy(case.order, case.backfill, case.preemption, case.placement, case.overrun, case.interval)
-    return Cluster(layout, job_rows(case), classes, services, policy=policy)
+    governance = Governance([Tenant(share) for share in case.shares]) if case.shares else None
+    policy = Policy(
+        case.order,
+        case.backfill,
+        case.preemption,
+        case.placement,
+        case.overrun,
+        case.interval,
+        order_options=case.order_options,
+    )
+    return Cluster(layout, job_rows(case), classes, services, policy=policy, governance=governance)
 
 
 def job_rows(case: Case) -> np.ndarray[Any, Any]:

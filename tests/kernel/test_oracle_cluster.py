@@ -52,6 +52,9 @@ GROUPS = [
     ("segments", "elastic", "failures", "drain"),
     ("topology", "pools", "changes", "elastic"),
     ("topology", "interval", "capacity", "changes"),
+    ("fairness",),
+    ("topology", "pools", "fairness"),
+    ("topology", "fairness", "preemption", "checkpoints"),
     FEATURES,
 ]
 """Features that are tried together."""

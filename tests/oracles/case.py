@@ -96,3 +96,5 @@ class Case:
     placement: str = "best-fit"
     overrun: str = "end"
     interval: int = 0
+    order_options: Mapping[str, Any] = field(default_factory=dict)
+    shares: tuple[float, ...] = ()

@@ -30,6 +30,7 @@ FEATURES = (
     "services",
     "changes",
     "interval",
+    "fairness",
 )
 """What a case may contain; without any, it is one domain of interchangeable chips."""
 
@@ -47,6 +48,9 @@ def cases(draw: st.DrawFn, features: frozenset[str] = frozenset(), backfill: str
         order = draw(st.sampled_from(["fcfs", "sjf", "priority"]))
     if "preemption" in features:
         order = "priority"
+    options: dict[str, Any] = {}
+    if "fairness" in features:
+        order, options = draw(orders("preemption" in features))
     placements = (
         ["best-fit", "first-fit", "spread", "pack-tenant"] if "placement" in features else ["best-fit"]
     )
@@ -64,7 +68,26 @@ def cases(draw: st.DrawFn, features: frozenset[str] = frozenset(), backfill: str
         placement=draw(st.sampled_from(placements)) if "placement" in features else "best-fit",
         overrun=draw(st.sampled_from(["end", "run on"])) if "limits" in features else "end",
         interval=draw(st.sampled_from([0, 1, 4, 7])) if "interval" in features else 0,
+        order_options=options,
+        shares=draw(st.sampled_from([(), (1.0, 2.0, 1.0)])) if "fairness" in features else (),
     )
+
+
+@st.composite
+def orders(draw: st.DrawFn, preemption: bool) -> tuple[str, dict[str, Any]]:
+    """An order whose keys change with time (or by deadline), with its options; las with preemption."""
+    order = draw(st.sampled_from(["fair-share", "drf", "las", "themis", "edf"]))
+    if preemption:
+        order = "las"
+    if order == "edf":
+        return order, {"slack": draw(st.sampled_from([0.5, 1.0, 3.0]))}
+    options: dict[str, Any] = {"recalculate": draw(st.sampled_from([0, 1, 7, 500]))}
+    if order == "fair-share":
+        options["half_life"] = draw(st.sampled_from([0, 5, 50]))
+    if order == "las":
+        options["thresholds"] = draw(st.sampled_from([(), (20,), (10, 100)]))
+        options["promote"] = draw(st.sampled_from([0.0, 0.5, 2.0]))
+    return order, options
 
 
 @st.composite

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from tests.oracles.case import Command, Failure
 from tests.oracles.fleet import Holder, Piece, strike
 from tests.oracles.placement import Part
-from tests.oracles.preemption import candidates, stop_or_warn
+from tests.oracles.preemption import candidates, rank_of, stop_or_warn
 from tests.oracles.services import lose, lose_all, shrink
 from tests.oracles.world import CANCELLED, RUNNING, WAITING, Life, Repair, World
 
@@ -69,7 +69,7 @@ def make_free(world: World, j: int, site: int, need: int, pending: list[int]) ->
         return
     able = [
         v
-        for v in candidates(world, world.class_of(j).priority, pool)
+        for v in candidates(world, rank_of(world, j), pool, levels=world.case.order == "las")
         if world.class_of(v).grace == 0
         and v not in pending
         and world.fleet.domains[world.lives[v].pieces[0].domain].site == site

@@ -30,20 +30,28 @@ def with_victims(world: World, pool: int, victims: list[int]) -> FreeMap:
     return free
 
 
-def candidates(world: World, priority: int, pool: int) -> list[int]:
-    """Jobs that may be stopped in a pool for a priority: least work at risk first, ties highest index."""
-    able = [
-        j
-        for j in world.running(lambda life: life.pool == pool and life.notice is None)
-        if world.class_of(j).preemptible and world.class_of(j).priority < priority
-    ]
+def rank_of(world: World, j: int) -> int:
+    """What preemption compares: the class's priority or, with las, minus the queue."""
+    return -int(world.standing.keys[j]) if world.case.order == "las" else world.class_of(j).priority
+
+
+def candidates(world: World, priority: int, pool: int, *, levels: bool = False) -> list[int]:
+    """Jobs that may be stopped in a pool for a priority: least work at risk first, ties highest index.
+
+    ``levels``: those of a lower queue of las, the lowest first.
+    """
+    running = world.running(lambda life: life.pool == pool and life.notice is None)
+    if levels:
+        lower = [j for j in running if world.class_of(j).preemptible and rank_of(world, j) < priority]
+        return sorted(lower, key=lambda j: (rank_of(world, j), -j))
+    able = [j for j in running if world.class_of(j).preemptible and world.class_of(j).priority < priority]
     return sorted(able, key=lambda j: (at_risk(world, j), -j))
 
 
 def preempt_for(world: World, head: int) -> bool:
     """Stop, or warn, the fewest jobs by the rule; whether the head starts by it, at its least size."""
     for pool in pools_of(world, head):
-        able = candidates(world, world.class_of(head).priority, pool)
+        able = candidates(world, rank_of(world, head), pool, levels=world.case.order == "las")
         victims: list[int] = []
         while fit(world, head, pool, with_victims(world, pool, victims), least=True) is None and able:
             victims.append(able.pop(0))

@@ -7,7 +7,7 @@ jobs changes, none may overtake and estimates are upper bounds. ``mutant`` switc
 
 from __future__ import annotations
 
-from tests.oracles import changes, passes, preemption, services
+from tests.oracles import changes, passes, preemption, services, standing
 from tests.oracles.case import Case
 from tests.oracles.world import AT_LIMIT, DONE, RUNNING, WAITING, Life, World
 
@@ -52,25 +52,32 @@ class Scheduler:
         return world.lives
 
     def next_instant(self) -> int | None:
-        """The next instant at which anything may happen."""
+        """The next instant at which anything may happen, or the calendar calls for a pass."""
+        instants = [*self.events(), *(failure.time for failure in self.world.failures)]
+        if self.world.standing.tick is not None:
+            instants.append(self.world.standing.tick)
+        return min(instants, default=None)
+
+    def events(self) -> list[int]:
+        """Instants at which something will happen, failures apart (they may find nothing to break)."""
         world = self.world
         lives = [world.lives[j] for j in world.running()]
         instants = [min(life.planned_end, life.estimated_end) for life in lives]
         instants += [life.notice[0] for life in lives if life.notice is not None]
         instants += [world.jobs[j].submit for j in world.arriving]
         instants += [called.time for called in world.commands]
-        instants += [failure.time for failure in world.failures]
         instants += [repair.time for repair in world.repairs]
         instants += [at for at, _ in world.retirements]
         interval = world.case.interval
         if self.due:
             instants.append((world.now // interval + 1) * interval)
-        return min(instants, default=None)
+        return instants
 
     def one_instant(self) -> None:
         """Terminations, capacity, submissions, one pass."""
         world, now = self.world, self.world.now
-        self.terminations()
+        happened = now in self.events()
+        happened |= self.terminations()
         for at, domain in [r for r in world.retirements if r[0] == now]:
             world.retirements.remove((at, domain))
             changes.force_out(world, domain)
@@ -84,12 +91,16 @@ class Scheduler:
             world.arriving.remove(j)
             world.submitted.append(j)
             world.lives[j].state, world.lives[j].queued = WAITING, now
-        self.due = world.case.interval > 0 and now % world.case.interval > 0
-        if not self.due:
+            standing.join(world, j)
+        calendar = now == world.standing.tick and standing.waiting(world) and world.running()
+        happened |= self.due or bool(calendar)
+        self.due = happened and world.case.interval > 0 and now % world.case.interval > 0
+        if happened and not self.due:
             self.one_pass()
+        standing.after_instant(world)
 
-    def terminations(self) -> None:
-        """Phase 1: completions, then stops that take effect, then failures."""
+    def terminations(self) -> bool:
+        """Phase 1: completions, then stops that take effect, then failures; whether one of these happened."""
         world, now = self.world, self.world.now
         for j in world.running(lambda life: life.planned_end == now):
             world.finish(j, AT_LIMIT if world.lives[j].limited else DONE)
@@ -100,12 +111,15 @@ class Scheduler:
             assert notice is not None
             world.settle(j, saved=notice[1])
             world.requeue(j)
+        happened = False
         while world.failures and world.failures[0].time == now:
-            changes.fail(world, world.failures.pop(0))
+            happened |= changes.fail(world, world.failures.pop(0))
+        return happened
 
     def one_pass(self) -> None:
         """Phase 4: services, the queue from its head, preemption, backfilling."""
         world = self.world
+        standing.before_pass(world)
         services.grow_all(world)
         head = passes.first_blocked(world)
         while head is not None and world.case.preemption and preemption.preempt_for(world, head):

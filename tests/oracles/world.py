@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from capsim.policies.orders import CHANGING
 from tests.oracles.case import Case, Command, Failure, Job, JobClass
 from tests.oracles.fleet import Fleet, Holder, Piece
 from tests.oracles.placement import Part
 from tests.oracles.progress import Pace, Stop, locality_factor, saved_stop, stop, wall_time, young_interval
+from tests.oracles.standing import Span, Standing, join
 
 PENDING, WAITING, RUNNING, DONE, AT_LIMIT, CANCELLED = range(6)
 
@@ -90,6 +92,7 @@ class World:
                 self.cost[c, p] = 1.0 if cls.cost is None else cls.cost[p]
         self.promise: tuple[int, int] | None = None
         self.called = self.passed_over = False
+        self.standing = Standing(case)
         names = ("backfilled", "breaches", "failures", "interruptions", "repairs", "replicas_lost")
         self.counts = dict.fromkeys(names, 0)
 
@@ -107,11 +110,23 @@ class World:
         """Waiting jobs in queue order; a job keeps its place in the order of submission for ever."""
         place = {j: at for at, j in enumerate(self.submitted)}
 
-        def key(j: int) -> tuple[int, int, int]:
+        def key(j: int) -> tuple[float, float, int]:
+            if self.case.order in CHANGING:
+                return self.standing.keys[j], 0, place[j]
+            if self.case.order == "edf":
+                return (
+                    self.jobs[j].submit + self.standing.options["slack"] * self.jobs[j].requested,
+                    0,
+                    place[j],
+                )
             priority = -self.class_of(j).priority if self.case.order == "priority" else 0
             return priority, self.jobs[j].requested if self.case.order == "sjf" else 0, place[j]
 
         return sorted((j for j in self.submitted if self.lives[j].state == WAITING), key=key)
+
+    def is_waiting(self, j: int) -> bool:
+        """Whether a job waits in the queue."""
+        return self.lives[j].state == WAITING
 
     def kind_of(self, holder: Holder) -> int:
         """The accounting kind of whoever holds chips."""
@@ -178,6 +193,7 @@ class World:
         life.pieces = [self.hold(("job", j, 0), part) for part in parts]
         for piece in life.pieces:
             self.fleet.domains[piece.domain].last_tenant = self.jobs[j].tenant
+        self.standing.spans.append(Span(j, self.now, life.chips))
         life.restart_ms, life.notice = self.restart_of(j), None
         self.plan(j)
         life.estimated_end = self.estimate_of_segment(j)
@@ -223,6 +239,9 @@ class World:
         for piece in self.lives[j].pieces:
             self.drop(piece)
         self.lives[j].pieces = []
+        for span in self.standing.spans:
+            if span.job == j and span.end is None:
+                span.end = self.now
 
     def drop(self, piece: Piece) -> None:
         """Give back a piece; a domain that was told to leave does so once nobody holds it."""
@@ -257,3 +276,4 @@ class World:
         self.release(j)
         life = self.lives[j]
         life.state, life.queued, life.notice = WAITING, self.now, None
+        join(self, j)

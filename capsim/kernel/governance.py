@@ -1,0 +1,83 @@
+"""How a shared cluster is governed: its tenants, and the arrays that the kernel's rules work on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from capsim import tables
+from capsim.kernel.layout import LayoutError
+from capsim.kernel.state import State
+from capsim.policies.orders import CHANGING
+
+
+@dataclass(frozen=True)
+class Tenant:
+    """One tenant, by its index in the job table. ``share``: its weight in fair-share, drf and themis."""
+
+    share: float = 1.0
+
+
+@dataclass(frozen=True)
+class Governance:
+    """The tenants by index; those of the job table that are not listed have the defaults."""
+
+    tenants: Sequence[Tenant] = ()
+
+    def check(self) -> None:
+        """Raise LayoutError for anything that cannot be simulated."""
+        for i, tenant in enumerate(self.tenants):
+            if not tenant.share > 0.0:
+                raise LayoutError(f"tenant {i}: share must be positive, not {tenant.share}")
+
+
+def add_rules(
+    state: State,
+    governance: Governance,
+    jobs: np.ndarray,
+    order: str | Callable[..., Any],
+    options: Mapping[str, Any],
+    interval: int,
+) -> State:
+    """The state with the arrays of the rules filled in, and the rules' address in its clock.
+
+    Compiles (or loads) the rules, which other clusters do not need.
+    """
+    from capsim.kernel import rules
+
+    governance.check()
+    if len(jobs) and jobs["tenant"].min() < 0:
+        raise LayoutError("tenants are numbered from 0")
+    listed = list(governance.tenants)
+    count = max(len(listed), int(jobs["tenant"].max()) + 1 if len(jobs) else 0, 1)
+    listed += [Tenant()] * (count - len(listed))
+    cap = len(state.jobs)
+    tenants = np.zeros(count, tables.TENANT)
+    tenants["share"] = [tenant.share for tenant in listed]
+    row = np.zeros(1, tables.RULES)
+    row["shares"] = tenants["share"].sum()
+    row["keyed_at"] = -1
+    limits = np.array(options.get("thresholds", ()), np.int64)
+    state.clock["rules"] = rules.ADDRESS
+    more: dict[str, np.ndarray] = {}
+    if order in CHANGING:
+        row["order"] = CHANGING.index(str(order)) + 1
+        row["recalculate"] = max(int(options["recalculate"]), interval if options["recalculate"] else 0)
+        row["half_life"], row["promote"] = options.get("half_life", 0.0), options.get("promote", 0.0)
+        row["n_levels"] = len(limits)
+        state.clock["levels"] = order == "las"
+        more = {
+            "by_rank": np.zeros(len(state.tree) // 2, np.int32),
+            "standings": np.zeros(cap, tables.STANDING),
+            "line": np.zeros(2 * cap, np.int32),
+        }
+    return state._replace(
+        rules=row,
+        tenants=tenants,
+        tenant_pools=np.zeros(count * len(state.pools), tables.TENANT_POOL),
+        thresholds=limits if len(limits) else np.zeros(1, np.int64),
+        **more,
+    )

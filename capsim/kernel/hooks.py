@@ -1,0 +1,60 @@
+"""Calls from the pass and the lives of jobs into rules that only some policies need.
+
+The rules of changing orders and of governance are one compiled function (``capsim.kernel.rules``) whose
+address is in the clock. It is compiled, or loaded, when a policy first asks for it: a cluster without
+such rules neither compiles them nor does more for them than one comparison.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from llvmlite import ir  # type: ignore[import-untyped]
+from numba import types
+from numba.extending import intrinsic
+
+from capsim.jit import kernel
+from capsim.kernel.state import StateType
+
+PASS, TICK, QUEUE, LEAVE, RETURN, BEGIN, STOP_RUN = range(7)
+"""What happened: a pass begins; the timer is due; job i joins the queue, leaves it without a start, comes
+back to it from the jobs set aside, starts, is off its chips."""
+
+
+@intrinsic
+def state_address(typingctx: Any, state: Any) -> Any:
+    """The address (int64) of the state's table of pointers."""
+    if not isinstance(state, StateType):
+        return None
+
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        return args[0]
+
+    return types.int64(state), codegen
+
+
+@intrinsic
+def call_address(typingctx: Any, function: Any, address: Any, what: Any, i: Any) -> Any:
+    """Call the int64(int64, int64, int64) function at an address."""
+
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        word = ir.IntType(64)
+        kind = ir.FunctionType(word, [word, word, word])
+        return builder.call(builder.inttoptr(args[0], kind.as_pointer()), args[1:])
+
+    return types.int64(types.int64, types.int64, types.int64, types.int64), codegen
+
+
+@kernel()
+def tell(s, what, i):
+    """Tell the rules, if there are any, what happened; returns their answer (0 without rules)."""
+    rules = s.clock[0].rules
+    if rules == 0:
+        return 0
+    return call_address(rules, state_address(s), what, i)
+
+
+def function_address(compiled: Any) -> int:
+    """The address at which a compiled entry point can be called with plain words."""
+    (result,) = compiled.overloads.values()
+    return int(result.library.get_pointer_to_function(result.fndesc.llvm_cfunc_wrapper_name))

@@ -1,0 +1,266 @@
+"""The queue's order where keys change with time: ranks are slots of the queue's tree.
+
+A waiting job takes a slot between its neighbours by (key, submission, index). When the keys are computed
+anew, the waiting jobs, and only they, are sorted and spread over the slots.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from capsim.jit import kernel
+from capsim.kernel.keys import DRF, LAS, charged_pool, key_of, promote_starved, queue_level
+from capsim.kernel.queue import BIG, queue_insert, queue_next, queue_remove
+from capsim.kernel.reservation import drop_reservation
+from capsim.tables import NEVER
+
+
+@kernel()
+def submitted_before(s, a, b):
+    """Whether job a was submitted before job b."""
+    if s.jobs[a].submit != s.jobs[b].submit:
+        return s.jobs[a].submit < s.jobs[b].submit
+    return a < b
+
+
+@kernel()
+def comes_before(s, a, b, by_key):
+    """Whether job a comes before job b: by key, then submission; or by submission alone."""
+    if by_key:
+        x, y = s.standings[a].key, s.standings[b].key
+        if x != y:
+            return x < y
+    return submitted_before(s, a, b)
+
+
+@kernel()
+def list_queue(s):
+    """Write the queued jobs in order into ``line``; returns how many."""
+    n = np.int64(0)
+    rank = queue_next(s, np.int64(0), BIG, np.int64(0), np.int64(0))
+    while rank >= 0:
+        s.line[n] = s.by_rank[rank]
+        n += 1
+        rank = queue_next(s, rank + 1, BIG, np.int64(0), np.int64(0))
+    return n
+
+
+@kernel()
+def list_parked(s, n):
+    """Append the jobs set aside to ``line``: they have keys, but no slots; returns how many it holds then."""
+    if s.clock[0].parked > 0:
+        for k in range(s.classes.shape[0]):
+            j = np.int64(s.classes[k].parked)
+            while j >= 0:
+                s.line[n] = j
+                n += 1
+                j = np.int64(s.runs[j].first_piece)
+    return n
+
+
+@kernel()
+def is_sorted(s, n, by_key):
+    """Whether the first n jobs of ``line`` are in order."""
+    for i in range(1, n):  # noqa: SIM110
+        if not comes_before(s, np.int64(s.line[i - 1]), np.int64(s.line[i]), by_key):
+            return False
+    return True
+
+
+@kernel()
+def sort_line(s, n, by_key):
+    """Merge sort of the first n jobs of ``line``; its second half is scratch."""
+    line, at, other = s.line, np.int64(0), np.int64(s.line.shape[0] >> 1)
+    width = 1
+    while width < n:
+        for lo in range(0, n, 2 * width):
+            mid, hi = min(lo + width, n), min(lo + 2 * width, n)
+            a, b = lo, mid
+            for k in range(lo, hi):
+                left = a < mid and (
+                    b >= hi or comes_before(s, np.int64(line[at + a]), np.int64(line[at + b]), by_key)
+                )
+                if left:
+                    line[other + k] = line[at + a]
+                    a += 1
+                else:
+                    line[other + k] = line[at + b]
+                    b += 1
+        at, other = other, at
+        width *= 2
+    if at != 0:
+        for k in range(n):
+            line[k] = line[at + k]
+
+
+@kernel()
+def job_at(s, rank):
+    """The queued job of a rank; -1 if there is none."""
+    if rank < 0 or s.tree[rank + s.clock[0].leaves].size > BIG:
+        return np.int64(-1)
+    return np.int64(s.by_rank[rank])
+
+
+@kernel()
+def spread(s, n, queued):
+    """Give the n jobs of ``line`` evenly spaced slots; the first ``queued`` ranks in use are given up.
+
+    The reservation and the promise follow their jobs.
+    """
+    c = s.clock[0]
+    reserved, promised = job_at(s, np.int64(c.resv_rank)), job_at(s, np.int64(c.promise_rank))
+    rank = np.int64(-1)
+    for _ in range(queued):
+        rank = queue_next(s, rank + 1, BIG, np.int64(0), np.int64(0))
+        queue_remove(s, rank)
+    step = np.int64(c.leaves) // (n + 1)
+    for i in range(n):
+        j = np.int64(s.line[i])
+        rank = np.int64((i + 1) * step if step > 1 else i)
+        s.runs[j].rank = rank
+        s.by_rank[rank] = j
+        queue_insert(s, rank, np.int64(s.jobs[j].size_min), s.runs[j].shortest)
+    if reserved >= 0:
+        c.resv_rank = s.runs[reserved].rank
+    elif c.resv_rank >= 0:
+        drop_reservation(s)
+    c.promise_rank = s.runs[promised].rank if promised >= 0 else -1
+    c.stuck_rank = -1
+    c.dirty = 1
+
+
+@kernel()
+def forget_rank(s, rank):
+    """A slot is taken anew: what was remembered of the job that left it is over."""
+    c = s.clock[0]
+    if c.promise_rank == rank:
+        c.promise_rank = -1
+    if c.stuck_rank == rank:
+        c.stuck_rank = -1
+    if c.resv_rank == rank:
+        drop_reservation(s)
+
+
+@kernel()
+def find_gap(s, j):
+    """The occupied slots just before and just after the place of job j; -1 and ``leaves`` at the ends."""
+    leaves = np.int64(s.clock[0].leaves)
+    before, after = np.int64(-1), leaves
+    lo, hi = np.int64(0), leaves
+    while lo < hi:
+        mid = (lo + hi) >> 1
+        rank = queue_next(s, mid, BIG, np.int64(0), np.int64(0))
+        if rank < 0 or rank >= hi:
+            hi = mid
+        elif comes_before(s, np.int64(s.by_rank[rank]), j, True):
+            before, lo = rank, rank + 1
+        else:
+            after, hi = rank, mid
+    return before, after
+
+
+@kernel()
+def take_slot(s, j):
+    """Give a waiting job, not in the tree yet, a rank by its key."""
+    c = s.clock[0]
+    before, after = find_gap(s, j)
+    if after - before < 2:
+        n = list_queue(s)
+        at = n
+        while at > 0 and not comes_before(s, np.int64(s.line[at - 1]), j, True):
+            s.line[at] = s.line[at - 1]
+            at -= 1
+        s.line[at] = j
+        spread(s, n + 1, n)
+        queue_remove(s, np.int64(s.runs[j].rank))
+        return
+    step = max(np.int64(1), np.int64(c.leaves) // (np.int64(c.queued) + 2))
+    rank = (before + after) >> 1
+    if after == c.leaves:
+        rank = min(rank, before + step)
+    elif before < 0:
+        rank = max(rank, after - step)
+    forget_rank(s, rank)
+    s.runs[j].rank = rank
+    s.by_rank[rank] = j
+
+
+@kernel()
+def count_ahead(s, n):
+    """Keys of drf: each job's with the chips of its tenant's earlier jobs of ``line`` counted.
+
+    So the order is that of progressive filling: the next chips go to the least dominant share.
+    """
+    for i in range(s.tenant_pools.shape[0]):
+        s.tenant_pools[i].ahead = 0
+    for i in range(n):
+        j = np.int64(s.line[i])
+        s.standings[j].key = key_of(s, j)
+        row = np.int64(s.jobs[j].tenant) * s.pools.shape[0] + charged_pool(s, j)
+        s.tenant_pools[row].ahead += s.jobs[j].size_min
+
+
+@kernel()
+def place_job(s, j):
+    """Compute a waiting job's key and give it a rank."""
+    if s.rules[0].order == DRF:
+        t = np.int64(s.jobs[j].tenant) * s.pools.shape[0]
+        for row in range(t, t + s.pools.shape[0]):
+            s.tenant_pools[row].ahead = s.tenant_pools[row].queued
+    s.standings[j].key = key_of(s, j)
+    take_slot(s, j)
+
+
+@kernel()
+def reorder(s):
+    """Compute all keys anew and put the queue in their order."""
+    order = s.rules[0].order
+    n = list_parked(s, list_queue(s))
+    if order == DRF:
+        if not is_sorted(s, n, False):
+            sort_line(s, n, False)
+        count_ahead(s, n)
+    else:
+        for i in range(n):
+            j = np.int64(s.line[i])
+            if order == LAS:
+                promote_starved(s, j)
+            s.standings[j].key = key_of(s, j)
+    if order == LAS:
+        for i in range(s.clock[0].running):
+            j = np.int64(s.active[i])
+            s.standings[j].key = queue_level(s, j)
+        s.clock[0].stuck_rank = -1
+    n = list_queue(s)
+    if not is_sorted(s, n, True):
+        sort_line(s, n, True)
+        spread(s, n, n)
+
+
+@kernel()
+def next_multiple(s):
+    """The next instant at which keys are computed by the calendar."""
+    every = s.rules[0].recalculate
+    return (s.clock[0].now // every + 1) * every if every > 0 else NEVER
+
+
+@kernel()
+def before_pass(s):
+    """Compute the keys if a multiple of ``recalculate`` has passed since they were computed."""
+    c, rules = s.clock[0], s.rules[0]
+    every = rules.recalculate
+    if every == 0 or rules.keyed_at < 0 or c.now // every > rules.keyed_at // every:
+        rules.keyed_at = c.now
+        reorder(s)
+    if c.timer == NEVER and c.queued > 0:
+        c.timer = next_multiple(s)
+
+
+@kernel()
+def tick(s):
+    """The calendar says that keys are due: a pass, if jobs wait while others run."""
+    c = s.clock[0]
+    c.timer = NEVER
+    if c.queued > 0 and c.running > 0:
+        c.happened = 1
+        c.timer = next_multiple(s)

@@ -1,0 +1,216 @@
+"""Orders whose keys change with time, and edf: schedules computed by hand that differ from FCFS."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import pytest
+
+from capsim.kernel.api import Cluster, Policy
+from capsim.kernel.layout import Classes, Layout, LayoutError, make_jobs
+from tests.kernel.driving import drive
+from tests.oracles.case import Case, Command, Job, JobClass
+from tests.oracles.scheduler import Scheduler
+
+
+@dataclass(frozen=True)
+class OrderCase:
+    """Jobs (submit, run, size, tenant) on one domain, estimates exact, and when each of them starts."""
+
+    name: str
+    says: str
+    chips: int
+    order: str
+    jobs: tuple[tuple[int, int, int, int], ...]
+    starts: tuple[int, ...]
+    fcfs: tuple[int, ...]
+    options: Mapping[str, Any] = field(default_factory=dict)
+    shares: tuple[float, ...] = ()
+
+    def case(self, order: str) -> Case:
+        """The case as the schedulers take it; las stops jobs."""
+        layout = Layout()
+        layout.tranche(layout.site(layout.pool(self.chips)), 1)
+        jobs = tuple(Job(submit, run, run, n, n, n, 0, tenant) for submit, run, n, tenant in self.jobs)
+        return Case(
+            layout,
+            (JobClass(preemptible=True),),
+            jobs,
+            10_000,
+            commands=(Command(0, "activate", (0, None)),),
+            order=order,
+            backfill="none",
+            preemption=order == "las",
+            order_options=self.options if order == self.order else {},
+            shares=self.shares,
+        )
+
+
+CASES = (
+    OrderCase(
+        "used less",
+        "at 10 tenant 0 has used 40 chip-ms, tenant 1 nothing: C goes before B",
+        4,
+        "fair-share",
+        ((0, 10, 4, 0), (1, 10, 4, 0), (2, 10, 4, 1)),
+        (0, 20, 10),
+        (0, 10, 20),
+    ),
+    OrderCase(
+        "used less for its share",
+        "keys at the multiple of 5 by A's 10 ms: tenant 0 has used 20 for a share of 4, tenant 1 10 for a share of 1",
+        4,
+        "fair-share",
+        ((0, 5, 4, 0), (5, 5, 2, 1), (6, 10, 4, 1), (7, 10, 4, 0)),
+        (0, 5, 20, 10),
+        (0, 5, 10, 20),
+        {"recalculate": 5},
+        (4.0, 1.0),
+    ),
+    OrderCase(
+        "used long ago",
+        "at 105 tenant 0 used 40 chip-ms 95 ms ago, worth next to nothing at a half-life of 10; tenant 1 20 just now",
+        4,
+        "fair-share",
+        ((0, 10, 4, 0), (100, 5, 4, 1), (101, 5, 4, 1), (102, 5, 4, 0)),
+        (0, 100, 110, 105),
+        (0, 100, 105, 110),
+        {"half_life": 10, "recalculate": 0},
+    ),
+    OrderCase(
+        "progressive filling",
+        "two chips of eight a job: the tenants take turns, so each gets two jobs at 0",
+        8,
+        "drf",
+        ((0, 10, 2, 0), (0, 10, 2, 0), (0, 10, 2, 0), (0, 10, 2, 0), (0, 10, 2, 1), (0, 10, 2, 1)),
+        (0, 0, 10, 10, 0, 0),
+        (0, 0, 0, 0, 10, 10),
+    ),
+    OrderCase(
+        "three times the weight",
+        "tenant 1 weighs three times: with two jobs (1/2 of the chips) it is at 1/6, tenant 0 with one at 1/4",
+        8,
+        "drf",
+        ((0, 10, 2, 0), (0, 10, 2, 0), (0, 10, 2, 1), (0, 10, 2, 1), (0, 10, 2, 1)),
+        (0, 10, 0, 0, 0),
+        (0, 0, 0, 0, 10),
+        {},
+        (1.0, 3.0),
+    ),
+    OrderCase(
+        "served long enough",
+        "at 5 A has attained 20 chip-ms and falls into the second queue: B stops it; A goes on at 8",
+        4,
+        "las",
+        ((0, 20, 4, 0), (2, 3, 4, 0)),
+        (0, 5),
+        (0, 20),
+        {"thresholds": (20,), "recalculate": 5},
+    ),
+    OrderCase(
+        "promoted",
+        "each falls after 5 ms: B stops A at 5, C stops B at 10. At 15 A has waited twice its 5 ms, is in the first"
+        " queue again and stops C; at 20 likewise B, submitted before D, goes on for its last 1 ms",
+        4,
+        "las",
+        ((0, 20, 4, 0), (2, 6, 4, 0), (6, 6, 4, 0), (7, 6, 4, 0)),
+        (0, 5, 10, 21),
+        (0, 20, 26, 32),
+        {"thresholds": (20,), "recalculate": 5, "promote": 2.0},
+    ),
+    OrderCase(
+        "deadline",
+        "submission + 2 x estimate: B 101, C 12",
+        4,
+        "edf",
+        ((0, 10, 4, 0), (1, 50, 4, 0), (2, 5, 4, 0)),
+        (0, 15, 10),
+        (0, 10, 60),
+        {"slack": 2.0},
+    ),
+    OrderCase(
+        "worst off",
+        "at 10 B would finish after (9 + 20) / 20 of its time alone, C after (5 + 2) / 2",
+        4,
+        "themis",
+        ((0, 10, 4, 0), (1, 20, 4, 0), (5, 2, 4, 0)),
+        (0, 12, 10),
+        (0, 10, 30),
+        {"recalculate": 0},
+    ),
+)
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: f"{case.order}: {case.name}")
+def test_schedule_computed_by_hand(case: OrderCase) -> None:
+    n = len(case.starts)
+    for order, expected in ((case.order, case.starts), ("fcfs", case.fcfs)):
+        assert tuple(drive(case.case(order)).runs["start"][:n].tolist()) == expected, order
+        assert tuple(life.start for life in Scheduler(case.case(order)).run()) == expected, order
+    assert case.starts != case.fcfs
+
+
+def cluster(jobs: int, order: str, **options: Any) -> Cluster:
+    """A cluster of 64 chips with random jobs of five tenants."""
+    rng = np.random.default_rng(5)
+    layout = Layout()
+    layout.tranche(layout.site(layout.pool(8)), 8)
+    classes = Classes(1)
+    classes.add(preemptible=True)
+    rows = make_jobs(
+        np.sort(rng.integers(0, 20 * jobs, jobs)),
+        rng.integers(1, 500, jobs),
+        rng.integers(1, 40, jobs),
+        tenant=rng.integers(0, 5, jobs),
+    )
+    policy = Policy(order=order, preemption=order == "las", order_options=options)
+    made = Cluster(layout, rows, classes, policy=policy, max_extra_jobs=100)
+    made.activate(0)
+    return made
+
+
+@pytest.mark.parametrize("order", ["fair-share", "drf", "las", "themis"])
+def test_long_queues_and_late_jobs_keep_the_books_however_time_is_split(order: str) -> None:
+    """More waiting jobs than gaps between slots; every job is served in the end."""
+    late = make_jobs(np.array([0]), np.array([50]), np.array([3]), tenant=2)
+    ends = []
+    for cuts in (1, 37):
+        made = cluster(900, order, recalculate=50)
+        for at in np.linspace(500, 20_000, cuts).astype(int):
+            made.advance(int(at))
+            assert made.check() == []
+        made.advance(20_000)
+        for _ in range(40):
+            made.submit(late, watched=False)
+        made.advance(10**7)
+        assert made.counters()["longest_queue"] > 300
+        assert (made.runs["state"] == 3).all()
+        ends.append(made.runs["end"].copy())
+    assert np.array_equal(*ends)
+
+
+@pytest.mark.parametrize(
+    ("order", "options", "says"),
+    [
+        ("sjf", {"recalculate": 1}, "has no option 'recalculate'"),
+        ("las", {"thresholds": (5, 5)}, "must increase"),
+        ("fair-share", {"half_life": -1}, "must not be negative"),
+        ("fairshare", {}, "unknown: use one of fcfs"),
+    ],
+)
+def test_options_that_make_no_sense_are_refused(order: str, options: dict[str, Any], says: str) -> None:
+    with pytest.raises(LayoutError, match=says):
+        cluster(2, order, **options)
+
+
+def test_preemption_by_priority_does_not_go_with_an_order_of_its_own() -> None:
+    layout = Layout()
+    layout.tranche(layout.site(layout.pool(8)), 1)
+    classes = Classes(1)
+    classes.add()
+    jobs = make_jobs(np.array([0]), np.array([1]), np.array([1]))
+    with pytest.raises(LayoutError, match="priority or las"):
+        Cluster(layout, jobs, classes, policy=Policy(order="drf", preemption=True))

@@ -1,0 +1,182 @@
+"""Orders whose keys change with time, the slow way: every sum over the whole history (docs/scheduling.md)."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from capsim.policies.orders import CHANGING, order_options
+from tests.oracles.case import Case
+
+if TYPE_CHECKING:
+    from tests.oracles.world import World
+
+
+@dataclass
+class Span:
+    """Chips that a job held from ``begin``, until ``end`` if that is over."""
+
+    job: int
+    begin: int
+    chips: int
+    end: int | None = None
+
+
+@dataclass
+class Standing:
+    """Keys of the waiting jobs (with las also of the running ones), and what they are computed from."""
+
+    case: Case
+    keys: dict[int, float] = field(default_factory=dict)
+    shortest: dict[int, int] = field(default_factory=dict)
+    forgotten: dict[int, int] = field(default_factory=dict)
+    spans: list[Span] = field(default_factory=list)
+    keyed_at: int | None = None
+    tick: int | None = None
+    options: dict[str, Any] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.options = order_options(self.case.order, self.case.order_options)
+        if self.options.get("recalculate"):
+            self.options["recalculate"] = max(self.options["recalculate"], self.case.interval)
+
+    def share(self, tenant: int) -> float:
+        """A tenant's weight."""
+        return self.case.shares[tenant] if tenant < len(self.case.shares) else 1.0
+
+
+def join(world: World, j: int) -> None:
+    """A job joins the queue: it gets a key."""
+    standing = world.standing
+    if world.case.order not in CHANGING:
+        return
+    job, cls = world.jobs[j], world.class_of(j)
+    speed = max(world.speed[job.cls, pool] for pool in range(len(cls.speed)))
+    best = speed * (job.size_max / job.size_ref)
+    left = world.lives[j].request_left
+    standing.shortest[j] = (left if best == 1.0 else int(left / best)) + world.restart_of(j)
+    ahead = [other for other in waiting(world) if other != j and world.jobs[other].tenant == job.tenant]
+    standing.keys[j] = key(world, j, ahead)
+
+
+def waiting(world: World) -> list[int]:
+    """Waiting jobs in the order of submission."""
+    return [j for j in world.submitted if world.is_waiting(j)]
+
+
+def before_pass(world: World) -> None:
+    """Compute all keys if a multiple of ``recalculate`` has passed."""
+    standing = world.standing
+    if world.case.order not in CHANGING:
+        return
+    every = standing.options["recalculate"]
+    last = standing.keyed_at
+    if every == 0 or last is None or world.now // every > last // every:
+        standing.keyed_at = world.now
+        for j in waiting(world):
+            if world.case.order == "las":
+                promote(world, j)
+            earlier = [other for other in waiting(world) if world.jobs[other].tenant == world.jobs[j].tenant]
+            standing.keys[j] = key(world, j, earlier[: earlier.index(j)])
+        if world.case.order == "las":
+            for j in world.running():
+                standing.keys[j] = level(world, j)
+
+
+def after_instant(world: World) -> None:
+    """The next instant of the calendar at which there is a pass if jobs wait while others run."""
+    every = world.standing.options.get("recalculate", 0)
+    world.standing.tick = None
+    if every and waiting(world) and world.running():
+        world.standing.tick = (world.now // every + 1) * every
+
+
+def key(world: World, j: int, ahead: list[int]) -> float:
+    """The key of a job with these jobs of its tenant ahead of it."""
+    order, tenant = world.case.order, world.jobs[j].tenant
+    if order == "fair-share":
+        return float(np.float32(usage(world, tenant) / world.standing.share(tenant)))
+    if order == "drf":
+        return dominant_share(world, tenant, ahead)
+    if order == "las":
+        return level(world, j)
+    return -finish_ratio(world, j)
+
+
+def usage(world: World, tenant: int) -> float:
+    """Integral over the past of the tenant's chips × 2^(−age / half-life)."""
+    total, half = 0.0, world.standing.options["half_life"]
+    for span in world.standing.spans:
+        if world.jobs[span.job].tenant == tenant:
+            end = world.now if span.end is None else span.end
+            if half:
+                old, young = 2.0 ** (-(world.now - span.begin) / half), 2.0 ** (-(world.now - end) / half)
+                total += span.chips * half / math.log(2) * (young - old)
+            else:
+                total += span.chips * (end - span.begin)
+    return total
+
+
+def dominant_share(world: World, tenant: int, ahead: list[int]) -> float:
+    """Largest share of a pool's chips, running and ahead in the queue, over the tenant's weight."""
+    most = 0.0
+    for pool in range(len(world.case.layout.pools)):
+        domains = [world.fleet.domains[d] for d in world.fleet.pool_domains(pool)]
+        chips = sum(d.size for d in domains if d.active)
+        held = sum(
+            world.lives[j].chips
+            for j in world.running(lambda life, pool=pool: life.pool == pool)  # type: ignore[misc]
+            if world.jobs[j].tenant == tenant
+        )
+        asked = sum(world.jobs[j].size_min for j in ahead if first_pool(world, j) == pool)
+        if chips:
+            most = max(most, (held + asked) / chips)
+    return most / world.standing.share(tenant)
+
+
+def first_pool(world: World, j: int) -> int:
+    """The pool that the job would try first."""
+    return next(pool for pool in world.class_of(j).pools() if world.speed[world.jobs[j].cls, pool] > 0)
+
+
+def attained(world: World, j: int) -> int:
+    """Chip-ms that the job has had since its last promotion."""
+    spans = [span for span in world.standing.spans if span.job == j]
+    had = sum(span.chips * ((world.now if span.end is None else span.end) - span.begin) for span in spans)
+    return had - world.standing.forgotten.get(j, 0)
+
+
+def level(world: World, j: int) -> int:
+    """The queue of las that the job is in."""
+    return sum(attained(world, j) >= limit for limit in world.standing.options["thresholds"])
+
+
+def promote(world: World, j: int) -> None:
+    """A job that waited too long for what it has run starts anew in the first queue."""
+    had, life = attained(world, j), world.lives[j]
+    knob = world.standing.options["promote"]
+    if knob and had and (world.now - life.queued) * world.jobs[j].size_min >= knob * had:
+        world.standing.forgotten[j] = world.standing.forgotten.get(j, 0) + had
+
+
+def finish_ratio(world: World, j: int) -> float:
+    """Estimated finish time if started now over that of the job alone on its tenant's share."""
+    job, cls = world.jobs[j], world.class_of(j)
+    able = [pool for pool in range(len(cls.speed)) if world.speed[job.cls, pool] > 0]
+    chips = sum(
+        d.size
+        for pool in able
+        for d in (world.fleet.domains[i] for i in world.fleet.pool_domains(pool))
+        if d.active
+    )
+    tenants = range(max([len(world.case.shares), *(other.tenant + 1 for other in world.jobs)]))
+    everyone = sum(world.standing.share(tenant) for tenant in tenants)
+    mine = chips * world.standing.share(job.tenant) / everyone
+    best = max(world.speed[job.cls, pool] for pool in able)
+    alone = job.requested / (best * job.size_max / job.size_ref)
+    if mine < job.size_min:
+        alone *= job.size_min / max(mine, 1e-9)
+    return (world.now - job.submit + world.standing.shortest[j]) / alone
