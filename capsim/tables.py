@@ -441,6 +441,7 @@ STANDING = np.dtype(
     [
         ("key", "f8"),  # place in the order, smaller first; ties by submission
         ("base", "i8"),  # las: chip-ms attained before its last promotion
+        ("pool", "i8"),  # where its chips count while it waits: the first pool that it could try
     ],
     align=True,
 )

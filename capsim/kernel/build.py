@@ -183,6 +183,7 @@ def _clock(jobs: int, cap: int, leaves: int) -> np.ndarray:
     clock = np.zeros(1, tables.CLOCK)
     clock["phase"], clock["n_listed"], clock["n_jobs"] = 2, jobs, jobs
     clock["cap_jobs"], clock["leaves"], clock["first_new"] = cap, leaves, leaves
+    clock["timer"] = NEVER
     for name in (
         "free_piece",
         "free_end",
@@ -219,28 +220,6 @@ def build(
     table[: len(jobs)] = jobs
     tree = np.empty(2 * leaves, tables.TREE)
     tree["duration"] = tree["size"] = EMPTY
-<<<<<<< HEAD
-=======
-    scores = _score_tables(pools, blocks, score) if score is not None else np.zeros(1, np.int64)
-    clock = np.zeros(1, tables.CLOCK)
-    for name, value in (
-        ("phase", 2),
-        ("n_listed", len(jobs)),
-        ("n_jobs", len(jobs)),
-        ("cap_jobs", cap),
-        ("leaves", leaves),
-        ("free_piece", -1),
-        ("free_end", -1),
-        ("resv_rank", -1),
-        ("resv_domain", -1),
-        ("promise_rank", -1),
-        ("stuck_rank", -1),
-        ("finished", -1),
-        ("first_new", leaves),
-        ("timer", NEVER),
-    ):
-        clock[name] = value
->>>>>>> e3421b0 (Orders whose keys change with time: fair-share, drf, las, themis; edf; tenants with shares)
     blank: dict[str, Any] = {
         "clock": _clock(len(jobs), cap, leaves),
         "pools": pools,

@@ -33,7 +33,7 @@ def bring_usage(s, t):
 
 @kernel()
 def charged_pool(s, j):
-    """The first pool that the job's class would try: where its queued chips are counted."""
+    """The first pool that the job's class would try now (pool 0 if it can run nowhere)."""
     cls = np.int64(s.jobs[j].cls)
     base = cls * s.pools.shape[0]
     for i in range(s.classes[cls].n_pools):
@@ -93,6 +93,8 @@ def finish_ratio(s, j):
         if s.places[base + pool].speed > 0.0:
             chips += s.pools[pool].active
             best = max(best, s.places[base + pool].speed)
+    if best == 0.0:
+        return 0.0
     mine = chips * s.tenants[job.tenant].share / s.rules[0].shares
     alone = job.requested / (best * job.size_max / job.size_ref)
     if mine < job.size_min:
@@ -128,5 +130,5 @@ def book_chips(s, j, sign):
 @kernel()
 def book_queued(s, j, sign):
     """A job's chips are asked for in the queue (+1), or no longer (-1)."""
-    row = np.int64(s.jobs[j].tenant) * s.pools.shape[0] + charged_pool(s, j)
+    row = np.int64(s.jobs[j].tenant) * s.pools.shape[0] + s.standings[j].pool
     s.tenant_pools[row].queued += sign * np.int64(s.jobs[j].size_min)

@@ -196,13 +196,14 @@ def count_ahead(s, n):
     for i in range(n):
         j = np.int64(s.line[i])
         s.standings[j].key = key_of(s, j)
-        row = np.int64(s.jobs[j].tenant) * s.pools.shape[0] + charged_pool(s, j)
+        row = np.int64(s.jobs[j].tenant) * s.pools.shape[0] + s.standings[j].pool
         s.tenant_pools[row].ahead += s.jobs[j].size_min
 
 
 @kernel()
 def place_job(s, j):
-    """Compute a waiting job's key and give it a rank."""
+    """Compute the key of a job that joins the queue and give it a rank."""
+    s.standings[j].pool = charged_pool(s, j)
     if s.rules[0].order == DRF:
         t = np.int64(s.jobs[j].tenant) * s.pools.shape[0]
         for row in range(t, t + s.pools.shape[0]):

@@ -146,22 +146,23 @@ def stop_holder(world: World, holder: Holder) -> None:
         world.requeue(index)
 
 
-def command(world: World, called: Command) -> None:
-    """Do one operation that the engine calls."""
+def command(world: World, called: Command) -> bool:
+    """Do one operation that the engine calls; whether there was anything to do."""
     world.called = True
-    OPERATIONS[called.name](world, *called.arguments, **called.options)
+    return OPERATIONS[called.name](world, *called.arguments, **called.options) is not False
 
 
-def activate(world: World, tranche: int, domains: int | None = None) -> None:
+def activate(world: World, tranche: int, domains: int | None = None) -> bool:
     """The lowest inactive domains of a tranche arrive."""
     waiting = [d for d in world.fleet.domains if d.tranche == tranche and not d.active]
     for domain in waiting[:domains]:
         domain.active = True
+    return bool(waiting[:domains])
 
 
 def retire(
     world: World, tranche: int, domains: int | None = None, *, at: int | None = None, kill: bool = False
-) -> None:
+) -> bool:
     """The highest active domains of a tranche take no new work and leave when nobody holds them."""
     active = [
         index
@@ -178,6 +179,7 @@ def retire(
             force_out(world, index)
         elif at is not None:
             world.retirements.append((at, index))
+    return bool(leaving)
 
 
 def drain(world: World, site: int, *, grace: int | None = None) -> None:
@@ -215,20 +217,23 @@ def site_up(world: World, site: int) -> None:
     world.fleet.sites[site].down = False
 
 
-def cancel(world: World, j: int) -> None:
+def cancel(world: World, j: int) -> bool:
     """Take a job out of the queue, or stop it; one that is not there any more, or not yet, stays as it is."""
     if world.lives[j].state not in (WAITING, RUNNING):
-        return
+        return False
     if world.lives[j].state == RUNNING:
         world.settle(j, saved=False)
         world.release(j)
     world.lives[j].state, world.lives[j].end = CANCELLED, world.now
+    return True
 
 
-def resize(world: World, service: int, pool: int, replicas: int) -> None:
+def resize(world: World, service: int, pool: int, replicas: int) -> bool:
     """Set the wanted replicas; surplus ones leave now."""
+    same = world.wanted.get((service, pool), 0) == replicas
     world.wanted[service, pool] = replicas
     shrink(world, service, pool)
+    return not same
 
 
 def set_speed(world: World, cls: int, pool: int, speed: float) -> None:
@@ -241,7 +246,7 @@ def set_cost(world: World, cls: int, pool: int, cost: float) -> None:
     world.cost[cls, pool] = cost
 
 
-OPERATIONS: dict[str, Callable[..., None]] = {
+OPERATIONS: dict[str, Callable[..., bool | None]] = {
     "activate": activate,
     "retire": retire,
     "drain": drain,

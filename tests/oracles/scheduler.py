@@ -54,18 +54,18 @@ class Scheduler:
     def next_instant(self) -> int | None:
         """The next instant at which anything may happen, or the calendar calls for a pass."""
         instants = [*self.events(), *(failure.time for failure in self.world.failures)]
+        instants += [called.time for called in self.world.commands]
         if self.world.standing.tick is not None:
             instants.append(self.world.standing.tick)
         return min(instants, default=None)
 
     def events(self) -> list[int]:
-        """Instants at which something will happen, failures apart (they may find nothing to break)."""
+        """Instants at which something will happen; failures and operations may find nothing to do."""
         world = self.world
         lives = [world.lives[j] for j in world.running()]
         instants = [min(life.planned_end, life.estimated_end) for life in lives]
         instants += [life.notice[0] for life in lives if life.notice is not None]
         instants += [world.jobs[j].submit for j in world.arriving]
-        instants += [called.time for called in world.commands]
         instants += [repair.time for repair in world.repairs]
         instants += [at for at, _ in world.retirements]
         interval = world.case.interval
@@ -86,7 +86,7 @@ class Scheduler:
                 world.repairs.remove(repair)
                 changes.mend(world, repair)
         while world.commands and world.commands[0].time == now:
-            changes.command(world, world.commands.pop(0))
+            happened |= changes.command(world, world.commands.pop(0))
         for j in [j for j in world.arriving if world.jobs[j].submit == now]:
             world.arriving.remove(j)
             world.submitted.append(j)

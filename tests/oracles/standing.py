@@ -32,6 +32,7 @@ class Standing:
     case: Case
     keys: dict[int, float] = field(default_factory=dict)
     shortest: dict[int, int] = field(default_factory=dict)
+    pools: dict[int, int] = field(default_factory=dict)
     forgotten: dict[int, int] = field(default_factory=dict)
     spans: list[Span] = field(default_factory=list)
     keyed_at: int | None = None
@@ -55,9 +56,10 @@ def join(world: World, j: int) -> None:
         return
     job, cls = world.jobs[j], world.class_of(j)
     speed = max(world.speed[job.cls, pool] for pool in range(len(cls.speed)))
-    best = speed * (job.size_max / job.size_ref)
+    best = max(speed * (job.size_max / job.size_ref), 1e-300)
     left = world.lives[j].request_left
     standing.shortest[j] = (left if best == 1.0 else int(left / best)) + world.restart_of(j)
+    standing.pools[j] = first_pool(world, j)
     ahead = [other for other in waiting(world) if other != j and world.jobs[other].tenant == job.tenant]
     standing.keys[j] = key(world, j, ahead)
 
@@ -131,15 +133,16 @@ def dominant_share(world: World, tenant: int, ahead: list[int]) -> float:
             for j in world.running(lambda life, pool=pool: life.pool == pool)  # type: ignore[misc]
             if world.jobs[j].tenant == tenant
         )
-        asked = sum(world.jobs[j].size_min for j in ahead if first_pool(world, j) == pool)
+        asked = sum(world.jobs[j].size_min for j in ahead if world.standing.pools[j] == pool)
         if chips:
             most = max(most, (held + asked) / chips)
     return most / world.standing.share(tenant)
 
 
 def first_pool(world: World, j: int) -> int:
-    """The pool that the job would try first."""
-    return next(pool for pool in world.class_of(j).pools() if world.speed[world.jobs[j].cls, pool] > 0)
+    """The pool that the job would try first now; 0 if it can run nowhere."""
+    able = [pool for pool in world.class_of(j).pools() if world.speed[world.jobs[j].cls, pool] > 0]
+    return able[0] if able else 0
 
 
 def attained(world: World, j: int) -> int:
@@ -166,6 +169,8 @@ def finish_ratio(world: World, j: int) -> float:
     """Estimated finish time if started now over that of the job alone on its tenant's share."""
     job, cls = world.jobs[j], world.class_of(j)
     able = [pool for pool in range(len(cls.speed)) if world.speed[job.cls, pool] > 0]
+    if not able:
+        return 0.0
     chips = sum(
         d.size
         for pool in able
