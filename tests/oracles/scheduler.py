@@ -49,6 +49,8 @@ class Scheduler:
             self.one_instant()
             self.check()
         self.integrate(world.case.horizon)
+        world.now = world.case.horizon
+        self.ends_and_repairs()
         return world.lives
 
     def next_instant(self) -> int | None:
@@ -77,14 +79,7 @@ class Scheduler:
         """Terminations, capacity, submissions, one pass."""
         world, now = self.world, self.world.now
         happened = now in self.events()
-        happened |= self.terminations()
-        for at, domain in [r for r in world.retirements if r[0] == now]:
-            world.retirements.remove((at, domain))
-            changes.force_out(world, domain)
-        for repair in sorted((r for r in world.repairs if r.time == now), key=lambda r: r.number):
-            if repair in world.repairs:
-                world.repairs.remove(repair)
-                changes.mend(world, repair)
+        happened |= self.ends_and_repairs()
         while world.commands and world.commands[0].time == now:
             happened |= changes.command(world, world.commands.pop(0))
         for j in [j for j in world.arriving if world.jobs[j].submit == now]:
@@ -98,6 +93,19 @@ class Scheduler:
         if happened and not self.due:
             self.one_pass()
         standing.after_instant(world)
+
+    def ends_and_repairs(self) -> bool:
+        """What happens of itself at an instant, before operations; whether a failure broke something."""
+        world, now = self.world, self.world.now
+        happened = self.terminations()
+        for at, domain in [r for r in world.retirements if r[0] == now]:
+            world.retirements.remove((at, domain))
+            changes.force_out(world, domain)
+        for repair in sorted((r for r in world.repairs if r.time == now), key=lambda r: r.number):
+            if repair in world.repairs:
+                world.repairs.remove(repair)
+                changes.mend(world, repair)
+        return happened
 
     def terminations(self) -> bool:
         """Phase 1: completions, then stops that take effect, then failures; whether one of these happened."""
