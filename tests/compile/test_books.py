@@ -125,3 +125,39 @@ def test_an_option_costs_its_premium_and_its_hours() -> None:
 
 def test_figures_agree_within_two_per_cent() -> None:
     assert close(100, 98.1) and not close(100, 97.9)
+
+
+def test_an_escalator_is_in_the_value() -> None:
+    entry = books(
+        offer(term="5y", price={"per_chip_hour": "$2/h"}, escalator={"rate": "3%/y"}), SYSTEMS, 1000
+    )
+    # five years at 2.00 x (1, 1.03, 1.0609, 1.092727, 1.12550881): 5.30913581 years at $2.00
+    assert entry is not None and entry.value == pytest.approx(1000 * HOURS_A_YEAR * 2 * 5.30913581)
+    assert entry.price == pytest.approx(2 * 5.30913581 / 5)
+    shell = offer(
+        kind="powered_shell",
+        chips={},
+        term="2y",
+        price={"per_kw_month": "$100/kW-mo"},
+        power={"site": "x", "it": "10 MW"},
+        tranches=[{"at": "2026-01-01", "share": "100%"}],
+        escalator={"rate": "10%/y"},
+    )
+    found = books(shell, SYSTEMS, 1)
+    # 10,000 kW x 12 months x ($100 + $110)
+    assert found is not None and found.value == pytest.approx(10_000 * 12 * 210)
+    assert found.price == pytest.approx(105.0)
+
+
+def test_a_price_table_is_in_the_value() -> None:
+    table = {
+        "volume": {"steps": [{"from": 600, "discount": "10%"}]},
+        "term": [{"from": "3y", "discount": "5%"}],
+    }
+    entry = books(offer(term="5y", price={"per_chip_hour": "$2/h"}, price_table=table), SYSTEMS, 1000)
+    # 600 chips at $2.00 and 400 at $1.80, less 5 %
+    hourly = (600 * 2.00 + 400 * 1.80) * 0.95
+    assert entry is not None and entry.value == pytest.approx(hourly * 5 * HOURS_A_YEAR)
+    bought = books(offer(kind="purchase", price={"per_chip": "$50k"}, price_table=table), SYSTEMS, 1000)
+    # 600 at $50,000 and 400 at $45,000; a purchase has no term
+    assert bought is not None and bought.value == pytest.approx(600 * 50e3 + 400 * 45e3)
