@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from capsim.compile.check_work import MOST_CAMPAIGNS
+from capsim.compile.check_work import MOST_CAMPAIGNS, MOST_YEARS
 from capsim.compile.findings import Report
 from capsim.errors import InputError
 from capsim.spec.demand import TracedResearch
 from capsim.spec.loader import Loaded
-from capsim.units import DAY_MS
+from capsim.units import DAY_MS, YEAR_MS
 from capsim.workload.service_requests import request_lengths
 from capsim.workload.traced_demand import copies_wanted, jobs_of
+
+MOST_CHIPS = 2**31 - 1
+"""Sizes are 32-bit integers in the scheduler."""
 
 
 def traces(loaded: Loaded, report: Report) -> None:
@@ -53,12 +56,17 @@ def _research(loaded: Loaded, report: Report, research: TracedResearch) -> None:
         report.error(f"{research.trace}: no job is left after cleaning", "give another trace", *here)
         return
     end = (study.horizon.end - study.horizon.start).days * DAY_MS
+    longest = float(trace.submit[-1] - trace.submit[0]) * float(research.scale.time)
+    largest = int(trace.size.max()) * float(research.scale.chips)
+    if longest > MOST_YEARS * YEAR_MS or largest > MOST_CHIPS:
+        what = f"{research.trace}: scaled to {longest / YEAR_MS:,.3g} years and jobs of {largest:,.3g} chips"
+        report.error(what, f"at most {MOST_YEARS} years and {MOST_CHIPS:,.0f} chips", *here[:2], "scale")
+        return
     count = copies_wanted(research, trace, end, float(study.demand.scale))
     if count > MOST_CAMPAIGNS:
         hint = f"scale it to at most {MOST_CAMPAIGNS:,}: scale: {{count: {MOST_CAMPAIGNS / count:.1g}}}"
         report.error(f"{research.trace}: {count:,.0f} campaigns over the horizon", hint, *here)
-    days = (int(trace.submit[-1]) - int(trace.submit[0])) / DAY_MS * float(research.scale.time)
-    largest = int(trace.size.max()) * float(research.scale.chips)
+    days = longest / DAY_MS
     report.info(
         f"research follows {len(trace):,} jobs of {research.trace} ({trace.format}) over {days:,.1f} days"
         f"{', again and again' if research.repeat else ''}: about {count:,.0f} campaigns, the largest of"

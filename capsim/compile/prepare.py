@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from capsim.compile.calendar import Calendar
@@ -85,7 +86,18 @@ def prepare(study: Study, strategy: str, *, case: str, token: str, rates: RateBo
     found = build_rates(rates if rates is not None else RateBook(study), systems)
     places = _places(study, portfolio, found)
     ports = porting_dates(study, portfolio, calendar)
-    return Prepared(token, case, strategy, study, calendar, portfolio, found, places, ports, portfolio.notes)
+    notes = (*portfolio.notes, *_without_rollouts(study, strategy, found))
+    return Prepared(token, case, strategy, study, calendar, portfolio, found, places, ports, notes)
+
+
+def _without_rollouts(study: Study, strategy: str, rates: Rates) -> Iterator[str]:
+    """Named runs of which no system of the strategy holds the rollouts: they never finish."""
+    able = {name for name, _ in rates.rl}
+    for run in study.demand.training_runs:
+        reasons = [r for (work, _), r in rates.refusals.items() if work == f"{run.name} rollouts"]
+        if reasons and run.name not in able:
+            what = f"no system holds the rollouts of {run.name}, its RL phase never starts"
+            yield f"{strategy}: {what}: {reasons[0]}"
 
 
 def _places(study: Study, portfolio: Portfolio, rates: Rates) -> tuple[Place, ...]:

@@ -37,10 +37,12 @@ def _parts(service: Service) -> list[Service]:
         return [service]
     found = []
     for name, region in service.regions.items():
+        share = float(region.share)
+        if share <= 0.0:
+            continue
         shape = service.shape
         if region.peak_hour is not None:
             shape = shape.model_copy(update={"peak_hour": region.peak_hour})
-        share = float(region.share)
         update = {
             "name": f"{service.name}{AT}{name}",
             "shape": shape,

@@ -11,6 +11,7 @@ from capsim.spec.demand import Traced
 from capsim.spec.explain import locate
 from capsim.spec.includes import Source
 from capsim.spec.nodes import Mapping
+from capsim.spec.quantities import shown
 from capsim.spec.study import Study
 
 _PIECE = 1 << 20
@@ -33,9 +34,14 @@ def with_traces(study: Study, tree: Mapping) -> tuple[Study, list[Source], list[
         file = folder / item.trace
         try:
             digest = _digest(file)
-        except OSError as error:
-            what = "there is no such file" if not file.exists() else f"cannot be read ({error.strerror})"
-            problems.append(at.problem(f"{file}: {what}", f"paths start at {folder.resolve()}"))
+        except FileNotFoundError:
+            problems.append(
+                at.problem(f"{file}: there is no such file", f"paths start at {folder.resolve()}")
+            )
+            return item
+        except (OSError, ValueError) as error:
+            reason = getattr(error, "strerror", None) or str(error)
+            problems.append(at.problem(f"{shown(item.trace)} cannot be read ({reason})", "name a trace file"))
             return item
         if item.sha256 not in (None, digest):
             where = locate(tree, (*path, "sha256")).value_at

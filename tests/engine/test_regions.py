@@ -116,6 +116,11 @@ def test_the_regions_share_the_demand_and_have_evenings_of_their_own(study: Path
     assert np.argmax(us[:24]) == 2 and np.argmax(eu[:24]) == 14
 
 
+def test_a_region_without_demand_is_no_service(study: Path) -> None:
+    none = f"{CHAT}.regions={{us: {{share: 100%}}, eu: {{share: 0%}}}}"
+    assert [s.name for s in routed(load_study(study, sets=[none]).study).demand.inference] == ["chat@us"]
+
+
 def test_a_study_without_regions_is_itself(study: Path) -> None:
     plain = load_study(study).study
     assert routed(plain) is plain

@@ -63,3 +63,12 @@ def test_a_split_out_of_balance_takes_longer(root: Path) -> None:
 def test_a_phase_of_one_gang_is_refused(root: Path) -> None:
     with pytest.raises(StudyError, match="chips in both gangs; write a share between 0 and 1"):
         load(root, f"{RUN}.rl={{share: 40%, trainer: 100%}}")
+
+
+def test_rollouts_that_no_memory_holds_are_told(root: Path) -> None:
+    rl = f"{RUN}.rl={{share: 40%, rollout: {{input_length: 1e9}}}}"
+    (note,) = [text for text in prepare(load(root, rl), "big-cloud").warnings if "rollouts" in text]
+    assert note.startswith(
+        "big-cloud: no system holds the rollouts of base-model, its RL phase never starts: weights"
+    )
+    assert not [text for text in prepare(load(root), "big-cloud").warnings if "rollouts" in text]

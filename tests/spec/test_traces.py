@@ -78,6 +78,21 @@ def test_a_missing_file_is_named_at_its_place(tmp_path: Path) -> None:
     assert "gone.swf: there is no such file" in problem.what
 
 
+@pytest.mark.parametrize("name", ['""', '"."', '"a\\0b"', "x" * 5000, "/", "7"])
+def test_names_that_are_no_files(tmp_path: Path, name: str) -> None:
+    with pytest.raises(StudyError, match=r"study.yaml:\d+:12: .*(cannot be read|there is no such file)"):
+        load_study(study(tmp_path, trace=name))
+
+
+@pytest.mark.parametrize("scale", ["{time: 1e12}", "{chips: 1e12}"])
+def test_scales_beyond_the_clock_and_the_scheduler(tmp_path: Path, scale: str) -> None:
+    path = study(tmp_path)
+    (tmp_path / "studies" / "jobs.csv").write_text(JOBS)
+    loaded = load_study(path, sets=[f"demand.research.scale={scale}"])
+    (finding,) = run_checks(loaded, ["traces"])
+    assert finding.level == "error" and "at most 30 years" in str(finding.where)
+
+
 @pytest.mark.parametrize(
     ("content", "message"),
     [
