@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import importlib
 import sys
+from functools import cache
 
 import typer
 
@@ -36,8 +37,9 @@ app = typer.Typer(
 )
 
 
+@cache
 def build() -> typer.Typer:
-    """Register every command module and return the application."""
+    """Register every command module, once, and return the application."""
     for name in COMMANDS:
         importlib.import_module(f"capsim.cli.{name}").register(app)
     return app

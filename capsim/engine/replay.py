@@ -83,6 +83,8 @@ def replay_trace(
     """
     chosen = parse_policy(policy)
     machine = machine or Machine()
+    if types is not None and same_instant != "together":
+        raise InputError("--same-instant is there for fcfs and easy on interchangeable chips; leave it out")
     if types is not None:
         return _on_types(trace, chosen, types, plain=chips is None and machine == Machine())
     if chosen.objective:
@@ -106,7 +108,8 @@ def replay_trace(
     else:
         from capsim.engine.replay_cluster import run_cluster
 
-        done = run_cluster(chosen, jobs, trace.tenant[index].astype(np.int64), size, machine)
+        tenant = trace.tenant[index].astype(np.int64)
+        done = run_cluster(chosen, jobs, tenant, size, machine)
     return _schedule(trace, chosen, size, index, jobs.run, done)
 
 

@@ -12,6 +12,9 @@ from capsim.kernel.api import Cluster, Policy
 from capsim.kernel.layout import Classes, Layout, make_jobs
 from capsim.workload.traces.model import Ints
 
+MOST_CHIPS = 2**30
+"""The kernel counts chips in 32 bits."""
+
 SAMPLES = 400
 """Instants, equally spaced over the submissions and on to the end, at which free chips are looked at."""
 
@@ -35,6 +38,12 @@ def run_cluster(
     """Schedule the jobs to the last end. Needs at least one job."""
     if policy.backfill == "conservative":
         raise InputError("conservative backfilling knows interchangeable chips only; leave --domain out")
+    if chips > MOST_CHIPS:
+        raise InputError(
+            f"{chips:,} chips are too many for {policy.name}"
+            + (" with --domain" if machine.domain else "")
+            + f"; write at most {MOST_CHIPS:,}"
+        )
     classes = Classes(1)
     classes.add(locality=machine.locality)
     cluster = Cluster(

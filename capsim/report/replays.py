@@ -19,6 +19,15 @@ SPREADS = {
 """The figures that get a table of their own, with its title."""
 
 
+UNUSED = (
+    ("scat-", "tered %", "scattered", 5),
+    ("too", "few %", "too_few", 7),
+    ("re-", "served %", "reserved", 8),
+    ("spare", "%", "spare", 6),
+)
+"""Headings of the reasons why chips stand free, their keys, and when they leave a narrow table."""
+
+
 def replay_report(found: dict[str, Any], cleaning: Sequence[str], width: int) -> list[Line]:
     """The whole report of ``study.replays.compare_schedules`` for ``width`` columns."""
     rows: list[Row] = found["policies"]
@@ -86,6 +95,15 @@ def versus(spread: dict[str, Any]) -> str:
     return f"{'~' if unclear else ''}{sign}{figure(abs(difference['value']))}"
 
 
+def unused_column(top: str, bottom: str, key: str, yields: int) -> Column[Row]:
+    """The share of the machine that stood free for one reason, in percent."""
+
+    def cell(row: Row) -> str:
+        return percent(row["unused"].get(key, float("nan")), 1)
+
+    return Column(top, bottom, cell, yields, name=f"{key.replace('_', ' ')} %")
+
+
 def machine_table(rows: Sequence[Row], width: int) -> list[Line]:
     """Use of the machine, fairness over tenants, preemptions."""
     columns: list[Column[Row]] = [
@@ -98,15 +116,7 @@ def machine_table(rows: Sequence[Row], width: int) -> list[Line]:
         Column("back-", "filled %", lambda row: percent(row["backfilled_share"], 1), 4),
     ]
     if any(row["unused"] for row in rows):
-        columns += [
-            Column(top, bottom, lambda row, key=key: percent(row["unused"].get(key, float("nan")), 1), order)  # type: ignore[misc]
-            for top, bottom, key, order in (
-                ("scat-", "tered %", "scattered", 5),
-                ("too", "few %", "too_few", 7),
-                ("re-", "served %", "reserved", 8),
-                ("spare", "%", "spare", 6),
-            )
-        ]
+        columns += [unused_column(*heading) for heading in UNUSED]
     if any(row["preemptions"] for row in rows):
         columns += [
             Column("preemp-", "tions", lambda row: f"{row['preemptions']:,}", 1),

@@ -17,6 +17,11 @@ from capsim.spec.nodes import Mapping, parse
 from capsim.spec.quantities import did_you_mean, shown
 from capsim.spec.values import ByKey, DurationMs, Number, PositiveCount, PositiveDurationMs, Value, Whole
 
+LEAST, MOST = 1e-3, 1e3
+"""Speeds and shares between these are taken; beyond, a linear program of them says nothing reliable."""
+
+MOST_CHIPS = 2**30
+
 SIX_MINUTES_MS = 360_000
 """The round of Gavel's own evaluation (Narayanan et al., OSDI 2020)."""
 
@@ -71,10 +76,20 @@ def read_chip_types(path: Path) -> ChipTypes:
 
 
 def _wrong(found: ChipTypes, tree: Mapping) -> list[Problem]:
-    """Types that are not there, classes that can run nowhere, no class with a share."""
+    """Figures out of bounds, unknown types, classes that can run nowhere, no class with a share."""
     problems = []
+    for name, kind_of in found.types.items():
+        if kind_of.chips > MOST_CHIPS:
+            at = locate(tree, ("types", name, "chips")).value_at
+            problems.append(at.problem(f"{kind_of.chips:,} chips of a type", f"write at most {MOST_CHIPS:,}"))
     for name, row in found.classes.items():
         place = locate(tree, ("classes", name)).key_at
+        numbers: list[tuple[tuple[str, ...], float]] = [(("share",), float(row.share))]
+        numbers += [(("speeds", kind), float(speed)) for kind, speed in row.speeds.items()]
+        for path, number in numbers:
+            if number and not LEAST <= number <= MOST:
+                at = locate(tree, ("classes", name, *path)).value_at
+                problems.append(at.problem(f"{number:g} as {path[0]}", f"write 0, or {LEAST:g} to {MOST:g}"))
         for kind in row.speeds:
             if kind not in found.types:
                 at = locate(tree, ("classes", name, "speeds", kind)).key_at

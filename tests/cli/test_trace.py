@@ -106,6 +106,8 @@ def test_replay_writes_starts_on_the_traces_own_clock(
             ("replay", "TABLE", "--chips", "4", "--policy", "conservative", "--domain", "2"),
             "leave --domain out",
         ),
+        ("no policy here has the order las",),
+        (("replay", "TABLE", "--chips", "9000000000", "--policy", "sjf"), "too many for sjf; write at most"),
         (("replay", "TABLE", "--chips", "4", "--out", "starts.txt"), "end it in .csv"),
         (("replay", "none.swf"), "no such file"),
         (("info", "TABLE", "--format", "xls"), "unknown trace format"),
@@ -142,6 +144,7 @@ def test_chip_types(table: Path, tmp_path: Path, capsim: Command) -> None:
     assert (found["chips"], found["jobs"], found["makespan_s"]) == (6, 2, 13.0)
     assert found["utilisation"] == pytest.approx((4 * 10.5 + 2 * 10) / (6 * 13))
     assert "leave out --chips" in capsim(*words, "--chips", "4").stderr
+    assert "leave it out" in capsim(*words, "--same-instant", "ends-first").stderr
     assert "one type of chips only" in capsim(*words[:4], "conservative", "--types", types).stderr
     assert (
         "needs chip types"

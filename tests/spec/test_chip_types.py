@@ -58,6 +58,13 @@ def test_classes_are_drawn_by_share_and_keyed_by_the_job(tmp_path: Path) -> None
     assert not np.array_equal(drawn, types_of(given, trace, seed=2).job_class)
 
 
+def test_the_example_of_the_documentation_is_read(tmp_path: Path, root: Path) -> None:
+    text = (root / "docs" / "traces.md").read_text(encoding="utf-8")
+    example = text.split("```yaml\n")[1].split("```")[0]
+    given = read_chip_types(written(tmp_path, example))
+    assert set(given.types) == {"v100", "k80"} and given.restart == 20_000
+
+
 def test_a_class_that_the_file_does_not_describe(tmp_path: Path) -> None:
     trace = read_jobs(jobs(tmp_path, "job,submit,size,run,class\n1,0,4,10,robotics\n"))
     with pytest.raises(InputError, match="'robotics' is not among the classes"):
@@ -71,6 +78,9 @@ def test_a_class_that_the_file_does_not_describe(tmp_path: Path) -> None:
         ("{speeds: {fast: 1}}", "{speeds: {fast: 0}}", ["6:3: class `speech` can run nowhere"]),
         ("share: 3", "shares: 3", ["5:12: unknown key `shares`", "did you mean `share`"]),
         ("chips: 8", "chips: -8", ["2:17: `-8` is out of bounds"]),
+        ("slow: 0.25", "slow: 1e9", ["5:46: 1e+09 as speeds", "write 0, or 0.001 to 1000"]),
+        ("share: 3", "share: 1e-9", ["5:19: 1e-09 as share"]),
+        ("chips: 8", "chips: 10G", ["2:17: 10,000,000,000 chips of a type"]),
         ("round: 5 min", "round: 5 GB", ["7:8: "]),
         ("classes:", "klasses:", ["unknown key `klasses`"]),
     ],

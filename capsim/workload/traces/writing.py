@@ -28,17 +28,18 @@ def seconds(milliseconds: Ints) -> Ints | Floats:
 def write_jobs(trace: JobTrace, path: Path) -> None:
     """Write a cleaned trace as capsim's own job table."""
     names = np.array(trace.tenants or ("all",), dtype=object)
-    write_table(
-        path,
-        {
-            "job": trace.job,
-            "submit": seconds(trace.submit),
-            "size": trace.size,
-            "run": seconds(trace.run),
-            "requested": seconds(trace.requested),
-            "tenant": pa.array(names[trace.tenant], type=pa.string()),
-        },
-    )
+    columns = {
+        "job": trace.job,
+        "submit": seconds(trace.submit),
+        "size": trace.size,
+        "run": seconds(trace.run),
+        "requested": seconds(trace.requested),
+        "tenant": pa.array(names[trace.tenant], type=pa.string()),
+    }
+    if trace.job_class is not None:
+        classes = np.array(trace.job_classes, dtype=object)
+        columns["class"] = pa.array(classes[trace.job_class], type=pa.string())
+    write_table(path, columns)
 
 
 def write_requests(trace: RequestTrace, path: Path) -> None:

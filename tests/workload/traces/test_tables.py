@@ -81,6 +81,16 @@ def test_jobs_written_and_read_again_are_the_same(tmp_path: Path, name: str) -> 
     assert [p.name for p in tmp_path.iterdir() if p.name.endswith(".part")] == []
 
 
+def test_classes_of_jobs_are_written_and_read_again(tmp_path: Path) -> None:
+    rows = "job,submit,size,run,class\n1,5,1,10,speech\n2,0,1,10,vision\n3,6,1,10,speech\n"
+    trace = read_jobs(write(tmp_path, rows))
+    assert trace.job_classes == ("speech", "vision")
+    assert trace.job_class is not None and trace.job_class.tolist() == [1, 0, 0]
+    write_jobs(trace, tmp_path / "o.csv")
+    again = read_jobs(tmp_path / "o.csv")
+    assert again.job_class is not None and again.job_class.tolist() == [1, 0, 0]
+
+
 def test_requests_written_and_read_again_are_the_same(tmp_path: Path) -> None:
     trace = read_requests(write(tmp_path, AZURE_CSV))
     write_requests(trace, tmp_path / "o.parquet")

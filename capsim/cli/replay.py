@@ -1,0 +1,123 @@
+"""``capsim trace replay``: schedule the jobs of a trace by one policy or several, side by side."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from capsim.cli.options import Json, Quiet
+
+if TYPE_CHECKING:
+    from capsim.engine.replay import Schedule
+
+File = Annotated[Path, typer.Argument(help="SWF, Philly CSV, job table (CSV or Parquet), .gz as well")]
+Format = Annotated[str | None, typer.Option("--format", help="swf, philly, jobs, azure or requests")]
+Chips = Annotated[int | None, typer.Option("--chips", help="Machine size (default: MaxProcs)")]
+Policies = Annotated[
+    str,
+    typer.Option("--policy", metavar="A,B", help="fcfs, easy, conservative, sjf, sjf+easy, ..."),
+]
+Depth = Annotated[int | None, typer.Option("--depth", help="Jobs that hold a reservation under conservative")]
+Domain = Annotated[int, typer.Option("--domain", help="Chips of a scale-up domain (0: no topology)")]
+Blocks = Annotated[int, typer.Option("--block-domains", help="Domains of a block")]
+Segment = Annotated[int, typer.Option("--segment", help="Chips a gang uses of each domain")]
+Locality = Annotated[
+    float, typer.Option("--locality", help="Factor on a gang's speed per doubling of its blocks")
+]
+Types = Annotated[
+    Path | None, typer.Option("--types", metavar="FILE.yaml", help="Chip types and speeds of jobs there")
+]
+Estimates = Annotated[str, typer.Option("--estimate", help="requested, exact, factor:F or requested:F")]
+TenantsFrom = Annotated[str, typer.Option("--tenants-from", help="Tenants of an SWF: user, group or queue")]
+SameInstant = Annotated[
+    str,
+    typer.Option("--same-instant", help="together, ends-first, submissions-first, one-by-one (fcfs, easy)"),
+]
+Out = Annotated[Path | None, typer.Option("--out", help="Write job,start: .csv, .csv.gz, .parquet")]
+Chart = Annotated[Path | None, typer.Option("--chart", metavar="FILE.svg", help="Draw the wait by job size")]
+Seed = Annotated[int, typer.Option("--seed", help="Seed of the intervals' draws and of the jobs' classes")]
+
+
+def replay(
+    file: File,
+    chips: Chips = None,
+    policy: Policies = "easy",
+    depth: Depth = None,
+    domain: Domain = 0,
+    block_domains: Blocks = 0,
+    segment: Segment = 0,
+    locality: Locality = 1.0,
+    types: Types = None,
+    estimate: Estimates = "requested",
+    tenants_from: TenantsFrom = "user",
+    same_instant: SameInstant = "together",
+    out: Out = None,
+    chart: Chart = None,
+    seed: Seed = 0,
+    format: Format = None,
+    as_json: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """Schedule the jobs of a trace by one policy or several, and compare their figures.
+
+    Starts are in seconds on the trace's own clock, under the trace's own job numbers.
+    """
+    from capsim.engine.replay import Machine, replay_trace, with_estimates
+    from capsim.engine.replay_policies import parse_policies
+    from capsim.engine.replay_types import types_of
+    from capsim.spec.chip_types import read_chip_types
+    from capsim.study.replays import compare_schedules
+    from capsim.workload.traces import read_jobs
+    from capsim.workload.traces.writing import check_name
+
+    if out is not None:
+        check_name(out)
+    policies = parse_policies(policy, depth)
+    began = time.perf_counter()
+    trace = with_estimates(read_jobs(file, format, tenants_from), estimate)
+    read = time.perf_counter()
+    kinds = types_of(read_chip_types(types), trace, seed) if types else None
+    machine = Machine(domain, block_domains, segment, locality)
+    how: dict[str, Any] = {"chips": chips, "machine": machine, "types": kinds}
+    schedules = [replay_trace(trace, policy=name, same_instant=same_instant, **how) for name in policies]
+    done = time.perf_counter()
+    if out is not None:
+        write_starts(out, schedules)
+    found = compare_schedules(schedules, seed)
+    if not quiet:
+        timing = f"read in {read - began:.2f} s, scheduled in {done - read:.2f} s (kernel loading included)"
+        typer.echo(f"{len(trace):,} jobs: {timing}", err=True)
+    show_replay(found, trace.cleaning.sentences(), chart, as_json)
+
+
+def write_starts(out: Path, schedules: Sequence[Schedule]) -> None:
+    """``job,start``; with several policies ``job,start_NAME,...``."""
+    from capsim.workload.traces import write_table
+    from capsim.workload.traces.writing import seconds
+
+    names = ["start"] if len(schedules) == 1 else [f"start_{schedule.policy}" for schedule in schedules]
+    starts = {name: seconds(schedule.start) for name, schedule in zip(names, schedules, strict=True)}
+    write_table(out, {"job": schedules[0].job, **starts})
+
+
+def show_replay(found: dict[str, Any], cleaning: list[str], chart: Path | None, as_json: bool) -> None:
+    """Print a comparison of policies, as JSON or as text, and draw it where that is asked for."""
+    from capsim.report.replays import replay_report
+    from capsim.report.terminal import width_of, write
+    from capsim.report.wait_svg import wait_svg
+    from capsim.workload.traces.writing import replace_file
+
+    rows = found["policies"]
+    if chart is not None and rows[0]["jobs"]:
+        replace_file(chart, wait_svg(rows).encode())
+    if as_json:
+        single = {key: value for key, value in found.items() if key != "policies"} | rows[0]
+        typer.echo(json.dumps(single if len(rows) == 1 else found, indent=2))
+    else:
+        write(replay_report(found, cleaning, width_of(sys.stdout)), sys.stdout)
