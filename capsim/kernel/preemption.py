@@ -188,7 +188,7 @@ def preempt_for_job(s, j):
         if s.places[base + pool].speed <= 0.0:
             continue
         count, chips, noticed = list_victims(s, pool, priority, c.levels != 0)
-        if count == 0 or chips + noticed + free_chips(s, pool) < n:
+        if count + noticed == 0 or chips + noticed + free_chips(s, pool) < n:
             continue
         if noticed > 0:
             lend_noticed(s, pool, 1)

@@ -23,6 +23,26 @@ def serving(domains: int, rows: np.ndarray, replica: int) -> Cluster:
     return cluster
 
 
+def test_a_head_that_waits_for_a_notice_stops_nobody_in_another_pool() -> None:
+    # a job with 6 h of grace fills pool 0, one without grace pool 1. The head warns the first at 1:00; the pass
+    # of the job submitted at 2:00 must not stop the second as well: the head starts at 7:00
+    layout = one_pool(1)
+    layout.tranche(layout.site(layout.pool(8, 4)), 1)
+    classes = Classes(2)
+    patient = classes.add(preemptible=True, grace=6 * HOUR, speed=(1.0, 0.0))
+    other = classes.add(preemptible=True, speed=(0.0, 1.0))
+    head = classes.add(priority=1)
+    rows = jobs_of((0, DAY, 8, DAY), (0, DAY, 8, DAY), (HOUR, HOUR, 8, HOUR), (2 * HOUR, HOUR, 8, HOUR))
+    rows["cls"] = [patient, other, head, patient]
+    cluster = Cluster(layout, rows, classes, policy=PREEMPT)
+    cluster.activate(0)
+    cluster.activate(1)
+    cluster.advance(9 * HOUR)
+    assert cluster.runs["preemptions"].tolist() == [1, 0, 0, 0]
+    assert cluster.runs["start"][2] == 7 * HOUR
+    assert cluster.runs["pool"][2] == 0
+
+
 def test_a_service_stops_only_jobs_that_make_room_for_a_replica() -> None:
     # domain 0: two jobs of 4; domain 1: one job of 4. A replica of 8 needs the other half of domain 1 only:
     # its job, the youngest, has the least work at risk, and stopping one of domain 0 would be of no use.
