@@ -106,7 +106,6 @@ def test_replay_writes_starts_on_the_traces_own_clock(
             ("replay", "TABLE", "--chips", "4", "--policy", "conservative", "--domain", "2"),
             "leave --domain out",
         ),
-        ("no policy here has the order las",),
         (("replay", "TABLE", "--chips", "9000000000", "--policy", "sjf"), "too many for sjf; write at most"),
         (("replay", "TABLE", "--chips", "4", "--out", "starts.txt"), "end it in .csv"),
         (("replay", "none.swf"), "no such file"),
