@@ -13,6 +13,16 @@ Cases = Annotated[str | None, typer.Option("--cases", metavar="A,B", help="Cases
 Strategies = Annotated[
     str | None, typer.Option("--strategies", metavar="A,B", help="Strategies (default: all).")
 ]
+FlipPath = Annotated[
+    str | None,
+    typer.Option("--flip", metavar="PATH", help="The value of a number at which two strategies swap."),
+]
+Between = Annotated[
+    str | None,
+    typer.Option("--between", metavar="A,B", help="The two of --flip (default: the first two)."),
+]
+Low = Annotated[str | None, typer.Option("--low", metavar="VALUE", help="Where --flip starts, e.g. '$2/h'.")]
+High = Annotated[str | None, typer.Option("--high", metavar="VALUE", help="Where --flip ends.")]
 Against = Annotated[str | None, typer.Option("--against", metavar="S", help="The strategy to compare with.")]
 
 
@@ -36,26 +46,40 @@ def compare(
     quiet: Quiet = False,
     out: Out = None,
     resume: Resume = False,
+    flip: FlipPath = None,
+    between: Between = None,
+    low: Low = None,
+    high: High = None,
 ) -> None:
-    """Compare sourcing strategies: which costs least in all, by how much, how surely, and why."""
+    """Compare sourcing strategies: which costs least in all, by how much, how surely, and why.
+
+    With --flip PATH: at which value of one number two of them swap.
+    """
     from capsim.cli import comparing
+    from capsim.errors import InputError
     from capsim.report.comparison import comparison_report
     from capsim.report.jsonout import comparison_json
     from capsim.study.session import perform
     from capsim.study.setup import Request
 
     comparing.whole_workers(workers)
+    if flip is None and (between is not None or low is not None or high is not None):
+        raise InputError("--between, --low and --high belong to --flip PATH")
+    two = comparing.names(between)
     request = Request(
         study,
         tuple(sets or ()),
         as_of,
         comparing.names(cases),
-        comparing.names(strategies),
-        against,
+        comparing.names(strategies) or two,
+        against if against is not None or not two else two[0],
         runs,
         seed,
     )
     setup = comparing.prepared(request, quiet)
+    if flip is not None:
+        comparing.report_flip(setup, flip, two, (low, high), as_json=as_json, quiet=quiet, workers=workers)
+        return
     comparing.perform_and_report(
         perform,
         setup,

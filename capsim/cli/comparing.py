@@ -93,6 +93,30 @@ def perform_and_report(
         write(text(performed.results, setup.context, width_of(sys.stdout), wide), sys.stdout)
 
 
+def report_flip(
+    setup: Setup,
+    path: str,
+    between: tuple[str, ...],
+    ends: tuple[str | None, str | None],
+    *,
+    as_json: bool,
+    quiet: bool,
+    workers: int | None,
+) -> None:
+    """Search for the value at which two strategies swap, and print what was found."""
+    from capsim.report.flip import flip_json, flip_report
+    from capsim.report.terminal import width_of, write
+    from capsim.study.flip import ask_flip
+    from capsim.study.trials import Trials
+
+    trials = Trials.of(setup, workers, progress_of(quiet))
+    answer = ask_flip(setup, trials, path, between, *ends)
+    if as_json:
+        typer.echo(flip_json(answer, setup.context))
+    else:
+        write(flip_report(answer, setup.context, width_of(sys.stdout)), sys.stdout)
+
+
 def command_line() -> str:
     """The command as the user typed it."""
     return " ".join(["capsim", *sys.argv[1:]])

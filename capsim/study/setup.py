@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from capsim.compile.checks import run_checks
@@ -47,7 +47,7 @@ class Request:
 @dataclass(frozen=True)
 class Setup:
     """A comparison, ready to run. `specs` is the resolved study of each case as YAML, `inputs` the files
-    that it was read from, traces included, with their digests."""
+    that it was read from, traces included, with their digests, `loaded` the study of each case."""
 
     plan: Plan
     prepared: Mapping[tuple[str, str], Prepared]
@@ -55,6 +55,7 @@ class Setup:
     specs: Mapping[str, str]
     warnings: tuple[str, ...]
     inputs: tuple[Source, ...] = ()
+    loaded: Mapping[str, Loaded] = field(default_factory=dict)
 
     def head(self, command: str) -> dict[str, Any]:
         """What the manifest of a run folder says of this comparison."""
@@ -112,6 +113,7 @@ def set_up(request: Request) -> Setup:
         specs={case: resolved_yaml(found.study) for case, found in loaded.items()},
         warnings=tuple(dict.fromkeys(text for p in prepared.values() for text in p.warnings)),
         inputs=tuple(dict.fromkeys(source for found in loaded.values() for source in found.sources)),
+        loaded=loaded,
     )
 
 

@@ -1,0 +1,134 @@
+"""Where two strategies swap: a sentence, the trials behind it, and the same as JSON."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import math
+from typing import Any
+
+from capsim import __version__
+from capsim.report.layout import Column, Line, blocks, paragraph, tabulate
+from capsim.report.numbers import Scale, scale_for
+from capsim.study.context import Context
+from capsim.study.flip import FlipAnswer, Point
+
+SCHEMA = "capsim.flip/1"
+
+
+def flip_report(answer: FlipAnswer, context: Context, width: int) -> list[Line]:
+    """The answer for a terminal of `width` columns."""
+    points = answer.flip.points
+    scale = scale_for(max(abs(point.difference) for point in points))
+    case = f"   case {answer.case}" if answer.case != "base" else ""
+    title = f"capsim compare {context.name} --flip {answer.knob.path}{case}   {answer.runs} runs a trial"
+    worlds = "world" if answer.runs == 1 else f"{answer.runs} worlds"
+    note = (
+        f"Each trial simulates both strategies in the same {worlds}; {answer.simulated} runs were simulated "
+        "now, the rest was kept from before. At the ends of the interval the paired difference can just be "
+        "told from 0."
+    )
+    return blocks(
+        paragraph("", f"{title}   study {context.digest[:6]}  seed {context.seed}", width, "bold"),
+        paragraph("", sentence(answer, scale), width),
+        tabulate(_columns(answer, scale), points, width),
+        paragraph("", note, width, "dim"),
+    )
+
+
+def sentence(answer: FlipAnswer, scale: Scale) -> str:
+    """Where the two swap, how surely, and which is cheaper on which side; or that they do not."""
+    flip, knob = answer.flip, answer.knob
+    study = f"the study has {knob.show(knob.value)}"
+    if flip.root is None:
+        searched = f"from {knob.show(flip.bracket[0])} to {knob.show(flip.bracket[1])}"
+        cheaper = answer.first if flip.points[0].difference < 0 else answer.second
+        if not flip.matters:
+            gap = scale.money(abs(flip.points[0].difference))
+            return f"No flip: {knob.path} does not move the difference ({gap}) {searched}; {study}."
+        ends = " and ".join(scale.show(p.difference, sign=True) for p in (flip.points[0], flip.points[-1]))
+        less = f"{answer.first} less {answer.second} is {ends} {scale.name} at the ends"
+        return (
+            f"No flip {searched}: {cheaper} stays cheaper ({less}); {study}. "
+            "Look further with --low and --high."
+        )
+    below, above = _sides(answer)
+    at = f"{knob.path} = {knob.show(flip.root)}{_interval(answer)}"
+    text = f"{answer.first} and {answer.second} swap at {at}; {study}. "
+    text += f"Below it {below} is cheaper, above it {above}."
+    if flip.jumps:
+        a, b = (knob.show(end) for end in flip.bracket)
+        text += f" The difference jumps over 0 between {a} and {b}: at no value do both cost the same."
+    return text
+
+
+def _interval(answer: FlipAnswer) -> str:
+    low, high = answer.flip.low, answer.flip.high
+    if math.isnan(low):
+        return " (one run: no interval)"
+    shown = [answer.knob.show(end) if math.isfinite(end) else "?" for end in (low, high)]
+    open_end = ", not bounded by the trials where it says ?" if "?" in shown else ""
+    return f" (95 % interval {shown[0]}..{shown[1]}{open_end})"
+
+
+def _sides(answer: FlipAnswer) -> tuple[str, str]:
+    below = [p for p in answer.flip.points if p.value <= answer.flip.bracket[0]][-1]
+    names = (answer.first, answer.second)
+    return names if below.difference < 0 else (names[1], names[0])
+
+
+def _columns(answer: FlipAnswer, scale: Scale) -> list[Column[Point]]:
+    knob, root = answer.knob, answer.flip.root
+    second = f"{answer.second}, {scale.name}"
+
+    def mark(point: Point) -> str:
+        return "flip" if point.value == root else "study" if point.value == knob.value else ""
+
+    def cheaper(point: Point) -> str:
+        name = answer.first if point.difference < 0 else answer.second
+        return f"{name}?" if not abs(point.difference) > point.half else name
+
+    return [
+        Column("", "", mark, left=True),
+        Column(knob.path, "", lambda p: knob.show(p.value)),
+        Column(f"{answer.first} less", second, lambda p: scale.show(p.difference, sign=True)),
+        Column("±95 %", "", lambda p: scale.show(p.half)),
+        Column("cheaper", "(? unsure)", cheaper, left=True),
+    ]
+
+
+def flip_json(answer: FlipAnswer, context: Context) -> str:
+    """The answer as JSON, `schema: capsim.flip/1`; numbers in the units of the study's schema."""
+    flip = answer.flip
+    record: dict[str, Any] = {
+        "schema": SCHEMA,
+        "capsim": __version__,
+        "study": context.name,
+        "digest": context.digest,
+        "seed": context.seed,
+        "case": answer.case,
+        "runs": answer.runs,
+        "path": answer.knob.path,
+        "unit": answer.knob.quantity.form.unit,
+        "value": answer.knob.value,
+        "between": [answer.first, answer.second],
+        "root": flip.root,
+        "low": flip.low,
+        "high": flip.high,
+        "bracket": list(flip.bracket),
+        "matters": flip.matters,
+        "jumps": flip.jumps,
+        "trials": [dataclasses.asdict(point) for point in flip.points],
+        "simulated": answer.simulated,
+    }
+    if flip.root is not None:
+        record["cheaper_below"], record["cheaper_above"] = _sides(answer)
+    return json.dumps(_finite(record), indent=1, allow_nan=False)
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, dict):
+        return {key: _finite(item) for key, item in value.items()}
+    return [_finite(item) for item in value] if isinstance(value, list) else value

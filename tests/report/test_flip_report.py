@@ -1,0 +1,62 @@
+"""The sentence of a flip is made of what was found."""
+
+from __future__ import annotations
+
+import json
+import math
+from dataclasses import replace
+
+import pytest
+import synthetic
+
+from capsim.report.flip import flip_json, flip_report
+from capsim.spec.knobs import knob
+from capsim.spec.loader import read_study
+from capsim.study.flip import Flip, FlipAnswer, Point
+
+POINTS = tuple(Point(x, 1e8 * (x - 3.0), 1e7) for x in (2.55, 3.0, 3.2))
+
+
+@pytest.fixture(scope="module")
+def answer() -> FlipAnswer:
+    study = read_study("quickstart").resolve("base").study
+    flip = Flip(POINTS, 3.0, 2.9, 3.1, (2.55, 3.2), True, False)
+    return FlipAnswer(knob(study, "offers.new-cloud.price"), "new-cloud", "wait", "base", 8, flip, 40)
+
+
+def text(answer: FlipAnswer, width: int = 120) -> str:
+    lines = [line.text for line in flip_report(answer, synthetic.context(), width)]
+    assert max(map(len, lines)) <= width
+    return " ".join(" ".join(lines).split())
+
+
+@pytest.mark.parametrize("width", [80, 120])
+def test_root_interval_and_sides(answer: FlipAnswer, width: int) -> None:
+    shown = text(answer, width)
+    assert (
+        "swap at offers.new-cloud.price = $3/h (95 % interval $2.9/h..$3.1/h); the study has $2.55/h" in shown
+    )
+    assert "Below it new-cloud is cheaper, above it wait." in shown
+    assert "wait?" in shown
+
+
+def test_other_results_say_other_things(answer: FlipAnswer) -> None:
+    turned = replace(answer.flip, points=tuple(replace(p, difference=-p.difference) for p in POINTS))
+    assert "Below it wait is cheaper, above it new-cloud." in text(replace(answer, flip=turned))
+    jump = replace(answer.flip, jumps=True)
+    assert "jumps over 0 between $2.55/h and $3.2/h" in text(replace(answer, flip=jump))
+    open_end = replace(answer.flip, high=math.inf)
+    assert "$2.9/h..?, not bounded" in text(replace(answer, flip=open_end))
+
+
+def test_no_flip(answer: FlipAnswer) -> None:
+    none = Flip(POINTS[:1] * 2, None, math.nan, math.nan, (2.0, 4.0), True, False)
+    assert "No flip from $2/h to $4/h: new-cloud stays cheaper" in text(replace(answer, flip=none))
+    flat = replace(none, matters=False)
+    assert "does not move the difference" in text(replace(answer, flip=flat))
+
+
+def test_json(answer: FlipAnswer) -> None:
+    found = json.loads(flip_json(answer, synthetic.context()))
+    assert (found["root"], found["low"], found["cheaper_below"]) == (3.0, 2.9, "new-cloud")
+    assert len(found["trials"]) == 3

@@ -1,0 +1,150 @@
+"""Where two strategies swap: known roots, intervals that hold them, no flip, jumps; and a real study."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from capsim.errors import InputError
+from capsim.spec.knobs import knob
+from capsim.study.flip import Flip, Point, ask_flip, find_flip, interval
+from capsim.study.setup import Request, set_up
+from capsim.study.trials import Trial, Trials
+
+NOISE = np.random.default_rng(3).normal(0.0, 1.0, 16)
+
+
+def paired(mean: Callable[[float], float], spread: float = 1.0) -> Callable[[Sequence[float]], list[Any]]:
+    """Differences in the same 16 worlds at every value: a mean that moves, a world's own part that does not."""
+    own = spread * (NOISE - NOISE.mean())
+    return lambda values: [mean(value) + own for value in values]
+
+
+@pytest.mark.parametrize("root", [0.7, 1.0, 1.9, 3.6])
+def test_a_line_is_found_at_its_root(root: float) -> None:
+    found = find_flip(paired(lambda x: 5 * (x - root), 0.01), 1.0, None, None)
+    assert found.root == pytest.approx(root, rel=1e-9)
+    assert found.low < root < found.high
+    assert not found.jumps
+
+
+def test_a_curve_is_followed_until_the_noise_hides_it() -> None:
+    fine = find_flip(paired(lambda x: x**3 - 8, 1e-6), 1.0, None, None)
+    coarse = find_flip(paired(lambda x: x**3 - 8, 2.0), 1.0, None, None)
+    assert fine.root == pytest.approx(2.0, rel=1e-3)
+    assert coarse.low < 2.0 < coarse.high
+    assert len(coarse.points) < len(fine.points)
+
+
+def test_the_interval_is_the_inverted_band() -> None:
+    # the band of 5 (x - 2) with a half width of 1 holds 0 from 1.8 to 2.2
+    points = [Point(x, 5 * (x - 2), 1.0) for x in (1.0, 2.0, 3.0)]
+    assert interval(points, 2.0) == pytest.approx((1.8, 2.2))
+    wide = [Point(x, 0.1 * (x - 2), 1.0) for x in (1.0, 2.0, 3.0)]
+    assert interval(wide, 2.0) == (-np.inf, np.inf)
+
+
+def test_the_interval_of_a_noisy_line_covers_what_student_says() -> None:
+    from capsim.study.statistics import mean
+
+    found = find_flip(paired(lambda x: 5 * (x - 2.0), 1.0), 1.0, None, None)
+    half = mean(NOISE).half / 5
+    assert (found.low, found.high) == pytest.approx((2.0 - half, 2.0 + half), rel=1e-6)
+
+
+def test_no_flip_in_the_bracket_is_said() -> None:
+    found = find_flip(paired(lambda x: x + 10), 1.0, 0.5, 2.0)
+    assert found.root is None
+    assert found.bracket == (0.5, 2.0)
+    assert found.matters
+    assert not find_flip(paired(lambda x: 10.0), 1.0, None, None).matters
+
+
+def test_a_jump_over_zero_is_told_from_a_root() -> None:
+    found = find_flip(paired(lambda x: -5.0 if x < 1.6 else 5.0, 0.01), 1.0, None, None)
+    assert found.jumps
+    assert found.bracket[0] < 1.6 <= found.bracket[1]
+    assert found.bracket[1] - found.bracket[0] < 0.01
+
+
+def test_one_run_has_a_root_and_no_interval() -> None:
+    found = find_flip(lambda values: [np.array([x - 2.0]) for x in values], 1.0, None, None)
+    assert found.root == pytest.approx(2.0)
+    assert np.isnan(found.low)
+
+
+@pytest.fixture(scope="module")
+def setup() -> Any:
+    return set_up(Request("quickstart", strategies=("big-cloud", "new-cloud"), runs=2))
+
+
+def trials_of(setup: Any, folder: Path | None) -> Trials:
+    import contextlib
+
+    from capsim.engine.simulate import simulate
+
+    quiet = lambda count: contextlib.nullcontext(lambda done: None)  # noqa: E731
+    return Trials(setup.loaded["base"], simulate, 1, quiet, folder)
+
+
+def test_the_price_found_by_simulation_is_the_exact_one(setup: Any, tmp_path: Path) -> None:
+    trials = trials_of(setup, tmp_path)
+    answer = ask_flip(setup, trials, "offers.big-cloud.price", (), "$1.5/h", "$2.92/h")
+    flip: Flip = answer.flip
+    assert flip.root is not None
+    # TOTAL is linear in a price: the line through any two trials is exact everywhere
+    first, last = flip.points[0], flip.points[-1]
+    slope = (last.difference - first.difference) / (last.value - first.value)
+    assert flip.root == pytest.approx(first.value - first.difference / slope, rel=1e-6)
+    at_root = next(point for point in flip.points if point.value == flip.root)
+    assert abs(at_root.difference) < 1e-3 * abs(first.difference)
+    again = trials_of(setup, tmp_path)
+    assert ask_flip(setup, again, "offers.big-cloud.price", (), "$1.5/h", "$2.92/h").flip == flip
+    assert again.simulated == 0 < trials.simulated
+
+
+def test_trials_are_extended_not_repeated(setup: Any, tmp_path: Path) -> None:
+    trial = Trial.of("new-cloud", {"demand.scale": 1.2})
+    first = trials_of(setup, tmp_path)
+    one = first.totals([trial], 1)[trial]
+    more = trials_of(setup, tmp_path)
+    two = more.totals([trial], 2)[trial]
+    assert (first.simulated, more.simulated) == (1, 1)
+    assert two[0] == one[0] != two[1]
+
+
+def test_a_damaged_trial_is_simulated_again(setup: Any, tmp_path: Path) -> None:
+    trial = Trial.of("new-cloud", {})
+    known = trials_of(setup, tmp_path).totals([trial], 1)[trial]
+    next(tmp_path.glob("*.json")).write_text("{")
+    assert trials_of(setup, tmp_path).totals([trial], 1)[trial] == known
+
+
+@pytest.mark.parametrize(
+    ("path", "between", "low", "high", "message"),
+    [
+        ("offers.big-cloud.prise", (), None, None, "no number there; did you mean"),
+        ("offers.big-cloud", (), None, None, "numbers there; write one of"),
+        ("offers.big-cloud.price", (), "cheap", None, "--low 'cheap'"),
+        ("offers.big-cloud.price", (), "$4/h", "$2/h", "leave no range"),
+        ("offers.big-cloud.price", ("big-cloud",), None, None, "write two strategies"),
+        ("offers..price", (), None, None, "no name at character"),
+    ],
+)
+def test_wrong_input(
+    setup: Any, path: str, between: tuple[str, ...], low: str | None, high: str | None, message: str
+) -> None:
+    with pytest.raises(InputError, match=message):
+        ask_flip(setup, trials_of(setup, None), path, between, low, high)
+
+
+def test_prices_by_system_move_together(setup: Any) -> None:
+    from capsim.spec.loader import read_study
+
+    change = "offers.big-cloud.price={per_chip_hour: {gb200_nvl72: $2/h, gb300_nvl72: $3/h}}"
+    study = read_study("quickstart", sets=(change,)).resolve("base").study
+    assert list(knob(study, 'offers."big-cloud".price').changes(4.0).values()) == [4.0, 6.0]
