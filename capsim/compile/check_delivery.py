@@ -8,7 +8,8 @@ from capsim.compile.regions import within
 from capsim.spec.loader import Loaded
 from capsim.spec.offers import SHELLS, Offer
 from capsim.spec.quantities import shown
-from capsim.spec.study import Strategy, Study
+from capsim.spec.strategies import Strategy
+from capsim.spec.study import Study
 
 
 def delivery_terms(loaded: Loaded, report: Report) -> None:

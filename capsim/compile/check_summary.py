@@ -12,7 +12,8 @@ from capsim.spec.loader import Loaded
 from capsim.spec.offers import SHELLS
 from capsim.spec.paths import split_path
 from capsim.spec.provenance import STATED, provenance
-from capsim.spec.study import Holding, Study
+from capsim.spec.strategies import Holding
+from capsim.spec.study import Study
 from capsim.spec.values import CONFIDENCES
 
 CATALOG_SECTIONS = ("chips", "systems", "models", "porting")

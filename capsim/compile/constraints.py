@@ -9,7 +9,8 @@ from typing import Final
 from capsim.compile.prepare import Place, Prepared
 from capsim.compile.regions import base_name, within
 from capsim.spec.offers import Exclusive, Offer
-from capsim.spec.study import Strategy, Study
+from capsim.spec.strategies import Strategy
+from capsim.spec.study import Study
 
 Work = tuple[str, str]
 """Kind (training, research, inference) and name of a workload; research has one name, its kind."""

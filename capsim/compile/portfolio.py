@@ -12,7 +12,8 @@ from capsim.compile.calendar import DAYS_YEAR, MS_DAY, MS_HOUR, Calendar
 from capsim.compile.price_table import with_prices
 from capsim.spec.hardware import System
 from capsim.spec.offers import SHELLS, Offer, Option
-from capsim.spec.study import Order, Strategy, Study
+from capsim.spec.strategies import Order, Strategy
+from capsim.spec.study import Study
 
 MS_MONTH = DAYS_YEAR / 12 * MS_DAY
 #: first index of the lots of an offer that are no tranches or orders; see `Lot.index`

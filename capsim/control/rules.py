@@ -9,7 +9,7 @@ from capsim.compile.calendar import DAYS_YEAR, MS_DAY
 from capsim.control.context import Context
 from capsim.control.deliveries import Deliveries
 from capsim.spec.conditions import Condition, parse_condition
-from capsim.spec.study import Rule
+from capsim.spec.strategies import Rule
 
 
 class Rules:

@@ -10,7 +10,8 @@ from capsim.spec.conditions import EXAMPLE, parse_condition
 from capsim.spec.hardware import Stack
 from capsim.spec.offers import Offer
 from capsim.spec.quantities import did_you_mean, shown
-from capsim.spec.study import Strategy, Study
+from capsim.spec.strategies import Strategy
+from capsim.spec.study import Study
 
 Steps = tuple[str | int, ...]
 

@@ -10,7 +10,7 @@ import pytest
 from capsim.compile.books import books, close, held_by_system, held_chips, length_ms, money, option_cost
 from capsim.spec.hardware import System
 from capsim.spec.offers import Offer
-from capsim.spec.study import Order
+from capsim.spec.strategies import Order
 
 HOURS_A_YEAR = 8766.0
 SYSTEMS = {

@@ -17,7 +17,8 @@ from capsim.compile.calendar import MS_DAY
 from capsim.engine.billing import Ledger, book, owed_after
 from capsim.results.schema import CASH_LINES
 from capsim.spec.offers import Offer
-from capsim.spec.study import Strategy, Study
+from capsim.spec.strategies import Strategy
+from capsim.spec.study import Study
 from tests.engine.billing.booking import offer
 from tests.engine.billing.naive import Deal, account
 from tests.studies import contract_context, contract_only, small_study
