@@ -39,6 +39,8 @@ def run_json(results: Results, context: Context) -> str:
             "cash_npv": results.cash_lines(strategy, case),
             "assignment": [_work(work) for work in assignment(results, strategy, case)],
             "training": _records(results, "training", strategy, case),
+            "gangs": _records(results, "gangs", strategy, case),
+            "evaluation": _records(results, "evaluation", strategy, case),
             "services": _records(results, "services", strategy, case),
             "research": _records(results, "research", strategy, case),
             "contracts": _records(results, "contracts", strategy, case),
