@@ -21,7 +21,7 @@ Format = Annotated[str | None, typer.Option("--format", help="swf, philly, jobs,
 Chips = Annotated[int | None, typer.Option("--chips", help="Machine size (default: MaxProcs)")]
 Policies = Annotated[
     str,
-    typer.Option("--policy", metavar="A,B", help="fcfs, easy, conservative, sjf, sjf+easy, ..."),
+    typer.Option("--policy", metavar="A,B", help="fcfs, easy, conservative, sjf+easy, las, ..."),
 ]
 Depth = Annotated[int | None, typer.Option("--depth", help="Jobs that hold a reservation under conservative")]
 Domain = Annotated[int, typer.Option("--domain", help="Chips of a scale-up domain (0: no topology)")]
@@ -38,6 +38,13 @@ TenantsFrom = Annotated[str, typer.Option("--tenants-from", help="Tenants of an 
 SameInstant = Annotated[
     str,
     typer.Option("--same-instant", help="together, ends-first, submissions-first, one-by-one (fcfs, easy)"),
+]
+OrderOptions = Annotated[
+    list[str] | None,
+    typer.Option("--order-option", metavar="ORDER.OPTION=VALUE", help="E.g. las.thresholds=1h,10h"),
+]
+Shares = Annotated[
+    list[str] | None, typer.Option("--share", metavar="TENANT=NUMBER", help="Share of a tenant (1)")
 ]
 Out = Annotated[Path | None, typer.Option("--out", help="Write job,start: .csv, .csv.gz, .parquet")]
 Chart = Annotated[Path | None, typer.Option("--chart", metavar="FILE.svg", help="Draw the wait by job size")]
@@ -57,6 +64,8 @@ def replay(
     estimate: Estimates = "requested",
     tenants_from: TenantsFrom = "user",
     same_instant: SameInstant = "together",
+    order_option: OrderOptions = None,
+    share: Shares = None,
     out: Out = None,
     chart: Chart = None,
     seed: Seed = 0,
@@ -68,6 +77,7 @@ def replay(
 
     Starts are in seconds on the trace's own clock, under the trace's own job numbers.
     """
+    from capsim.engine.queue_options import read_queue_options
     from capsim.engine.replay import Machine, replay_trace, with_estimates
     from capsim.engine.replay_policies import parse_policies
     from capsim.engine.replay_types import types_of
@@ -79,12 +89,14 @@ def replay(
     if out is not None:
         check_name(out)
     policies = parse_policies(policy, depth)
+    options = read_queue_options(order_option or (), share or ())
+    options.check_used(policies)
     began = time.perf_counter()
     trace = with_estimates(read_jobs(file, format, tenants_from), estimate)
     read = time.perf_counter()
     kinds = types_of(read_chip_types(types), trace, seed) if types else None
     machine = Machine(domain, block_domains, segment, locality)
-    how: dict[str, Any] = {"chips": chips, "machine": machine, "types": kinds}
+    how: dict[str, Any] = {"chips": chips, "machine": machine, "types": kinds, "options": options}
     schedules = [replay_trace(trace, policy=name, same_instant=same_instant, **how) for name in policies]
     done = time.perf_counter()
     if out is not None:

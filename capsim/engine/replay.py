@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from capsim.engine.queue_options import QueueOptions
 from capsim.engine.replay_jobs import Columns, Done, Machine, with_estimates
 from capsim.engine.replay_policies import POLICIES, ReplayPolicy, parse_policy
 from capsim.engine.replay_types import Types
@@ -72,12 +73,14 @@ def replay_trace(
     chips: int | None = None,
     machine: Machine | None = None,
     types: Types | None = None,
+    options: QueueOptions | None = None,
     same_instant: str = "together",
 ) -> Schedule:
     """Schedule every job of ``trace`` that fits on ``chips`` chips, or on ``types``.
 
     ``chips`` is the header's MaxProcs by default.
-    ``policy`` is a name as docs/traces.md defines it. Jobs are ended at their requested time.
+    ``policy`` is a name as docs/traces.md defines it; ``options`` are settings of its order. Jobs are ended
+    at their requested time.
     ``same_instant`` is one of ``capsim.engine.same_instant.ORDERS``.
     Raises InputError for an unknown policy, machine or option.
     """
@@ -86,7 +89,7 @@ def replay_trace(
     if types is not None and same_instant != "together":
         raise InputError("--same-instant is there for fcfs and easy on interchangeable chips; leave it out")
     if types is not None:
-        return _on_types(trace, chosen, types, plain=chips is None and machine == Machine())
+        return _on_types(trace, chosen, types, options, plain=chips is None and machine == Machine())
     if chosen.objective:
         raise InputError(f"policy {chosen.name} needs chip types; describe them with --types FILE.yaml")
     size = chips if chips is not None else trace.chips
@@ -106,14 +109,16 @@ def replay_trace(
     elif chosen.scalar and not machine.domain:
         done = undisturbed(jobs, starts_of(chosen.name, *jobs, size, chosen.depth))
     else:
-        from capsim.engine.replay_cluster import run_cluster
+        from capsim.engine.replay_cluster import Queue, run_cluster
 
-        tenant = trace.tenant[index].astype(np.int64)
-        done = run_cluster(chosen, jobs, tenant, size, machine)
+        queue = Queue(trace.tenant[index].astype(np.int64), trace.tenants, options or QueueOptions())
+        done = run_cluster(chosen, jobs, queue, size, machine)
     return _schedule(trace, chosen, size, index, jobs.run, done)
 
 
-def _on_types(trace: JobTrace, policy: ReplayPolicy, types: Types, plain: bool) -> Schedule:
+def _on_types(
+    trace: JobTrace, policy: ReplayPolicy, types: Types, options: QueueOptions | None, plain: bool
+) -> Schedule:
     """A schedule on several chip types: Gavel's rounds, or a queue whose jobs go where they end first."""
     if not plain:
         raise InputError("--types names the chips; leave out --chips, --domain and what belongs to it")
@@ -127,10 +132,10 @@ def _on_types(trace: JobTrace, policy: ReplayPolicy, types: Types, plain: bool) 
 
         done = run_rounds(policy.objective, jobs, speed, types.chips, types.round_ms, types.restart_ms)
     else:
-        from capsim.engine.replay_cluster import run_typed
+        from capsim.engine.replay_cluster import Queue, run_typed
 
-        tenant = trace.tenant[index].astype(np.int64)
-        done = run_typed(policy, jobs, tenant, types.job_class[index], types)
+        queue = Queue(trace.tenant[index].astype(np.int64), trace.tenants, options or QueueOptions())
+        done = run_typed(policy, jobs, queue, types.job_class[index], types)
     fastest = np.ceil(jobs.run / speed.max(axis=1, initial=0.0)).astype(np.int64)
     return _schedule(trace, policy, types.total, index, fastest, done, typed=True)
 

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 
+from capsim.engine.queue_options import QueueOptions
 from capsim.engine.replay_jobs import REASONS, Columns, Done, Machine
 from capsim.engine.replay_policies import ReplayPolicy
 from capsim.engine.replay_types import Types
 from capsim.errors import InputError
-from capsim.kernel.api import Cluster, Policy
+from capsim.kernel.api import Cluster
 from capsim.kernel.layout import Classes, Layout, make_jobs
 from capsim.workload.traces.model import Ints
 
@@ -17,6 +20,14 @@ MOST_CHIPS = 2**30
 
 SAMPLES = 400
 """Instants, equally spaced over the submissions and on to the end, at which free chips are looked at."""
+
+
+class Queue(NamedTuple):
+    """Each job's tenant, the tenants' names, and the settings of the queue."""
+
+    tenant: Ints
+    tenants: tuple[str, ...]
+    options: QueueOptions
 
 
 def layout_of(chips: int, machine: Machine) -> Layout:
@@ -31,7 +42,7 @@ def layout_of(chips: int, machine: Machine) -> Layout:
 def run_cluster(
     policy: ReplayPolicy,
     jobs: Columns,
-    tenant: Ints,
+    queue: Queue,
     chips: int,
     machine: Machine,
 ) -> Done:
@@ -45,12 +56,13 @@ def run_cluster(
             + f"; write at most {MOST_CHIPS:,}"
         )
     classes = Classes(1)
-    classes.add(locality=machine.locality)
+    classes.add(locality=machine.locality, preemptible=policy.preempts)
     cluster = Cluster(
         layout_of(chips, machine),
-        make_jobs(jobs.submit, jobs.run, jobs.size, jobs.requested, tenant=tenant),
+        make_jobs(jobs.submit, jobs.run, jobs.size, jobs.requested, tenant=queue.tenant),
         classes,
-        policy=Policy(order=policy.order, backfill=policy.backfill),
+        policy=queue.options.policy(policy),
+        governance=queue.options.governance(queue.tenants),
     )
     cluster.activate(0)
     done = _finish(cluster, jobs, chips)
@@ -59,7 +71,7 @@ def run_cluster(
     return done
 
 
-def run_typed(policy: ReplayPolicy, jobs: Columns, tenant: Ints, job_class: Ints, types: Types) -> Done:
+def run_typed(policy: ReplayPolicy, jobs: Columns, queue: Queue, job_class: Ints, types: Types) -> Done:
     """Schedule the jobs on a pool of each chip type, each where it is estimated to run shortest."""
     if policy.backfill == "conservative":
         raise InputError("conservative backfilling knows one type of chips only; leave --types out")
@@ -67,12 +79,13 @@ def run_typed(policy: ReplayPolicy, jobs: Columns, tenant: Ints, job_class: Ints
     for chips in types.chips.tolist():
         layout.tranche(layout.site(layout.pool(chips)), 1)
     for speed in types.speed:
-        classes.add(speed=speed.tolist(), assignment="earliest start")
+        classes.add(speed=speed.tolist(), assignment="earliest start", preemptible=policy.preempts)
     cluster = Cluster(
         layout,
-        make_jobs(jobs.submit, jobs.run, jobs.size, jobs.requested, tenant=tenant, cls=job_class),
+        make_jobs(jobs.submit, jobs.run, jobs.size, jobs.requested, tenant=queue.tenant, cls=job_class),
         classes,
-        policy=Policy(order=policy.order, backfill=policy.backfill),
+        policy=queue.options.policy(policy),
+        governance=queue.options.governance(queue.tenants),
     )
     for tranche in range(len(types.chips)):
         cluster.activate(tranche)

@@ -33,6 +33,11 @@ class ReplayPolicy:
         return self.name in POLICIES or self.depth > 0
 
     @property
+    def preempts(self) -> bool:
+        """Whether the order stops running jobs: least attained service does, as in Tiresias."""
+        return self.order == "las"
+
+    @property
     def objective(self) -> str:
         """The objective of a policy in rounds; empty for a queue."""
         return GAVEL.get(self.name, "")

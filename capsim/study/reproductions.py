@@ -15,8 +15,9 @@ from typing import Any
 
 import numpy as np
 
+from capsim.engine.queue_options import QueueOptions
 from capsim.engine.replay import Machine, Schedule, measure, replay_trace, with_estimates
-from capsim.engine.replay_policies import POLICIES, orders
+from capsim.engine.replay_policies import POLICIES
 from capsim.engine.same_instant import ORDERS as INSTANT_ORDERS
 from capsim.randomness import generator
 from capsim.study.replays import compare_schedules
@@ -27,6 +28,8 @@ MODEL = "lublin_10k"
 ESTIMATES = ("exact", "factor:1.5", "factor:2", "factor:3", "factor:5", "factor:10", "factor:100")
 COARSE_MINUTES = 10
 PHILLY_CHIPS = (512, 640)
+FINER = (1, 10, 100)
+"""Thresholds of least attained service in chip-hours: one more than the default."""
 HOUR, DAY = 3600.0, 86_400.0
 
 RACK, GANG, RACKS, BLOCK = 72, 64, 64, 8
@@ -161,10 +164,20 @@ def same_instant(truth: Path, traces: Sequence[str] = TRACES) -> Table:
 def philly(traces: Path, sizes: Sequence[int] = PHILLY_CHIPS) -> Table:
     """Completion times on the Philly trace by order of the queue."""
     trace = read_jobs(traces / "philly_sia.csv.gz")
-    policies = ["fcfs", "easy", "sjf", *(("las",) if "las" in orders() else ())]
+    finer = QueueOptions({"las": {"thresholds": tuple(int(hours * HOUR * 1000) for hours in FINER)}})
+    policies = {
+        "fcfs": ("fcfs", None),
+        "easy": ("easy", None),
+        "sjf": ("sjf", None),
+        "las": ("las", None),
+        "las, 3 thresholds": ("las", finer),
+    }
     rows, values = list[tuple[str, ...]](), dict[str, float]()
     for chips in sizes:
-        schedules = [replay_trace(trace, policy=policy, chips=chips) for policy in policies]
+        schedules = [
+            replay_trace(trace, policy=policy, chips=chips, options=options)
+            for policy, options in policies.values()
+        ]
         found = compare_schedules(schedules)["policies"]
         base = found[0]["completion_s"]["mean"]
         for policy, row in zip(policies, found, strict=True):

@@ -106,7 +106,12 @@ def test_replay_writes_starts_on_the_traces_own_clock(
             ("replay", "TABLE", "--chips", "4", "--policy", "conservative", "--domain", "2"),
             "leave --domain out",
         ),
+        (
+            ("replay", "TABLE", "--chips", "4", "--order-option", "las.promote=0"),
+            "no policy here has the order las",
+        ),
         (("replay", "TABLE", "--chips", "9000000000", "--policy", "sjf"), "too many for sjf; write at most"),
+        (("replay", "TABLE", "--chips", "4", "--share", "all=2"), "no policy here looks at shares"),
         (("replay", "TABLE", "--chips", "4", "--out", "starts.txt"), "end it in .csv"),
         (("replay", "none.swf"), "no such file"),
         (("info", "TABLE", "--format", "xls"), "unknown trace format"),

@@ -83,6 +83,8 @@ def test_philly_in_part(shared: Path, document: list[str]) -> None:
     current(table, document)
     assert table.values["fcfs 640"] > 2 * table.values["sjf 640"]
     assert table.values["sjf 640"] < table.values["easy 640"] < table.values["fcfs 640"]
+    assert table.values["las 640"] < table.values["sjf 640"]
+    assert table.values["las 640 p50"] < 0.6 * table.values["sjf 640 p50"]
 
 
 def test_gangs_in_racks(document: list[str]) -> None:
