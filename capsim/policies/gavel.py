@@ -106,12 +106,21 @@ def _program(objective: str, rows: Floats, count: Floats, chips: Ints) -> Progra
     return Program(known * (size / (weight * equal))[:, None], size, count, total, fair=True)
 
 
-def new_solver() -> Any:
-    """A silent HiGHS on one thread (imported here: it is needed by these policies alone)."""
-    import highspy
+def highs() -> Any:
+    """HiGHS, imported here because these policies alone need it. CapsimError where it is not installed."""
+    try:
+        import highspy
+    except ImportError:
+        raise CapsimError(
+            "Gavel's policies need HiGHS, which is not installed: pip install highspy"
+        ) from None
+    return highspy
 
-    make: Any = highspy.Highs
-    solver = make()
+
+def new_solver() -> Any:
+    """A silent HiGHS on one thread."""
+    highspy = highs()
+    solver = highspy.Highs()
     solver.setOptionValue("output_flag", False)
     solver.setOptionValue("threads", 1)
     return solver
@@ -119,8 +128,7 @@ def new_solver() -> Any:
 
 def solve(solver: Any) -> tuple[float, Floats, Floats]:
     """Run HiGHS; the objective (minimised), columns, dual values of rows. CapsimError if not optimal."""
-    import highspy
-
+    highspy = highs()
     solver.run()
     status = solver.getModelStatus()
     if status != highspy.HighsModelStatus.kOptimal:
@@ -132,8 +140,7 @@ def solve(solver: Any) -> tuple[float, Floats, Floats]:
 
 def solve_directly(program: Program) -> tuple[Floats, float, float]:
     """The whole program at once: shares [class, type], value and bound (the same)."""
-    import highspy
-
+    highspy = highs()
     classes, types = program.gain.shape
     cells = classes * types
     infinity = highspy.kHighsInf

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from capsim.errors import CapsimError
-from capsim.policies.gavel import Program, new_solver, solve
+from capsim.policies.gavel import Program, highs, new_solver, solve
 from capsim.workload.traces.model import Floats, Ints
 
 PARTS = 5
@@ -42,8 +42,7 @@ class Master:
     solver: Any = field(default_factory=new_solver)
 
     def __post_init__(self) -> None:
-        import highspy
-
+        highspy = highs()
         infinity = highspy.kHighsInf
         none, empty = np.array([], dtype=np.int32), np.array([])
         self.solver.setOptionValue("presolve", "off")  # it would throw away the basis of the step before
@@ -61,8 +60,7 @@ class Master:
 
     def add(self, part: int, response: Response) -> None:
         """Let the part mix in another response."""
-        import highspy
-
+        highspy = highs()
         types = len(self.program.chips)
         rows = np.append(np.arange(types), [types + part, types + self.parts + part]).astype(np.int32)
         level = -response.yielded if self.program.fair else 0.0
