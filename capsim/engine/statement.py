@@ -48,6 +48,7 @@ WORDS: dict[str, str] = {
     "credit": "credit for late delivery",
     "drawdown": "prepayment drawn down",
     "salvage": "worth at the end of the horizon",
+    "undrawn": "prepayment not drawn down at the end",
     "recovery": "recovered from a supplier in default",
     "resale": "let or sold to others",
     "operation": "operation of bought chips",

@@ -19,6 +19,7 @@ from capsim.engine.campaigns import SIZE_CLASSES, Campaigns, percentiles
 from capsim.engine.figures import Figures
 from capsim.engine.recorder import Recorder
 from capsim.engine.tokens import MTOK
+from capsim.engine.year_ends import chip_time_rows, exposure_rows, owed_rows, year_ends
 from capsim.results.schema import AT_THE_END, TABLES
 from capsim.tables import DONE
 
@@ -28,6 +29,7 @@ RL_TRAINER, RL_ROLLOUT = "RL trainer", "RL rollout"
 
 def tables(run: Run, recorder: Recorder, figures: Figures) -> dict[str, Table]:
     """All tables of a run by name; columns as `capsim.results.schema.TABLES` says."""
+    ends = year_ends(run, recorder, figures)
     rows: dict[str, Iterable[tuple[Any, ...]]] = {
         "series": _series(run, recorder),
         "cash": _cash(run, figures),
@@ -39,7 +41,9 @@ def tables(run: Run, recorder: Recorder, figures: Figures) -> dict[str, Table]:
         "assignment": _assignment(run, recorder, figures),
         "research": _research(figures.research.campaigns),
         "contracts": _contracts(run, recorder, figures),
-        "owed": _owed(run, figures),
+        "owed": owed_rows(ends),
+        "exposure": exposure_rows(ends),
+        "chip_time": chip_time_rows(run, figures),
         "events": run.ctx.events,
     }
     return {name: _columns(name, found) for name, found in rows.items()}
@@ -61,6 +65,7 @@ def _series(run: Run, recorder: Recorder) -> Iterable[tuple[Any, ...]]:
     labels = ctx.prepared.calendar.month_labels()
     kinds = np.diff(recorder.kinds, axis=0) / span[:, None, None]
     sites = {name: recorder.monthly(name) / span[:, None] for name in recorder.COLUMNS}
+    share = _ported_share(run, edges)
     for p, place in enumerate(ctx.places()):
         contracted, delivered = np.zeros(len(span)), np.zeros(len(span))
         for i in place.lots:
@@ -92,6 +97,20 @@ def _series(run: Run, recorder: Recorder) -> Iterable[tuple[Any, ...]]:
         for measure, values in measures.items():
             for month in np.flatnonzero((contracted > 0) | (delivered > 0)):
                 yield labels[month], place.offer, place.system, measure, float(values[month])
+        unported = healthy * (1.0 - share[:, p])
+        for month in np.flatnonzero(unported > 0.5):
+            yield labels[month], place.offer, place.system, "unported", float(unported[month])
+
+
+def _ported_share(run: Run, edges: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Mean share of the full rate that a place's stack allows, by month, shape (months, places)."""
+    scaler = run.autoscaler
+    steps = np.clip(edges // scaler.period, 0, scaler.steps)
+    total = np.concatenate([np.zeros((1, len(run.ctx.places()))), np.cumsum(scaler.efficiency, axis=0)])
+    first = np.minimum(steps[:-1], scaler.steps - 1)
+    last = np.maximum(steps[1:], first + 1)
+    mean: NDArray[np.float64] = (total[last] - total[first]) / (last - first)[:, None]
+    return mean
 
 
 def _cash(run: Run, f: Figures) -> Iterable[tuple[Any, ...]]:
@@ -331,13 +350,3 @@ def _contracts(run: Run, recorder: Recorder, f: Figures) -> Iterable[tuple[Any, 
             owed.get(offer, 0.0),
             float(np.mean(delays)) / (24 * MS_HOUR) if delays else 0.0,
         )
-
-
-def _owed(run: Run, f: Figures) -> Iterable[tuple[Any, ...]]:
-    """Payments of each calendar year, and what would still be owed if all work stopped at its end."""
-    calendar = run.ctx.prepared.calendar
-    years = np.array([int(label[:4]) for label in calendar.month_labels()])
-    total = sum((amounts for _, amounts in sorted(f.ledger.usd.items())), np.zeros(len(years)))
-    for year in range(int(years[0]), int(years[-1]) + 1):
-        stop = min(calendar.ms(date(year + 1, 1, 1)), run.ctx.end)
-        yield year, float(total[years == year].sum()), sum(owed_after(run.ctx, stop, f.ledger).values())

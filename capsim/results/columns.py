@@ -17,7 +17,7 @@ ColumnType = Literal["text", "whole", "real"]
 #: columns that hold text.
 TEXT: frozenset[str] = frozenset(
     {"month", "offer", "system", "measure", "line", "name", "site", "workload", "kind", "unit", "size_class"}
-    | {"subject", "text", "gang"}
+    | {"subject", "text", "gang", "provider"}
 )
 
 #: columns that hold whole numbers, beside all that end in ``_ms``.

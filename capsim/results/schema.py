@@ -110,14 +110,17 @@ TABLES: dict[str, tuple[str, ...]] = {
         "offer", "chips", "term_value", "binding", "paid", "credits", "idle_share", "exit_end_2028",
         "late_days_mean",
     ),
-    "owed": ("year", "payments", "owed_if_stopped"),
+    "owed": ("year", "payments", "owed_if_stopped", "idle_rent", "bought_twice"),
+    "exposure": ("year", "provider", "chips", "owed", "prepaid"),
+    "chip_time": ("offer", *(f"{rung}_ms" for rung in LADDER)),
     "events": ("time_ms", "kind", "subject", "text"),
 }  # fmt: skip
 
-#: measures of the table ``series``: chips (mean of the month) unless noted.
+#: measures of the table ``series``: chips (mean of the month) unless noted; `unported` is the part of the
+#: healthy chips that a stack that is still being ported does not let work, in months in which there is any.
 SERIES: tuple[str, ...] = (
     "contracted", "delivered", "powered", "healthy", "training", "research", "inference", "spare", "idle",
-    "delivered_gb200e",
+    "delivered_gb200e", "unported",
 )  # fmt: skip
 
 

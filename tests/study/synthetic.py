@@ -236,6 +236,19 @@ def _details(prepared: Synthetic, offer: str, late: float, slips: list[float], s
             "year": [2026, 2027, 2028],
             "payments": [5e9, 6e9, 7e9],
             "owed_if_stopped": [30e9, 20e9, 10e9],
+            "idle_rent": [2e8, 1e8, 0.0],
+            "bought_twice": [1e7, 0.0, 0.0],
+        },
+        "exposure": {
+            "year": [2026, 2026, 2027],
+            "provider": ["own", prepared.strategy, prepared.strategy],
+            "chips": [50_000, prepared.chips, prepared.chips],
+            "owed": [10e9, 20e9, 20e9],
+            "prepaid": [0.0, 1e9, 0.0],
+        },
+        "chip_time": {
+            "offer": [offer],
+            **{f"{rung}_ms": [value] for rung, value in _ladder(prepared, late).items()},
         },
         "events": {
             "time_ms": [10 * day, int((90 + late) * day)],
