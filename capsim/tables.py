@@ -411,6 +411,8 @@ RULES = np.dtype(
         ("half_life", "f8"),  # ms in which usage decays to a half; 0: it does not
         ("promote", "f8"),  # las: a job that waits so many times its run time starts anew; 0: never
         ("shares", "f8"),  # sum of the tenants' shares
+        ("held", "i4"),  # jobs that are not admitted
+        ("reclaim", "i4"),  # 1: jobs admitted beyond a quota are stopped for others within theirs
     ],
     align=True,
 )
@@ -422,10 +424,29 @@ TENANT = np.dtype(
         ("usage", "f8"),  # decayed chip-ms up to `usage_at`
         ("usage_at", "i8"),  # instant
         ("chips", "i8"),  # chips of its running jobs (spares apart)
+        ("quota", "i8"),  # chips; -1: no limit
+        ("ceiling", "i8"),  # chips with what it may borrow
+        ("admitted", "i8"),  # chips of its admitted jobs
+        ("over", "i8"),  # scratch: of these, beyond the quota
+        ("n_admitted", "i4"),  # its admitted jobs
+        ("max_running", "i4"),  # most of these; 0: no limit
+        ("cohort", "i4"),  # -1: it neither borrows nor lends
+        ("first_held", "i4"),  # first of its held jobs; -1
+        ("last_held", "i4"),
     ],
     align=True,
 )
 """One row a tenant."""
+
+COHORT = np.dtype(
+    [
+        ("quota", "i8"),  # chips of its tenants together
+        ("admitted", "i8"),  # chips of their admitted jobs
+        ("leaving", "i8"),  # of these, of jobs that have been told to stop
+    ],
+    align=True,
+)
+"""One row a cohort: tenants that lend each other quota."""
 
 TENANT_POOL = np.dtype(
     [
@@ -441,8 +462,11 @@ STANDING = np.dtype(
     [
         ("key", "f8"),  # place in the order, smaller first; ties by submission
         ("base", "i8"),  # las: chip-ms attained before its last promotion
-        ("pool", "i8"),  # where its chips count while it waits: the first pool that it could try
+        ("admitted", "i4"),  # 1: charged to its tenant
+        ("evicted", "i4"),  # 1: told to stop for another tenant's quota
+        ("next_held", "i4"),  # next held job of its tenant; -1
+        ("pool", "i4"),  # where its chips count while it waits: the first pool that it could try
     ],
     align=True,
 )
-"""One row a job, for orders whose keys change with time."""
+"""One row a job, where an order changes with time or tenants have limits."""

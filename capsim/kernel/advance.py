@@ -7,7 +7,7 @@ from numba import int64, void
 from capsim.jit import kernel
 from capsim.kernel import capacity, failures, serving
 from capsim.kernel.heap import heap_drop
-from capsim.kernel.hooks import LEAVE, TICK, tell
+from capsim.kernel.hooks import CANCEL_HELD, LEAVE, OVER, TICK, tell
 from capsim.kernel.preemption import reach_stop
 from capsim.kernel.progress import FAILED
 from capsim.kernel.reservation import drop_reservation
@@ -148,16 +148,18 @@ def cancel(s, j):
     """Take a job out of the queue or off its chips for good."""
     run = s.runs[j]
     if run.state == WAITING:
-        if run.parked:
+        if run.parked == 1:
             unpark_class(s, int64(s.jobs[j].cls))
-        dequeue(s, j)
-        tell(s, LEAVE, j)
+        if tell(s, CANCEL_HELD, j) == 0:
+            dequeue(s, j)
+            tell(s, LEAVE, j)
     elif run.state == RUNNING:
         stop_job(s, j, FAILED)
         run.end = s.clock[0].now
     else:
         return
     run.state = CANCELLED
+    tell(s, OVER, j)
     s.count[0].cancelled += 1
     drop_reservation(s)
     s.clock[0].dirty = 1

@@ -12,7 +12,7 @@ from capsim.kernel.state import DTYPES, EMPTY, END_BLOCK_SIZE, State
 from capsim.policies.orders import tabulate
 from capsim.tables import N_KINDS, NEVER
 
-RULE_ARRAYS = ("rules", "tenants", "tenant_pools", "standings", "thresholds", "line")
+RULE_ARRAYS = ("rules", "tenants", "tenant_pools", "standings", "thresholds", "line", "cohorts")
 """Arrays of the rules that only some policies need: one empty row each until ``governance`` fills them."""
 
 MAX_SCORED = 1024

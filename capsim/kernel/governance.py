@@ -12,26 +12,64 @@ from capsim import tables
 from capsim.kernel.layout import LayoutError
 from capsim.kernel.state import State
 from capsim.policies.orders import CHANGING
+from capsim.tables import NEVER
 
 
 @dataclass(frozen=True)
 class Tenant:
-    """One tenant, by its index in the job table. ``share``: its weight in fair-share, drf and themis."""
+    """One tenant, by its index in the job table. ``share``: its weight in fair-share, drf and themis.
+
+    ``quota``: chips that its admitted jobs may have together (None: any number). ``cohort``: tenants that
+    lend each other what they do not use of their quotas; ``borrow``: chips beyond the quota at most
+    (None: all that the cohort has). ``max_running``: admitted jobs at a time.
+    """
 
     share: float = 1.0
+    quota: int | None = None
+    cohort: int | None = None
+    borrow: int | None = None
+    max_running: int | None = None
 
 
 @dataclass(frozen=True)
 class Governance:
-    """The tenants by index; those of the job table that are not listed have the defaults."""
+    """The tenants by index; those of the job table that are not listed have the defaults.
+
+    ``reclaim``: jobs admitted beyond a quota are stopped for other tenants within theirs.
+    """
 
     tenants: Sequence[Tenant] = ()
+    reclaim: bool = True
 
     def check(self) -> None:
         """Raise LayoutError for anything that cannot be simulated."""
         for i, tenant in enumerate(self.tenants):
             if not tenant.share > 0.0:
                 raise LayoutError(f"tenant {i}: share must be positive, not {tenant.share}")
+            for name in ("quota", "cohort", "borrow"):
+                if (getattr(tenant, name) or 0) < 0:
+                    raise LayoutError(f"tenant {i}: {name} must not be negative")
+            if tenant.max_running is not None and tenant.max_running < 1:
+                raise LayoutError(f"tenant {i}: max_running must be at least 1, not {tenant.max_running}")
+            if tenant.quota is None and tenant.cohort is not None:
+                raise LayoutError(f"tenant {i} of cohort {tenant.cohort} needs a quota")
+            if tenant.cohort is None and tenant.borrow is not None:
+                raise LayoutError(f"tenant {i} borrows: it needs a cohort")
+
+
+def _limits(listed: Sequence[Tenant], tenants: np.ndarray) -> np.ndarray:
+    """Fill in the tenants' quotas and limits; returns the cohorts."""
+    cohorts = np.zeros(max((t.cohort or 0 for t in listed), default=0) + 1, tables.COHORT)
+    tenants["first_held"] = tenants["last_held"] = tenants["cohort"] = tenants["quota"] = -1
+    for row, tenant in zip(tenants, listed, strict=True):
+        row["max_running"] = tenant.max_running or 0
+        if tenant.quota is not None:
+            row["quota"] = row["ceiling"] = tenant.quota
+        if tenant.cohort is not None and tenant.quota is not None:
+            row["cohort"] = tenant.cohort
+            row["ceiling"] = int(NEVER) if tenant.borrow is None else tenant.quota + tenant.borrow
+            cohorts["quota"][tenant.cohort] += tenant.quota
+    return cohorts
 
 
 def add_rules(
@@ -59,7 +97,8 @@ def add_rules(
     tenants["share"] = [tenant.share for tenant in listed]
     row = np.zeros(1, tables.RULES)
     row["shares"] = tenants["share"].sum()
-    row["keyed_at"] = -1
+    row["keyed_at"], row["reclaim"] = -1, governance.reclaim
+    cohorts = _limits(listed, tenants)
     limits = np.array(options.get("thresholds", ()), np.int64)
     state.clock["rules"] = rules.ADDRESS
     more: dict[str, np.ndarray] = {}
@@ -69,14 +108,13 @@ def add_rules(
         row["half_life"], row["promote"] = options.get("half_life", 0.0), options.get("promote", 0.0)
         row["n_levels"] = len(limits)
         state.clock["levels"] = order == "las"
-        more = {
-            "by_rank": np.zeros(len(state.tree) // 2, np.int32),
-            "standings": np.zeros(cap, tables.STANDING),
-            "line": np.zeros(2 * cap, np.int32),
-        }
+        more = {"by_rank": np.zeros(len(state.tree) // 2, np.int32)}
     return state._replace(
         rules=row,
         tenants=tenants,
+        cohorts=cohorts,
+        standings=np.zeros(cap, tables.STANDING),
+        line=np.zeros(2 * cap, np.int32),
         tenant_pools=np.zeros(count * len(state.pools), tables.TENANT_POOL),
         thresholds=limits if len(limits) else np.zeros(1, np.int64),
         **more,

@@ -16,9 +16,9 @@ from numba.extending import intrinsic
 from capsim.jit import kernel
 from capsim.kernel.state import StateType
 
-PASS, TICK, QUEUE, LEAVE, RETURN, BEGIN, STOP_RUN = range(7)
+PASS, TICK, QUEUE, LEAVE, RETURN, BEGIN, STOP_RUN, OVER, CANCEL_HELD = range(9)
 """What happened: a pass begins; the timer is due; job i joins the queue, leaves it without a start, comes
-back to it from the jobs set aside, starts, is off its chips."""
+back to it from the jobs set aside, starts, is off its chips, is over, is cancelled before its admission."""
 
 
 @intrinsic

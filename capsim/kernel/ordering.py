@@ -247,13 +247,15 @@ def next_multiple(s):
 
 @kernel()
 def before_pass(s):
-    """Compute the keys if a multiple of ``recalculate`` has passed since they were computed."""
+    """With an order that changes: compute the keys if a multiple of ``recalculate`` has passed."""
     c, rules = s.clock[0], s.rules[0]
     every = rules.recalculate
+    if rules.order == 0:
+        return
     if every == 0 or rules.keyed_at < 0 or c.now // every > rules.keyed_at // every:
         rules.keyed_at = c.now
         reorder(s)
-    if c.timer == NEVER and c.queued > 0:
+    if c.timer == NEVER and c.queued > rules.held:
         c.timer = next_multiple(s)
 
 
@@ -262,6 +264,6 @@ def tick(s):
     """The calendar says that keys are due: a pass, if jobs wait while others run."""
     c = s.clock[0]
     c.timer = NEVER
-    if c.queued > 0 and c.running > 0:
+    if c.queued > s.rules[0].held and c.running > 0:
         c.happened = 1
         c.timer = next_multiple(s)

@@ -1,4 +1,4 @@
-"""The one compiled function behind the hooks: orders whose keys change with time.
+"""The one compiled function behind the hooks: orders whose keys change with time, limits of tenants.
 
 Importing this module compiles it (or loads it from the cache); ``Cluster`` does so when a policy asks.
 """
@@ -8,22 +8,45 @@ from __future__ import annotations
 from numba import int64
 
 from capsim.jit import kernel
-from capsim.kernel.hooks import BEGIN, LEAVE, PASS, QUEUE, RETURN, STOP_RUN, TICK, function_address
+from capsim.kernel.admission import HELD, ask, be_over, let_in, reclaim_all, unhold
+from capsim.kernel.hooks import (
+    BEGIN,
+    CANCEL_HELD,
+    LEAVE,
+    OVER,
+    PASS,
+    QUEUE,
+    RETURN,
+    STOP_RUN,
+    TICK,
+    function_address,
+)
 from capsim.kernel.keys import book_chips, book_queued
-from capsim.kernel.ordering import before_pass, place_job, take_slot, tick
+from capsim.kernel.ordering import before_pass, take_slot, tick
 from capsim.kernel.state import as_state
 
 
-@kernel(int64(int64, int64, int64))
-def rules(address, what, i):
-    """What the rules do when something happens; see ``capsim.kernel.hooks``."""
-    s = as_state(address)
-    if s.rules[0].order == 0:
-        return 0
+@kernel()
+def limits(s, what, i):
+    """What the limits of tenants do when something happens; 1: job i is not in the queue."""
     if what == QUEUE:
-        place_job(s, i)
-        book_queued(s, i, 1)
-    elif what == RETURN:
+        return ask(s, i)
+    if what == OVER:
+        be_over(s, i)
+    elif what == PASS:
+        reclaim_all(s)
+    elif what == CANCEL_HELD and s.runs[i].parked == HELD:
+        unhold(s, i)
+        s.clock[0].queued -= 1
+        let_in(s)
+        return 1
+    return 0
+
+
+@kernel()
+def ordered(s, what, i):
+    """What an order that changes with time does when something happens."""
+    if what == RETURN:
         take_slot(s, i)
     elif what == LEAVE:
         book_queued(s, i, -1)
@@ -36,7 +59,16 @@ def rules(address, what, i):
         before_pass(s)
     elif what == TICK:
         tick(s)
-    return 0
+
+
+@kernel(int64(int64, int64, int64))
+def rules(address, what, i):
+    """What the rules do when something happens; see ``capsim.kernel.hooks``. 1: job i is held."""
+    s = as_state(address)
+    answer = limits(s, what, i)
+    if s.rules[0].order > 0:
+        ordered(s, what, i)
+    return answer
 
 
 ADDRESS = function_address(rules)

@@ -19,7 +19,7 @@ from capsim.kernel.domains import (
 )
 from capsim.kernel.ends import ends_add, ends_remove
 from capsim.kernel.heap import heap_push
-from capsim.kernel.hooks import BEGIN, QUEUE, STOP_RUN, tell
+from capsim.kernel.hooks import BEGIN, OVER, QUEUE, STOP_RUN, tell
 from capsim.kernel.placement import PACK_TENANT, find_site, take_site, take_span
 from capsim.kernel.progress import (
     COMPLETE,
@@ -51,13 +51,14 @@ def enqueue(s, j):
     duration = run.request_left if best == 1.0 else np.int64(run.request_left / max(best, 1e-300))
     duration += max(np.int64(0), run.overhead_ms)
     run.shortest = duration
-    tell(s, QUEUE, j)
-    queue_insert(s, np.int64(run.rank), np.int64(job.size_min), duration)
-    s.classes[job.cls].waiting += 1
     c.queued += 1
-    c.first_new = min(c.first_new, run.rank)
     c.happened = 1
     s.count[0].longest_queue = max(s.count[0].longest_queue, np.int64(c.queued))
+    if tell(s, QUEUE, j) != 0:
+        return
+    queue_insert(s, np.int64(run.rank), np.int64(job.size_min), duration)
+    s.classes[job.cls].waiting += 1
+    c.first_new = min(c.first_new, run.rank)
 
 
 @kernel()
@@ -267,6 +268,7 @@ def finish_job(s, j):
         s.count[0].at_limit += 1
     else:
         s.count[0].completed += 1
+    tell(s, OVER, j)
     if s.jobs[j].watched:
         s.clock[0].finished = j
 

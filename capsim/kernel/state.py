@@ -62,6 +62,7 @@ class State(NamedTuple):
     standings: np.ndarray
     thresholds: np.ndarray
     line: np.ndarray
+    cohorts: np.ndarray
 
 
 DTYPES = {
@@ -99,6 +100,7 @@ DTYPES = {
     "standings": tables.STANDING,
     "thresholds": np.dtype("i8"),
     "line": np.dtype("i4"),
+    "cohorts": tables.COHORT,
 }
 
 

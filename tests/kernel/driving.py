@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -40,6 +41,11 @@ def cluster_of(case: Case) -> Cluster:
     for service in case.services:
         services.add(service.chips, kind=service.kind, priority=service.priority, preempts=service.preempts)
     governance = Governance([Tenant(share) for share in case.shares]) if case.shares else None
+    if case.tenants:
+        shares = dict(enumerate(case.shares))
+        tenants = [replace(tenant, share=shares.get(i, 1.0)) for i, tenant in enumerate(case.tenants)]
+        tenants += [Tenant(share) for share in case.shares[len(tenants) :]]
+        governance = Governance(tenants, case.reclaim)
     policy = Policy(
         case.order,
         case.backfill,

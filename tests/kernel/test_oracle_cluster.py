@@ -55,6 +55,9 @@ GROUPS = [
     ("fairness",),
     ("topology", "pools", "fairness"),
     ("topology", "fairness", "preemption", "checkpoints"),
+    ("tenants",),
+    ("topology", "tenants", "preemption", "checkpoints", "elastic", "changes"),
+    ("topology", "tenants", "fairness", "failures", "capacity", "drain"),
     FEATURES,
 ]
 """Features that are tried together."""

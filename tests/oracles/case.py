@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from capsim.kernel.governance import Tenant
 from capsim.kernel.layout import Layout
 
 
@@ -98,3 +99,5 @@ class Case:
     interval: int = 0
     order_options: Mapping[str, Any] = field(default_factory=dict)
     shares: tuple[float, ...] = ()
+    tenants: tuple[Tenant, ...] = ()
+    reclaim: bool = True

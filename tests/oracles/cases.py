@@ -6,6 +6,7 @@ from typing import Any
 
 from hypothesis import strategies as st
 
+from capsim.kernel.governance import Tenant
 from capsim.kernel.layout import Failures, Layout
 from tests.oracles.case import Case, Command, Failure, Job, JobClass, Service
 
@@ -31,6 +32,7 @@ FEATURES = (
     "changes",
     "interval",
     "fairness",
+    "tenants",
 )
 """What a case may contain; without any, it is one domain of interchangeable chips."""
 
@@ -69,8 +71,22 @@ def cases(draw: st.DrawFn, features: frozenset[str] = frozenset(), backfill: str
         overrun=draw(st.sampled_from(["end", "run on"])) if "limits" in features else "end",
         interval=draw(st.sampled_from([0, 1, 4, 7])) if "interval" in features else 0,
         order_options=options,
+        tenants=draw(limits_of(largest)) if "tenants" in features else (),
+        reclaim=draw(st.booleans()) if "tenants" in features else True,
         shares=draw(st.sampled_from([(), (1.0, 2.0, 1.0)])) if "fairness" in features else (),
     )
+
+
+@st.composite
+def limits_of(draw: st.DrawFn, largest: int) -> tuple[Tenant, ...]:
+    """Quotas, cohorts and numbers of jobs of up to three tenants."""
+    tenants = []
+    for _ in range(draw(st.integers(1, 3))):
+        quota = draw(st.sampled_from([None, 4, 8, largest, largest]))
+        cohort = draw(st.sampled_from([None, 0, 0, 1])) if quota is not None else None
+        borrow = draw(st.sampled_from([None, None, 0, 4])) if cohort is not None else None
+        tenants.append(Tenant(1.0, quota, cohort, borrow, draw(st.sampled_from([None, None, 1, 2]))))
+    return tuple(tenants)
 
 
 @st.composite

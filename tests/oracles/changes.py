@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from tests.oracles import admission
 from tests.oracles.case import Command, Failure
 from tests.oracles.fleet import Holder, Piece, strike
 from tests.oracles.placement import Part
@@ -224,7 +225,11 @@ def cancel(world: World, j: int) -> bool:
     if world.lives[j].state == RUNNING:
         world.settle(j, saved=False)
         world.release(j)
+    held = j in admission.held(world)
     world.lives[j].state, world.lives[j].end = CANCELLED, world.now
+    if held:
+        admission.let_in(world)
+    admission.over(world, j)
     return True
 
 

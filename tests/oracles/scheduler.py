@@ -7,7 +7,7 @@ jobs changes, none may overtake and estimates are upper bounds. ``mutant`` switc
 
 from __future__ import annotations
 
-from tests.oracles import changes, passes, preemption, services, standing
+from tests.oracles import admission, changes, passes, preemption, services, standing
 from tests.oracles.case import Case
 from tests.oracles.world import AT_LIMIT, DONE, RUNNING, WAITING, Life, World
 
@@ -31,7 +31,7 @@ class Scheduler:
         self.world = World(case, mutant)
         self.integrals: list[dict[str, int]] = [{} for _ in case.layout.sites]
         changing = any(called.time > 0 and called.name != "activate" for called in case.commands)
-        overtaken = case.order != "fcfs" or case.preemption or case.overrun != "end"
+        overtaken = case.order != "fcfs" or case.preemption or case.overrun != "end" or bool(case.tenants)
         self.due = False
         self.held: passes.Reservation | None = None
         self.steady = not (changing or case.failures or case.services or overtaken)
@@ -86,7 +86,8 @@ class Scheduler:
             world.arriving.remove(j)
             world.submitted.append(j)
             world.lives[j].state, world.lives[j].queued = WAITING, now
-            standing.join(world, j)
+            if admission.ask(world, j):
+                world.enter(j)
         calendar = now == world.standing.tick and standing.waiting(world) and world.running()
         happened |= self.due or bool(calendar)
         self.due = happened and world.case.interval > 0 and now % world.case.interval > 0
@@ -127,6 +128,7 @@ class Scheduler:
     def one_pass(self) -> None:
         """Phase 4: services, the queue from its head, preemption, backfilling."""
         world = self.world
+        admission.reclaim(world)
         standing.before_pass(world)
         services.grow_all(world)
         head = passes.first_blocked(world)

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from capsim.policies.orders import CHANGING
+from tests.oracles import admission
 from tests.oracles.case import Case, Command, Failure, Job, JobClass
 from tests.oracles.fleet import Fleet, Holder, Piece
 from tests.oracles.placement import Part
@@ -93,6 +94,7 @@ class World:
         self.promise: tuple[int, int] | None = None
         self.called = self.passed_over = False
         self.standing = Standing(case)
+        self.admission = admission.Admission(case.tenants, case.reclaim)
         names = ("backfilled", "breaches", "failures", "interruptions", "repairs", "replicas_lost")
         self.counts = dict.fromkeys(names, 0)
 
@@ -122,11 +124,15 @@ class World:
             priority = -self.class_of(j).priority if self.case.order == "priority" else 0
             return priority, self.jobs[j].requested if self.case.order == "sjf" else 0, place[j]
 
-        return sorted((j for j in self.submitted if self.lives[j].state == WAITING), key=key)
+        return sorted((j for j in self.submitted if self.is_waiting(j)), key=key)
 
     def is_waiting(self, j: int) -> bool:
         """Whether a job waits in the queue."""
-        return self.lives[j].state == WAITING
+        return self.lives[j].state == WAITING and j in self.admission.admitted
+
+    def enter(self, j: int) -> None:
+        """An admitted job joins the scheduler's queue."""
+        join(self, j)
 
     def kind_of(self, holder: Holder) -> int:
         """The accounting kind of whoever holds chips."""
@@ -233,6 +239,7 @@ class World:
         """A running job ends for good."""
         self.release(j)
         self.lives[j].state, self.lives[j].end = state, self.now
+        admission.over(self, j)
 
     def release(self, j: int) -> None:
         """Give back all chips of a job."""
@@ -276,4 +283,5 @@ class World:
         self.release(j)
         life = self.lives[j]
         life.state, life.queued, life.notice = WAITING, self.now, None
-        join(self, j)
+        if admission.ask(self, j):
+            self.enter(j)

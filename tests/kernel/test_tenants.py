@@ -1,0 +1,96 @@
+"""Limits of tenants: schedules computed by hand on 8 chips, each job 10 ms long, that differ from no limits."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import pytest
+
+from capsim.kernel.governance import Governance, Tenant
+from capsim.kernel.layout import Layout, LayoutError
+from tests.kernel.driving import drive
+from tests.oracles.case import Case, Command, Job, JobClass
+from tests.oracles.scheduler import Scheduler
+
+
+@dataclass(frozen=True)
+class TenantCase:
+    """Jobs (submit, size, tenant), and when each of them starts with the limits and without."""
+
+    name: str
+    says: str
+    tenants: tuple[Tenant, ...]
+    jobs: tuple[tuple[int, int, int], ...]
+    starts: tuple[int, ...]
+    free: tuple[int, ...]
+    ends: tuple[int, ...] = ()
+    reclaim: bool = True
+
+    def case(self, limited: bool) -> Case:
+        """The case as the schedulers take it."""
+        layout = Layout()
+        layout.tranche(layout.site(layout.pool(8)), 1)
+        jobs = tuple(Job(submit, 10, 10, n, n, n, 0, tenant) for submit, n, tenant in self.jobs)
+        arrive = (Command(0, "activate", (0, None)),)
+        tenants = self.tenants if limited else ()
+        stops = (JobClass(preemptible=True),)
+        return Case(layout, stops, jobs, 10_000, commands=arrive, tenants=tenants, reclaim=self.reclaim)
+
+
+HALVES = (Tenant(quota=4, cohort=0), Tenant(quota=4, cohort=0))
+
+CASES = (
+    TenantCase(
+        "quota", "4 of 8 chips are free, but tenant 0 has its 4", (Tenant(quota=4),),
+        ((0, 4, 0), (0, 4, 0), (1, 4, 1)), (0, 10, 1), (0, 0, 10),
+    ),
+    TenantCase(
+        "jobs at a time", "one job of tenant 0 at a time", (Tenant(max_running=1),),
+        ((0, 2, 0), (0, 2, 0), (0, 2, 1)), (0, 10, 0), (0, 0, 0),
+    ),
+    TenantCase(
+        "no more than may be borrowed", "tenant 0 borrows 2 of 4: its second job of 4 does not fit, its third waits behind",
+        (Tenant(quota=4, cohort=0, borrow=2), Tenant(quota=4, cohort=0)),
+        ((0, 4, 0), (0, 4, 0), (0, 2, 0)), (0, 10, 10), (0, 0, 10),
+    ),
+    TenantCase(
+        "reclaimed", "tenant 0 borrows 4 chips; at 3 they are reclaimed: B stops and goes on at 10, with 7 ms left",
+        HALVES, ((0, 4, 0), (0, 4, 0), (3, 4, 1)), (0, 0, 3), (0, 0, 10), (10, 17, 13),
+    ),
+    TenantCase(
+        "lent until it ends", "A and B fill the cohort until 10; then D, within its quota, and C, that borrows nothing any more",
+        HALVES, ((0, 4, 0), (0, 4, 0), (1, 4, 0), (3, 4, 1)), (0, 0, 10, 10), (0, 0, 10, 10), (10, 10, 20, 20), False,
+    ),
+    TenantCase(
+        "a gang within its quota", "6 chips within the quota of 6: A stops at 1, with 9 ms left, and is held; C, behind it,"
+        " waits too although 2 chips are free",
+        (Tenant(quota=2, cohort=0), Tenant(quota=6, cohort=0)),
+        ((0, 4, 0), (1, 6, 1), (2, 2, 0)), (0, 1, 11), (0, 10, 2), (20, 11, 21), True,
+    ),
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
+def test_schedule_computed_by_hand(case: TenantCase) -> None:
+    n = len(case.starts)
+    limited = drive(case.case(True))
+    assert tuple(limited.runs["start"][:n].tolist()) == case.starts
+    assert tuple(drive(case.case(False)).runs["start"][:n].tolist()) == case.free
+    if case.ends:
+        assert tuple(limited.runs["end"][:n].tolist()) == case.ends
+    assert tuple(life.start for life in Scheduler(case.case(True)).run()) == case.starts
+
+
+@pytest.mark.parametrize(
+    ("tenant", "says"),
+    [
+        (Tenant(share=0.0), "share must be positive"),
+        (Tenant(quota=-1), "quota must not be negative"),
+        (Tenant(max_running=0), "max_running must be at least 1"),
+        (Tenant(cohort=0), "needs a quota"),
+        (Tenant(quota=4, borrow=2), "needs a cohort"),
+    ],
+)
+def test_limits_that_make_no_sense_are_refused(tenant: Tenant, says: str) -> None:
+    with pytest.raises(LayoutError, match=says):
+        Governance([Tenant(), tenant]).check()
