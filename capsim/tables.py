@@ -24,6 +24,9 @@ PENDING, WAITING, RUNNING, DONE, AT_LIMIT, CANCELLED = 0, 1, 2, 3, 4, 5
 """States of a job (``RUN.state``): not yet submitted, queued, running, completed, ended at its requested
 time, cancelled."""
 
+HELD = 2
+"""``RUN.parked`` of a job that its tenant's limits do not admit yet."""
+
 JOB = np.dtype(
     [
         ("submit", "i8"),  # ms

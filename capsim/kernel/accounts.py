@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from capsim.kernel.state import State
-from capsim.tables import N_KINDS, RUNNING, WAITING
+from capsim.tables import HELD, N_KINDS, RUNNING, WAITING
 
 SITE_STATES = ("active", "out", "barred", "broken", "free", "spare")
 
@@ -57,6 +57,7 @@ def pool_time(s: State) -> np.ndarray:
 def fragmentation(s: State, waiting: np.ndarray) -> list[dict[str, int]]:
     """By pool: free chips by why no job of ``waiting`` uses them, and chips that are not usable."""
     clock = s.clock[0]
+    waiting = waiting[s.runs["parked"][waiting] != HELD]
     out = []
     for pool in range(len(s.pools)):
         sites = s.sites[s.sites["pool"] == pool]

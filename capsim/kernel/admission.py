@@ -15,10 +15,7 @@ from capsim.kernel.preemption import preempt
 from capsim.kernel.queue import queue_insert, queue_remove
 from capsim.kernel.reservation import drop_reservation
 from capsim.kernel.schedule import unpark_class
-from capsim.tables import NEVER, RUNNING, WAITING
-
-HELD = 2
-"""``RUN.parked`` of a job that is not admitted."""
+from capsim.tables import HELD, NEVER, RUNNING, WAITING
 
 
 @kernel()

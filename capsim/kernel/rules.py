@@ -8,7 +8,7 @@ from __future__ import annotations
 from numba import int64
 
 from capsim.jit import kernel
-from capsim.kernel.admission import HELD, ask, be_over, let_in, reclaim_all, unhold
+from capsim.kernel.admission import ask, be_over, let_in, reclaim_all, unhold
 from capsim.kernel.hooks import (
     BEGIN,
     CANCEL_HELD,
@@ -24,6 +24,7 @@ from capsim.kernel.hooks import (
 from capsim.kernel.keys import book_chips, book_queued
 from capsim.kernel.ordering import before_pass, take_slot, tick
 from capsim.kernel.state import as_state
+from capsim.tables import HELD
 
 
 @kernel()
