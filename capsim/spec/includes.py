@@ -28,7 +28,7 @@ class Source(NamedTuple):
 
 
 def find_study(name: str | Path) -> Path:
-    """The file of a study: a path, or the bare name of a shipped one (``frontier-lab``).
+    """The file of a study: a path, or the name of a shipped one (``frontier-lab``, ``news/aws-38b``).
 
     Raises StudyError where there is none.
     """
@@ -39,12 +39,12 @@ def find_study(name: str | Path) -> Path:
         reason = getattr(error, "strerror", None) or str(error)
         hint = "write the path of a study"
         raise StudyError([Problem(str(name)[:80], 0, 0, f"is no file name ({reason})", hint)]) from None
+    shipped = shipped_studies()
+    if path.as_posix() in shipped and not path.exists():
+        found = shipped[path.as_posix()]
+        return found.relative_to(Path.cwd()) if found.is_relative_to(Path.cwd()) else found
     if is_path:
         return path
-    shipped = shipped_studies()
-    if path.name in shipped:
-        found = shipped[path.name]
-        return found.relative_to(Path.cwd()) if found.is_relative_to(Path.cwd()) else found
     hint = did_you_mean(path.name, shipped) if shipped else "write the path of a study"
     raise StudyError([Problem(str(name), 0, 0, "there is no such study", hint)])
 
@@ -53,7 +53,8 @@ def shipped_studies() -> dict[str, Path]:
     """The studies that come with capsim, by name."""
     for folder in (PACKAGE / "configs", PACKAGE.parent / "configs"):
         if folder.is_dir():
-            return {file.stem: file for file in sorted(folder.glob("*.yaml"))}
+            named = {file.stem: file for file in sorted(folder.glob("*.yaml"))}
+            return named | {f"news/{f.parent.name}": f for f in sorted(folder.glob("news/*/study.yaml"))}
     return {}
 
 
