@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from capsim.compile.calendar import MS_HOUR
-from capsim.compile.portfolio import Lot, Shell
+from capsim.compile.portfolio import RULES, SUBSTITUTES, Lot, Shell
 from capsim.compile.prepare import Prepared
 from capsim.control.context import Context, LotState
 from capsim.engine.billing.adjustments import bill_premiums
@@ -345,8 +345,13 @@ class _Builder:
 
 
 def _name(lot: Lot) -> str:
-    """`2`, the number of a tranche (a rule's purchases and substitutes count on), or the option's name."""
-    return lot.option.rpartition(".")[2] if lot.option else str(lot.index + 1)
+    """`2`, the number of a tranche; `bought 1` by a rule, `substitute 1`; or the name of an option."""
+    if lot.option:
+        return lot.option.rpartition(".")[2]
+    for first, words in ((RULES, "bought"), (SUBSTITUTES, "substitute")):
+        if lot.index >= first:
+            return f"{words} {lot.index - first + 1}"
+    return str(lot.index + 1)
 
 
 def _hourly(ctx: Context, offer: str) -> Reals | None:

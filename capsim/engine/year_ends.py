@@ -59,7 +59,7 @@ def year_ends(run: Run, recorder: Recorder, f: Figures) -> list[YearEnd]:
     for year in range(int(years[0]), int(years[-1]) + 1):
         stop = min(calendar.ms(date(year + 1, 1, 1)), ctx.end)
         owed = _by_provider(run, owed_after(ctx, stop, f.ledger))
-        prepaid = {offer: prepaid_at(f.ledger, offer, stop) for offer in ctx.prepared.portfolio.offers}
+        prepaid = {offer: prepaid_at(f.ledger, offer, stop) for offer in contracts(run)}
         mine = years == year
         found.append(
             YearEnd(
@@ -80,7 +80,7 @@ def idle_rent(run: Run, recorder: Recorder, f: Figures) -> NDArray[np.float64]:
     places = run.ctx.places()
     free, active = recorder.monthly("free"), recorder.monthly("active")
     total = np.zeros(len(free))
-    for offer in run.ctx.prepared.portfolio.offers:
+    for offer in contracts(run):
         rent = f.ledger.usd.get((offer, "commitment"))
         if rent is not None:
             own = np.array([place.offer == offer for place in places])
@@ -89,6 +89,13 @@ def idle_rent(run: Run, recorder: Recorder, f: Figures) -> NDArray[np.float64]:
                 free[:, own].sum(axis=1), there, out=np.zeros(len(there)), where=there > 0
             )
     return total
+
+
+def contracts(run: Run) -> list[str]:
+    """Offers with lots or shells that are not of the base fleet, those that a rule buys from included."""
+    portfolio = run.ctx.prepared.portfolio
+    named = [lot.offer for lot in portfolio.lots] + [shell.offer for shell in portfolio.shells]
+    return [offer for offer in dict.fromkeys(named) if offer not in portfolio.base_offers]
 
 
 def calendar_years(run: Run, hours: int) -> NDArray[np.int64]:

@@ -7,12 +7,14 @@ import math
 from capsim import __version__
 from capsim.report.layout import Line, blocks, paragraph
 from capsim.report.numbers import figure, usd
+from capsim.report.periods import year_table
 from capsim.report.ranked import (
     capacity_table,
     cases_table,
     ladder_table,
     more_table,
     ranked_table,
+    scale_of,
 )
 from capsim.report.reasons import reasons
 from capsim.results.reading import Results
@@ -46,6 +48,7 @@ def comparison_report(results: Results, context: Context, width: int, wide: bool
         ladder_table(first, width, wide),
         more_table(first, width) if wide else [],
         cases_table(tables, width),
+        year_table(results, first.rows[0].strategy, first.case, scale_of(first), width),
         reasons(results, context, first, width, wide),
         closing(results, context, first, width),
     )

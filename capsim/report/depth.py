@@ -12,6 +12,7 @@ import numpy as np
 from capsim.report.comparison import provenance_line, simulated_line, spread, title_of
 from capsim.report.layout import Column, Line, blocks, listed, paragraph, tabulate
 from capsim.report.numbers import days, figure, percent, usd
+from capsim.report.periods import chip_time_table, when_it_binds, year_table
 from capsim.report.ranked import scale_of
 from capsim.report.reasons import binding_text, effect_text
 from capsim.results.reading import Results
@@ -63,6 +64,8 @@ def depth_report(results: Results, context: Context, width: int, wide: bool) -> 
         named_runs(results, context, strategy, case, width),
         assignment,
         waits_table(results, strategy, case, width) if wide else [],
+        chip_time_table(results, strategy, case, width),
+        year_table(results, strategy, case, scale_of(figures_of(results, case)), width),
         contracts(results, strategy, case, width),
         closing(results, context, strategy, case, width, wide),
     )
@@ -368,6 +371,7 @@ def closing(
     """What binds, the weakest inputs, events of the first run, where the rest is."""
     bound = [binding_text(b) for b in binding(results, context, strategy, case)]
     lines = listed("What binds", bound or ["nothing late, dark or queued"], width)
+    lines += when_it_binds(results, context, strategy, case, width)
     scale = scale_of(figures_of(results, case))
     effects = [
         effect_text(e, scale, first=i == 0) for i, e in enumerate(weakest(results, context, strategy, case))

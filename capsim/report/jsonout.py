@@ -9,6 +9,7 @@ from typing import Any
 
 from capsim import __version__
 from capsim.report.depth import Work, assignment
+from capsim.report.periods import periods_json
 from capsim.report.reasons import rival
 from capsim.results.reading import Results
 from capsim.study.binding import binding
@@ -47,6 +48,7 @@ def run_json(results: Results, context: Context) -> str:
             "owed": _records(results, "owed", strategy, case),
             "binds": [dataclasses.asdict(b) for b in binding(results, context, strategy, case)],
             "weakest": _effects(results, context, strategy, case),
+            **periods_json(results, context, strategy, case),
         }
     return _dump(_head(results, context, RUN_SCHEMA) | {"strategy": strategy, "cases": cases})
 
@@ -89,6 +91,7 @@ def _case(results: Results, context: Context, table: Table) -> dict[str, Any]:
         found["flips"] = [dataclasses.asdict(f) for f in flips(results, context, order, table.case)]
     found["binds"] = [dataclasses.asdict(b) for b in binding(results, context, best, table.case)]
     found["weakest"] = _effects(results, context, best, table.case)
+    found |= periods_json(results, context, best, table.case)
     return found
 
 

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 
 from capsim.report.layout import Line, listed, paragraph
 from capsim.report.numbers import Scale, figure
+from capsim.report.periods import when_it_binds
 from capsim.report.ranked import scale_of
 from capsim.results.reading import Results
 from capsim.study.binding import Binding, binding
@@ -42,6 +43,7 @@ def reasons(results: Results, context: Context, table: Table, width: int, wide: 
         lines += _why(results, context, table, other, scale, width, wide)
     bound = [binding_text(b) for b in binding(results, context, best.strategy, table.case)]
     lines += listed("What binds", bound or [f"nothing late, dark or queued in {best.strategy}"], width)
+    lines += when_it_binds(results, context, best.strategy, table.case, width)
     if len(table.rows) > 1:
         lines += listed("Not chosen", _not_chosen(results, context, table, scale, wide), width)
         order = [row.strategy for row in table.rows]

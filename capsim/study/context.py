@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, timedelta
 from typing import Literal
 
@@ -47,6 +47,7 @@ class Context:
         unavailable: offers that cannot be held, with the reason.
         demand: reference chips needed on demand's central path, by month (empty where unknown).
         bands: how sure the workload models are (capsim/study/bands.py).
+        budgets: USD a year that may be spent on renting an offer on demand.
         published_spend: USD and the words for it, to compare demand with.
     """
 
@@ -68,6 +69,7 @@ class Context:
     published_spend: tuple[float, str] | None
     demand: Mapping[str, float]
     bands: tuple[Band, ...] = ()
+    budgets: Mapping[str, float] = field(default_factory=dict)
 
     def discount(self, day: float) -> float:
         """Discount factor of a payment `day` days after the start: (1 + r) ** -(day / 365.25)."""

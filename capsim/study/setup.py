@@ -179,7 +179,15 @@ def context_of(
         published_spend=_published_spend(study),
         demand=demand,
         bands=found_bands,
+        budgets=_budgets(study),
     )
+
+
+def _budgets(study: Study) -> dict[str, float]:
+    found: dict[str, float] = {}
+    for rule in study.overflow:
+        found[rule.offer] = found.get(rule.offer, 0.0) + float(rule.budget_per_year)
+    return found
 
 
 def _one_price(study: Study, offer: str) -> float | None:
