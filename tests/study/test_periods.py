@@ -32,7 +32,7 @@ def test_quarters_bind_where_chips_are_missing(results: Results) -> None:
         assert quarter.short["delivery"] == pytest.approx(100_000 - there)
     assert (found[0].binds, found[-1].binds) == ("delivery", "power")
     assert "power: up to 5.0k of 100k without power" in words(
-        when_it_binds(results, CONTEXT, "azure", "base", 120)
+        when_it_binds(results, modest, "azure", "base", 120)
     )
 
 
