@@ -93,9 +93,10 @@ def quantile_lines(rows: dict[str, dict[str, float]]) -> list[str]:
     if not named:
         return []
     columns = list(next(iter(named.values())))
-    lines = ["  " + f"{'':<16}" + "".join(f"{c:>11}" for c in columns)]
+    wide = max(11, *(len(f" {values[c]:,.1f}") for values in named.values() for c in columns))
+    lines = ["  " + f"{'':<16}" + "".join(f"{c:>{wide}}" for c in columns)]
     for name, values in named.items():
-        cells = "".join(f"{values[c]:>11,.1f}" for c in columns)
+        cells = "".join(f"{values[c]:>{wide},.1f}" for c in columns)
         lines.append("  " + f"{name:<16}" + cells)
     return lines
 

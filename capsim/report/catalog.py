@@ -159,7 +159,7 @@ def trust(*sections: Section) -> str:
 
 
 def _table(*columns: str, title: str | None = None) -> Table:
-    """An empty table; a column whose name starts with ``>`` is set right."""
+    """An empty table; a column is set right after ``>``, never broken after ``=`` (single words)."""
     table = Table(
         box=box.SIMPLE_HEAD, title=title, title_justify="left", pad_edge=False, collapse_padding=True
     )
@@ -167,7 +167,8 @@ def _table(*columns: str, title: str | None = None) -> Table:
         right = column.startswith(">")
         kind: Literal["right", "left"] = "right" if right else "left"
         # Nothing is cut off: names must be copied from here, sources looked up.
-        table.add_column(column.lstrip(">"), justify=kind, no_wrap=right or number == 0, overflow="fold")
+        whole = right or number == 0 or column.startswith("=")
+        table.add_column(column.lstrip(">="), justify=kind, no_wrap=whole, overflow="fold")
     return table
 
 
@@ -233,10 +234,12 @@ def systems_table(systems: Mapping[str, System], width: int) -> Table:
 
 def models_table(models: Mapping[str, ModelCard], width: int) -> Table:
     """Model cards: parameters in 10^9, shape, key-value bytes a token."""
-    wide = (">hidden", ">heads", ">kv heads", ">kv kB/token") if width >= WIDE else ()
-    table = _table("model", "kind", ">active B", ">total B", ">layers", "experts", "shape is", *wide)
+    wide = (">hidden", ">heads", ">kv\nheads", ">kv kB\na token") if width >= WIDE else ()
+    table = _table(
+        "model", "=kind", ">active\nB", ">total\nB", ">lay-\ners", "=ex-\nperts", "=shape is", *wide
+    )
     for name, model in models.items():
-        experts = f"{model.experts_active} of {model.experts}" if model.experts is not None else ""
+        experts = f"{model.experts_active}/{model.experts}" if model.experts is not None else ""
         row = [name, model.kind, _cell(model.params_b_active), _cell(model.params_b_total), str(model.layers)]
         row += [experts, model.layers.confidence or ""]
         if wide:

@@ -24,7 +24,9 @@ from capsim.workload.request_mix import RequestMix
 from capsim.workload.roofline import Replica
 from capsim.workload.ticks import MOST, PER_CONTEXT, PER_PAIR, PER_PROMPT, TICK
 
-VERSION = 1
+VERSION = 2
+# Seconds over which requests arrive at most: half of what 64 bits of ticks hold; in the rest they are served.
+CLOCK = 2.0**62 * TICK
 # Loads of the table, shares of the saturated rate.
 LOADS = (0.05, 0.3, 0.5, 0.65, 0.75, 0.85, 0.9, 0.95, 1.0)
 PERCENTILES = (50, 95, 99)
@@ -223,7 +225,8 @@ def draw_requests(lengths: Lengths, rate: float, count: int, key: int) -> Reques
         held = _lognormal(random, lengths.inputs, INPUT_SPREAD, count)
         outputs = _lognormal(random, lengths.outputs, OUTPUT_SPREAD, count)
     computed = np.clip(np.round(held * (1.0 - lengths.cache_hit)).astype(np.int64), 1, held)
-    return Requests(np.round(arrival / TICK).astype(np.int64), computed, held, outputs)
+    ticks = np.round(np.minimum(arrival, CLOCK) / TICK).astype(np.int64)
+    return Requests(ticks, computed, held, outputs)
 
 
 def _scaled(tokens: NDArray[np.float64], factor: float) -> NDArray[np.int64]:
@@ -344,6 +347,7 @@ def _simulated(engine: Engine, rate: float, lengths: Lengths) -> dict[str, Any]:
     rows: dict[str, Any] = {"loads": list(LOADS), "ttft": [], "tpot": [], "batch": []}
     for number, load in enumerate(LOADS):
         count = int(min(MOST_REQUESTS, max(FEWEST, TURNS * most * load)))
+        count = max(1, min(count, int(CLOCK * rate * load)))
         requests = draw_requests(lengths, rate * load, count, number + 1)
         ttft, tpot, batch = measured(requests, simulate(engine, requests), engine)
         rows["ttft"].append([float(v) for v in np.percentile(ttft, PERCENTILES)])

@@ -22,8 +22,8 @@ class ServedOn:
     """One system that holds the model, or the reason why it does not.
 
     Rates are of output tokens at the largest load within the objectives; ``tokens_per_mw`` is per MW of
-    critical IT power; ``usd_per_mtok`` is per million output tokens at the median price of a chip-hour of
-    ``price_kind``.
+    critical IT power; ``usd_per_mtok`` is per million output tokens at ``usd_per_chip_hour``, the median
+    price of ``price_kind``.
     """
 
     system: str
@@ -36,6 +36,7 @@ class ServedOn:
     tokens_per_chip: float = 0.0
     tokens_per_mw: float = 0.0
     usd_per_mtok: float | None = None
+    usd_per_chip_hour: float | None = None
     price_kind: str | None = None
     utilisation: float = 0.0
     ttft_ms: float = 0.0
@@ -119,7 +120,7 @@ def _served(
         each,
         each / (float(spec.kw_per_chip) / 1e3),
         price[0] / each / 3600 * 1e6 if price else None,
-        price[1] if price else None,
+        *(price or (None, None)),
         plan.max_utilisation,
         plan.ttft_ms,
         plan.tpot_ms,

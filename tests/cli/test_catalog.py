@@ -106,3 +106,20 @@ def test_a_wrong_name_ends_with_2(capsim: Capsim, arguments: tuple[str, ...], sa
     assert (code, out) == (2, "")
     assert said in err
     assert "Traceback" not in err
+
+
+@pytest.mark.parametrize("width", [80, 120])
+def test_words_of_the_serving_table_stay_whole(capsim: Capsim, width: int) -> None:
+    code, out, err = capsim("catalog", "serve", "llama-3.1-8b", width=width)
+    assert (code, err) == (0, "")
+    rows = {line.split()[0]: line.split() for line in out.splitlines() if line.strip()}
+    assert rows["gb300_nvl72"][-2:] == ["2.91", "contract"]
+    assert rows["h100_hgx"][-1] == "list" and rows["rubin_nvl72"][-2:] == ["none", "public"]
+    assert "tok/s" in out and max(len(line) for line in out.splitlines()) <= width
+
+
+@pytest.mark.parametrize("width", [80, 120])
+def test_words_of_the_model_cards_stay_whole(capsim: Capsim, width: int) -> None:
+    out = capsim("catalog", "models", width=width)[1]
+    line = next(line for line in out.splitlines() if "llama-4-maverick" in line)
+    assert "recalled" in line and "1/128" in line and "active" in out

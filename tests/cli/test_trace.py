@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from capsim.cli.main import main
+from capsim.cli.trace import quantile_lines
 from tests.kernel.queues_of_jobs import crowded
 from tests.oracles.conservative import conservative as obvious
 
@@ -214,3 +215,8 @@ def test_a_wrong_depth_says_what_to_write(table: Path, capsim: Command) -> None:
         done = capsim("trace", "replay", table, "--chips", "8", "--policy", *words)
         assert done.exit_code == 2
         assert said in done.stderr
+
+
+def test_quantiles_of_long_traces_stand_apart() -> None:
+    lines = quantile_lines({"run time, s": {"p99": 254_758.4, "max": 4_628_226.0}})
+    assert lines[1].split() == ["run", "time,", "s", "254,758.4", "4,628,226.0"]

@@ -13,6 +13,7 @@ from capsim.workload.latency import (
     Latency,
     Lengths,
     Requests,
+    _simulated,
     closed_form_tpot,
     draw_requests,
     iteration_times,
@@ -75,6 +76,16 @@ def test_one_request_takes_its_prompt_and_its_steps() -> None:
     first = 5 + (1000 + 11 * 16 + 16 * 16) + (1000 + 11 * 4 + 4 * (2 * 16 + 4))
     assert fast.first.tolist() == [first]
     assert fast.finish.tolist() == [first + (1070 + 3 * 21) + (1070 + 3 * 22)]
+
+
+def test_replicas_that_take_hours_a_request_stay_on_the_clock() -> None:
+    """Arrivals at 4e-4 a second run for months, beyond 64 bits of ticks: they wrapped to negative times."""
+    engine = engine_with(4, 200_000, 2048, base=round(2.0 / TICK), slope=0, context=0)
+    table = _simulated(engine, 4e-4, Lengths(1000, 1000))
+    for row in table["ttft"] + table["tpot"]:
+        assert 2.0 <= row[0] <= row[-1]
+    requests = draw_requests(Lengths(10, 10), rate=1e-9, count=5, key=1)
+    assert (requests.arrival >= 0).all() and (np.diff(requests.arrival) >= 0).all()
 
 
 @pytest.mark.parametrize("load", [0.3, 0.5, 0.8])
