@@ -15,6 +15,7 @@ from capsim.compile.prepare import Prepared, _places, lot_domains, porting_dates
 from capsim.compile.rates import Rates
 from capsim.control.context import Context, LotState, ShellState
 from capsim.control.contracts import start_contracts
+from capsim.control.decisions import start_decisions
 from capsim.control.deliveries import Deliveries
 from capsim.control.markets import start_markets
 from capsim.control.world import DemandWorld, Draws
@@ -115,15 +116,22 @@ class Silent:
         return lambda site, **_: self.calls.append((name, site))
 
 
-def lived(prepared: Prepared, run: int = 0, **gauges: float) -> Context:
-    """The context after all contracts of a strategy have run their course; gauges keep their values."""
+def lived(prepared: Prepared, run: int = 0, tokens: Any = None, **gauges: float) -> Context:
+    """The context after all contracts of a strategy have run their course; gauges keep their values.
+
+    Args:
+        tokens: demand by service and hour, none where absent.
+    """
     ctx = contract_context(prepared, cluster=Silent(prepared), run=run)
+    if tokens is not None:
+        ctx.demand = DemandWorld(None, tokens, {})
     ctx.lots.update({lot.key: LotState(planned=lot.planned) for lot in prepared.portfolio.lots})
     ctx.shells.update({shell.key: ShellState() for shell in prepared.portfolio.shells})
     ctx.gauges = {name: (lambda value=value: value) for name, value in gauges.items()}
     deliveries = Deliveries(ctx)
     start_markets(ctx)
     start_contracts(ctx, deliveries)
+    start_decisions(ctx, deliveries)
     ctx.env.run(until=ctx.end - 1)
     return ctx
 

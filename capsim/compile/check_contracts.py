@@ -129,10 +129,9 @@ def holdable(loaded: Loaded, report: Report) -> None:
             report.error(f"`{name}` has no price", "add `price:`, or hold it in base_fleet", *here)
     for strategy, plan in study.strategies.items():
         _shells(report, study, strategy)
-        for index, rule in enumerate(plan.rules):
-            _may_hold(
-                report, study, rule.buy.offer, int(rule.buy.quantity), "strategies", strategy, "rules", index
-            )
+        for purchase in plan.purchases():
+            quantity = int(purchase.buy.quantity)
+            _may_hold(report, study, purchase.buy.offer, quantity, "strategies", strategy, *purchase.path)
     for index, overflow in enumerate(study.overflow):
         _may_hold(report, study, overflow.offer, None, "overflow", index, "offer")
 

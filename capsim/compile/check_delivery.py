@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from capsim.compile.constraints import may_use, workloads
 from capsim.compile.findings import Report
 from capsim.compile.regions import within
@@ -119,26 +121,44 @@ def _renewal(report: Report, name: str, offer: Offer) -> None:
         report.error(f"`{name}` is renewed at no price", "write a change above -100%", *here, "change")
 
 
+def _managed(strategy: Strategy) -> Iterator[tuple[tuple[str | int, ...], str]]:
+    """Where a strategy renews, ends, lets or exercises, and the offer."""
+    for offer in strategy.renew:
+        yield ("renew", offer), offer
+    for offer in strategy.terminate:
+        yield ("terminate", offer), offer
+    for index, sale in enumerate(strategy.resell):
+        yield ("resell", index), sale.offer
+    for reference in strategy.exercise:
+        yield ("exercise", reference), reference.rpartition(".")[0]
+    for index, rule in enumerate(strategy.rules):
+        for key, named in (("terminate", rule.terminate), ("renew", rule.renew)):
+            if named is not None:
+                yield ("rules", index, key), named
+        if rule.exercise is not None:
+            yield ("rules", index, "exercise"), rule.exercise.rpartition(".")[0]
+        if rule.resell is not None:
+            yield ("rules", index, "resell"), rule.resell.offer
+    if strategy.python is not None:
+        for index, reference in enumerate(strategy.python.may_exercise):
+            yield ("python", "may_exercise", index), reference.rpartition(".")[0]
+
+
 def _plan(report: Report, study: Study, name: str, strategy: Strategy) -> None:
     """What a strategy renews, ends, lets or exercises is held, and on a day within the horizon."""
     here = ("strategies", name)
-    held = {*strategy.hold, *(rule.buy.offer for rule in strategy.rules)}
-    called = [reference.rpartition(".")[0] for reference in strategy.exercise]
-    named: list[tuple[str, str | int, str]] = [
-        *(("renew", offer, offer) for offer in strategy.renew),
-        *(("terminate", offer, offer) for offer in strategy.terminate),
-        *(("resell", index, sale.offer) for index, sale in enumerate(strategy.resell)),
-        *(("exercise", ref, offer) for ref, offer in zip(strategy.exercise, called, strict=True)),
-    ]
-    for key, at, offer in named:
+    held = {*strategy.hold, *strategy.buys()}
+    for path, offer in _managed(strategy):
         if offer not in held:
             report.error(
-                f"{name} does not hold `{offer}`", f"hold it, or leave it out of {key}", *here, key, at
+                f"{name} does not hold `{offer}`", f"hold it, or leave it out of {path[0]}", *here, *path
             )
-    for offer in strategy.renew:
+    renewed: list[tuple[tuple[str | int, ...], str]] = [(("renew", offer), offer) for offer in strategy.renew]
+    renewed += [(("rules", i, "renew"), r.renew) for i, r in enumerate(strategy.rules) if r.renew is not None]
+    for path, offer in renewed:
         if study.offers[offer].renewal is None:
             what = f"`{offer}` gives no right to renew"
-            report.error(what, "add `renewal: {term: 2y}` to the offer", *here, "renew", offer)
+            report.error(what, "add `renewal: {term: 2y}` to the offer", *here, *path)
     for reference in strategy.exercise:
         if reference in strategy.options:
             what = f"{name} exercises {reference} in any case"
@@ -162,7 +182,7 @@ def placement(loaded: Loaded, report: Report) -> None:
     """Every workload has an offer in every strategy under which residency and dedication let it run."""
     study = loaded.study
     for name, strategy in study.strategies.items():
-        held = {*study.base_fleet, *strategy.hold, *(rule.buy.offer for rule in strategy.rules)}
+        held = {*study.base_fleet, *strategy.hold, *strategy.buys()}
         offers = [study.offers[offer] for offer in held if study.offers[offer].kind not in SHELLS]
         for service in study.demand.inference:
             away = [r for r in service.regions if not any(within(offer.region, r) for offer in offers)]

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 
 from capsim.compile.books import held_by_system, length_ms
 from capsim.compile.findings import Report
+from capsim.compile.portfolio import ROOM, orders_at_most
 from capsim.spec.demand import Research
 from capsim.spec.loader import Loaded
 from capsim.spec.study import Study
@@ -20,6 +21,7 @@ MOST_CAMPAIGNS = 50_000_000
 """About 5 GB of jobs."""
 MOST_NODES = 20_000_000
 MOST_REVIEWS = 20_000
+MOST_ORDERS = ROOM  # of one rule, ramp or purchase in Python
 
 
 def shares_sum(loaded: Loaded, report: Report) -> None:
@@ -142,7 +144,7 @@ def gangs(loaded: Loaded, report: Report) -> None:
             what = f"{run.name}: between {run.chips.min:,} and {run.chips.max:,} chips"
             report.error(what, "write min <= max", *here)
     for strategy, plan in study.strategies.items():
-        if plan.rules:
+        if plan.buys():
             continue
         fleet = _fleet(study, strategy)
         small = [
@@ -167,7 +169,7 @@ def _fleet(study: Study, strategy: str) -> dict[str, float]:
         for name, held in holdings.items():
             for system, chips in held_by_system(study.offers[name], held).items():
                 fleet[system] = fleet.get(system, 0.0) + chips * share
-    for reference in [*plan.options, *plan.exercise]:
+    for reference in [*plan.options, *plan.may_exercise()]:
         offer, _, name = reference.rpartition(".")
         for option in study.offers[offer].options:
             if option.name == name:
@@ -223,6 +225,12 @@ def limits(loaded: Loaded, report: Report) -> None:
             if reviews > MOST_REVIEWS:
                 what = f"{strategy}: a rule is reviewed {reviews:,.0f} times"
                 report.error(what, "review it less often", "strategies", strategy, "rules", index, "review")
+        for purchase in plan.purchases():
+            orders = orders_at_most(purchase, int(years * YEAR_MS))
+            if orders > MOST_ORDERS:
+                what = f"{strategy}: up to {orders:,} orders of `{purchase.buy.offer}`"
+                hint = f"order more chips at once, at most {MOST_ORDERS:,} times, or set a limit"
+                report.error(what, hint, "strategies", strategy, *purchase.path)
 
 
 def chip_time_overflow(loaded: Loaded, report: Report) -> None:

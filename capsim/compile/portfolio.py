@@ -12,12 +12,14 @@ from capsim.compile.calendar import DAYS_YEAR, MS_DAY, MS_HOUR, Calendar
 from capsim.compile.price_table import with_prices
 from capsim.spec.hardware import System
 from capsim.spec.offers import SHELLS, Offer, Option
-from capsim.spec.strategies import Order, Strategy
+from capsim.spec.strategies import Order, Purchase, Strategy
 from capsim.spec.study import Study
 
 MS_MONTH = DAYS_YEAR / 12 * MS_DAY
 #: first index of the lots of an offer that are no tranches or orders; see `Lot.index`
 SUBSTITUTES, OPTIONS, RULES = 500, 1000, 2000
+#: most orders of one rule, ramp or purchase in Python; the next one counts on from there
+ROOM = 1000
 
 
 @dataclass(frozen=True)
@@ -294,7 +296,7 @@ def _option_lots(
 ) -> list[Lot]:
     """Lots of the options that a strategy exercises, or may exercise if its condition holds."""
     lots = []
-    for reference in [*strategy.options, *strategy.exercise]:
+    for reference in [*strategy.options, *strategy.may_exercise()]:
         offer_name, _, option_name = reference.rpartition(".")
         offer = study.offers[offer_name]
         index, option = next((i, o) for i, o in enumerate(offer.options) if o.name == option_name)
@@ -312,7 +314,7 @@ def _option_lots(
             ]
         hourly, bought = (_option_price(option, field) for field in ("per_chip_hour", "per_chip"))
         hourly += _option_price(option, "per_chip_month") * MS_HOUR / MS_MONTH
-        later = option.kind != "expand" or reference in strategy.exercise
+        later = option.kind != "expand" or reference not in strategy.options
         for lot in found:
             lots.append(
                 replace(
@@ -362,29 +364,29 @@ def _option_price(option: Option, field: str) -> float:
     return float(price[option.chip] if isinstance(price, dict) else price or 0.0)
 
 
+def orders_at_most(purchase: Purchase, end_ms: int) -> int:
+    """Orders that a purchase of a strategy can come to: one a review, within its limits."""
+    buy, count = purchase.buy, purchase.orders
+    if count is None:
+        count = end_ms // purchase.review
+    if buy.limit_per_quarter is not None:
+        quarters = end_ms / MS_DAY / (DAYS_YEAR / 4)
+        count = min(count, int(quarters * float(buy.limit_per_quarter) / float(buy.quantity)) + 1)
+    if buy.limit is not None:
+        count = min(count, -(-int(buy.limit) // int(buy.quantity)))
+    return count
+
+
 def _rule_lots(study: Study, strategy: Strategy, calendar: Calendar) -> list[Lot]:
-    """Room for every purchase a rule could make: one lot a review, up to its limit a quarter."""
+    """Room for every order that a rule, a ramp or Python could make."""
     lots = []
-    for number, rule in enumerate(strategy.rules):
-        offer = study.offers[rule.buy.offer]
-        reviews = int(calendar.end_ms // int(rule.review))
-        quarters = calendar.end_ms / MS_DAY / (DAYS_YEAR / 4)
-        limit = rule.buy.limit_per_quarter
-        if limit is not None:
-            reviews = min(reviews, int(quarters * float(limit) / float(rule.buy.quantity)) + 1)
-        system = next(iter(offer.chips))
-        for i in range(reviews):
-            lot = _lot(
-                study,
-                rule.buy.offer,
-                offer,
-                RULES + 1000 * number + i,
-                system,
-                float(rule.buy.quantity),
-                0,
-                False,
-                calendar,
-            )
+    for number, purchase in enumerate(strategy.purchases()):
+        buy = purchase.buy
+        offer = study.offers[buy.offer]
+        system = buy.chip or next(iter(offer.chips))
+        for i in range(orders_at_most(purchase, calendar.end_ms)):
+            index = RULES + ROOM * number + i
+            lot = _lot(study, buy.offer, offer, index, system, float(buy.quantity), 0, False, calendar)
             room = [replace(lot, purchased_by_rule=True)]
             lots += with_prices(offer, room, 1.0, calendar.end_ms, "purchases")
     return lots

@@ -13,7 +13,6 @@ from numpy.typing import NDArray
 from capsim.compile.prepare import Place, Prepared
 from capsim.control.world import DemandWorld, Draws
 from capsim.kernel.api import Cluster
-from capsim.spec.conditions import parse_condition
 
 
 @dataclass
@@ -79,6 +78,8 @@ class Context:
         gauges: what conditions of a strategy watch, by name of the measure.
         defaulted: ms at which a provider defaulted, by name.
         given_up: offers that were left for convenience.
+        noticed: offers whose end a rule or Python has given notice of.
+        renewing: offers whose renewals a rule or Python has decided.
         exercised: ms at which an option was exercised, by ``offer.option``.
         forbidden: places where a workload may not run today, by its kind and name.
         reclaimed: (begin, end) in which the spot capacity of an offer was away, by offer.
@@ -103,6 +104,8 @@ class Context:
     gauges: dict[str, Callable[[], float]] = field(default_factory=dict)
     defaulted: dict[str, int] = field(default_factory=dict)
     given_up: set[str] = field(default_factory=set)
+    noticed: set[str] = field(default_factory=set)
+    renewing: set[str] = field(default_factory=set)
     exercised: dict[str, int] = field(default_factory=dict)
     forbidden: dict[tuple[str, str], frozenset[int]] = field(default_factory=dict)
     reclaimed: dict[str, list[tuple[int, int]]] = field(default_factory=dict)
@@ -141,13 +144,6 @@ class Context:
     def provider(self, offer: str) -> str:
         """Who delivers under an offer: its provider, or the holder of a right that matched it."""
         return self.matched.get(offer, self.prepared.study.offers[offer].provider)
-
-    def holds(self, condition: str) -> bool:
-        """Whether a strategy's condition holds now: `always`, `never`, or a measure against its limit."""
-        if condition in ("always", "never"):
-            return condition == "always"
-        found = [(self.gauges[c.measure](), c) for c in parse_condition(condition)]
-        return any((value > c.threshold) == c.above and value != c.threshold for value, c in found)
 
     def claim(self, run: str, place: int, chips: int) -> None:
         """A named run claims chips at a place."""

@@ -9,6 +9,7 @@ from capsim.compile.calendar import MS_DAY
 from capsim.compile.portfolio import Lot
 from capsim.compile.remedies import made_good_ms
 from capsim.control.context import Context
+from capsim.control.measures import holds
 
 if TYPE_CHECKING:
     from capsim.control.deliveries import Deliveries
@@ -55,8 +56,9 @@ def until_end(ctx: Context, lot: Lot) -> Generator[Any, Any, bool]:
 def _renewals(ctx: Context, lot: Lot, end: int) -> Generator[Any, Any, int]:
     """Decide on each renewal at its notice; the end of the last term, ms."""
     spec = ctx.prepared.study.offers[lot.offer].renewal
-    wish = ctx.prepared.study.strategies[ctx.prepared.strategy].renew.get(lot.offer)
-    if spec is None or wish is None:
+    strategy = ctx.prepared.study.strategies[ctx.prepared.strategy]
+    given = strategy.renew.get(lot.offer)
+    if spec is None or (given is None and not strategy.decides_later(lot.offer)):
         return end
     state = ctx.lots[lot.key]
     for _ in range(int(spec.times or 1)):
@@ -66,7 +68,8 @@ def _renewals(ctx: Context, lot: Lot, end: int) -> Generator[Any, Any, int]:
         yield ctx.until(decided)
         if state.status != "delivered":
             break
-        if not ctx.holds(wish):
+        wish = "always" if lot.offer in ctx.renewing else given or "never"
+        if not holds(ctx, wish):
             ctx.log("renewal", lot.offer, f"tranche {lot.index} is not renewed ({wish})")
             break
         last = state.renewals[-1][2] if state.renewals else lot.price_hour * state.price_factor
@@ -93,10 +96,11 @@ def start_terminations(ctx: Context, deliveries: Deliveries) -> None:
         right = ctx.prepared.study.offers[offer].termination
         notice = int(right.notice) if right is not None else 0
         at = ctx.prepared.calendar.ms(day) + notice
-        ctx.env.process(_terminate(ctx, deliveries, offer, at))
+        ctx.env.process(terminate(ctx, deliveries, offer, at))
 
 
-def _terminate(ctx: Context, deliveries: Deliveries, offer: str, at: int) -> Generator[Any, Any, None]:
+def terminate(ctx: Context, deliveries: Deliveries, offer: str, at: int) -> Generator[Any, Any, None]:
+    """Leave an offer for convenience at an instant, if that is within the horizon."""
     if at >= ctx.end:
         return
     yield ctx.until(at)

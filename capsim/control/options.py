@@ -7,6 +7,7 @@ from typing import Any
 
 from capsim.control.context import Context
 from capsim.control.deliveries import Deliveries
+from capsim.control.measures import holds
 
 
 def start_options(ctx: Context, deliveries: Deliveries) -> None:
@@ -32,12 +33,21 @@ def _decide(
 ) -> Generator[Any, Any, None]:
     option, offer = _option(ctx, reference), reference.rpartition(".")[0]
     yield ctx.until(ctx.prepared.calendar.ms(option.decide))
-    if not ctx.draws.converts(offer) or ctx.provider(offer) in ctx.defaulted or offer in ctx.given_up:
+    if not may_exercise(ctx, reference):
         return
-    if not ctx.holds(condition):
+    if not holds(ctx, condition):
         ctx.log("option", offer, f"{option.name} is not exercised ({condition})")
         return
     exercise(ctx, deliveries, reference)
+
+
+def may_exercise(ctx: Context, reference: str) -> bool:
+    """Whether ``offer.option`` can be exercised today: its contract lives, and it was not exercised yet."""
+    offer = reference.rpartition(".")[0]
+    if reference in ctx.exercised or offer in ctx.given_up or ctx.provider(offer) in ctx.defaulted:
+        return False
+    last = max(ctx.prepared.calendar.ms(_option(ctx, reference).decide), 0)
+    return ctx.draws.converts(offer) and ctx.now <= last
 
 
 def exercise(ctx: Context, deliveries: Deliveries, reference: str) -> None:

@@ -8,7 +8,8 @@ from typing import Any
 from capsim.compile.calendar import DAYS_YEAR, MS_DAY
 from capsim.compile.portfolio import Lot, placement_unit
 from capsim.control.context import Context
-from capsim.spec.contract_delivery import Resale
+from capsim.control.measures import holds
+from capsim.spec.contract_delivery import Letting, Resale
 
 
 def start_resale(ctx: Context) -> None:
@@ -23,13 +24,13 @@ def _resell(ctx: Context, spec: Resale) -> Generator[Any, Any, None]:
     if at >= ctx.end:
         return
     yield ctx.until(at)
-    if spec.when is not None and not ctx.holds(spec.when):
+    if spec.when is not None and not holds(ctx, spec.when):
         ctx.log("resale", spec.offer, f"nothing is let ({spec.when})")
         return
     resell(ctx, spec)
 
 
-def resell(ctx: Context, spec: Resale) -> None:
+def resell(ctx: Context, spec: Letting) -> None:
     """Let (or sell, where they were bought) a share of an offer's delivered chips now."""
     for lot in ctx.prepared.portfolio.lots:
         state = ctx.lots[lot.key]

@@ -18,13 +18,13 @@ from capsim.compile.regions import remote_places
 from capsim.control.autoscale import NODE, Autoscaler
 from capsim.control.context import Context, LotState, ShellState
 from capsim.control.contracts import start_contracts
+from capsim.control.decisions import start_decisions
 from capsim.control.deliveries import Deliveries
 from capsim.control.evaluation import Evaluations, most_bursts
 from capsim.control.exclusivity import forbid, start_exclusivity
 from capsim.control.markets import start_markets
 from capsim.control.outages import start_outages
 from capsim.control.research import ResearchQueue
-from capsim.control.rules import Rules
 from capsim.control.training import PARTS, TrainingRuns
 from capsim.control.world import DemandWorld, Draws
 from capsim.kernel.api import Cluster, Policy
@@ -128,7 +128,7 @@ def _start(built: Run) -> Run:
     built.research.start()
     built.evaluations.start()
     ctx.gauges = {"backlog": built.research.backlog, "utilisation": built.autoscaler.utilisation}
-    Rules(ctx, built.deliveries, ctx.gauges).start()
+    start_decisions(ctx, built.deliveries)
     return built
 
 

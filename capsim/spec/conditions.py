@@ -1,61 +1,110 @@
-"""Conditions of strategy rules: ``backlog > 2w``, ``utilisation > 85% for 30d``, joined by ``or``."""
+"""Conditions of strategies: ``backlog > 2w``, ``utilisation > 85% for 30d``, ``price of h100-1y < $2/h``.
+
+Comparisons are joined by ``and`` and ``or``; ``and`` binds tighter.
+"""
 
 from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import Any, Final, Literal
+from typing import Any, Final
 
 from capsim.spec import quantities as forms
 
-Measure = Literal["backlog", "utilisation"]
-_TERM: Final = re.compile(r"\s*(\w+)\s*([<>])\s*([^<>]+?)(?:\s+for\s+(.+?))?\s*")
-EXAMPLE: Final = "`backlog > 2w`, `utilisation > 85% for 30d`, or several joined by `or`"
+_TERM: Final = re.compile(r"\s*(\w+)(?:\s+of\s+(\S+))?\s*([<>]=?)\s*([^<>=]+?)(?:\s+for\s+(.+?))?\s*")
+EXAMPLE: Final = "`backlog > 2w`, `utilisation > 85% for 30d`, or several joined by `and`, `or`"
+#: what can be watched, with the form of its limit; a date's limit is a day
+MEASURES: Final[dict[str, forms.Form | None]] = {
+    "backlog": forms.DURATION,
+    "utilisation": forms.FRACTION,
+    "price": forms.USD_PER_HOUR,
+    "demand": forms.FRACTION,
+    "delay": forms.DURATION,
+    "spent": forms.USD,
+    "chips": forms.COUNT,
+    "date": None,
+}
+#: measures of something: `price of MARKET` always, `delay of OFFER` and `chips of OFFER` if wanted
+NAMED: Final = {"price": "market", "delay": "offer", "chips": "offer"}
+
+
+class ConditionError(ValueError):
+    """What is wrong with a condition; `hint` says what to write."""
+
+    def __init__(self, what: str, hint: str = f"write {EXAMPLE}") -> None:
+        super().__init__(what)
+        self.hint = hint
 
 
 @dataclass(frozen=True)
 class Condition:
-    """One comparison; the rule fires when any of its conditions holds.
+    """One comparison.
 
     Attributes:
-        measure: ``backlog`` (waiting work over the fleet's speed, ms) or ``utilisation`` (0 to 1).
+        measure: one of `MEASURES`; docs/study.md says what each is.
         above: whether the measure must be above the threshold (else below).
-        threshold: ms for a backlog, a share for a utilisation.
+        threshold: ms for durations, shares, USD per hour, USD, chips; the ordinal of a day for a date.
         lasting: ms for which it must have held; 0 where one review is enough.
+        of: market or offer that is watched; empty for the strategy as a whole.
+        equal: whether the threshold itself counts.
     """
 
-    measure: Measure
+    measure: str
     above: bool
     threshold: float
     lasting: int = 0
+    of: str = ""
+    equal: bool = False
+
+    def met(self, value: float) -> bool:
+        """Whether a value of the measure is on the right side of the threshold."""
+        if value == self.threshold:
+            return self.equal
+        return (value > self.threshold) == self.above
 
 
-def parse_condition(text: Any) -> tuple[Condition, ...]:
-    """The conditions of a rule's ``when``.
+def parse_condition(text: Any) -> tuple[tuple[Condition, ...], ...]:
+    """The alternatives of a condition, each a tuple of comparisons that must hold together.
 
-    Raises ValueError with what is wrong.
+    Raises ConditionError with what is wrong.
     """
-    return tuple(_term(part) for part in re.split(r"\s+or\s+", str(text).strip()))
+    alternatives = re.split(r"\s+or\s+", str(text).strip())
+    return tuple(tuple(_term(part) for part in re.split(r"\s+and\s+", one)) for one in alternatives)
+
+
+def comparisons(text: Any) -> tuple[Condition, ...]:
+    """All comparisons of a condition. Raises ConditionError."""
+    return tuple(condition for alternative in parse_condition(text) for condition in alternative)
 
 
 def _term(text: str) -> Condition:
     found = _TERM.fullmatch(text)
     if found is None:
-        raise ValueError(f"{forms.shown(text)} is no condition")
-    name, sign, limit, lasting = found.groups()
-    if name == "backlog":
-        measure: Measure = "backlog"
-        threshold = _read(forms.DURATION, limit)
-    elif name in ("utilisation", "utilization"):
-        measure = "utilisation"
-        threshold = _read(forms.FRACTION, limit)
-    else:
-        raise ValueError(f"a rule cannot watch {forms.shown(name)}")
-    return Condition(measure, sign == ">", threshold, int(_read(forms.DURATION, lasting)) if lasting else 0)
+        raise ConditionError(f"{forms.shown(text)} is no condition")
+    name, of, sign, limit, lasting = found.groups()
+    name = "utilisation" if name == "utilization" else name
+    if name not in MEASURES:
+        hint = forms.did_you_mean(name, MEASURES)
+        raise ConditionError(f"a strategy cannot watch {forms.shown(name)}", hint)
+    if of is not None and name not in NAMED:
+        raise ConditionError(f"{name} is that of the whole strategy", f"leave out `of {of}`")
+    if of is None and name == "price":
+        raise ConditionError("a price of which market?", "write `price of MARKET < $2/h`")
+    form = MEASURES[name]
+    threshold = _read(form, limit) if form is not None else _day(limit)
+    last = int(_read(forms.DURATION, lasting)) if lasting else 0
+    return Condition(name, sign[0] == ">", threshold, last, of or "", len(sign) == 2)
 
 
 def _read(form: forms.Form, text: str) -> float:
     try:
         return form.read(text)
     except ValueError as error:
-        raise ValueError(f"{forms.shown(text)} {error}, write {form.example}") from None
+        raise ConditionError(f"{forms.shown(text)} {error}", f"write {form.example}") from None
+
+
+def _day(text: str) -> float:
+    try:
+        return float(forms.read_date(text).toordinal())
+    except ValueError as error:
+        raise ConditionError(f"{forms.shown(text)} {error}", f"write {forms.DATE_EXAMPLE}") from None

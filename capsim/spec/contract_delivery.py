@@ -184,11 +184,10 @@ class SupplierDefault(Section):
     )
 
 
-class Resale(Section):
-    """Chips that a strategy lets to others, or sells where it bought them, from a date on."""
+class Letting(Section):
+    """Chips that a strategy lets to others, or sells where it bought them."""
 
     offer: str
-    starts: Date = Field(alias="from")
     share: Share = Field(description="of the offer's chips, in whole scale-up domains")
     discount: Share | None = Field(
         default=None, description="below the price that the market pays for these chips on that day"
@@ -196,4 +195,10 @@ class Resale(Section):
     haircut: Share | None = Field(
         default=None, description="share of that price which is not received (vacancy, fees)"
     )
+
+
+class Resale(Letting):
+    """The same from a date on."""
+
+    starts: Date = Field(alias="from")
     when: Text | None = Field(default=None, description="condition on that day; always where absent")

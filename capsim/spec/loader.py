@@ -21,6 +21,7 @@ from capsim.spec.nodes import Mapping, Mark, no_collection
 from capsim.spec.overrides import parse_set
 from capsim.spec.quantities import DATE_EXAMPLE, did_you_mean, read_date, shown
 from capsim.spec.references import wrong_references
+from capsim.spec.strategy_code import with_strategy_code
 from capsim.spec.study import Study
 from capsim.spec.traces import with_traces
 
@@ -101,6 +102,8 @@ class Draft:
         if study is None or problems:
             raise StudyError(limited(problems))
         study, traces, wrong = with_traces(study, tree)
+        study, codes, unfound = with_strategy_code(study, tree)
+        wrong += unfound
         dated = apply_as_of(study, tree, self.file)
         for item in wrong_references(dated.study, dated.hidden):
             place = locate(tree, item.path)
@@ -108,7 +111,7 @@ class Draft:
         if wrong:
             raise StudyError(limited(wrong))
         return Loaded(dated.study, tree, self.file, case, dated.hidden, tuple(dated.findings),
-                      (*self.sources, *traces))  # fmt: skip
+                      (*self.sources, *traces, *codes))  # fmt: skip
 
     def _with_case(self, overlay: Overlay, case: str | None) -> Mapping:
         if case is None:

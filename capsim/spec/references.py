@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, NamedTuple, get_args
 
-from capsim.spec.conditions import EXAMPLE, parse_condition
+from capsim.spec.conditions import NAMED, ConditionError, comparisons
 from capsim.spec.hardware import Stack
 from capsim.spec.offers import Offer
 from capsim.spec.quantities import did_you_mean, shown
-from capsim.spec.strategies import Strategy
+from capsim.spec.strategies import Buy, Strategy
 from capsim.spec.study import Study
 
 Steps = tuple[str | int, ...]
@@ -190,20 +191,42 @@ def _strategy(names: _Names, name: str, strategy: Strategy) -> None:
         _option(names, option, *here, "options", index)
     for option, condition in strategy.exercise.items():
         _option(names, option, *here, "exercise", option)
-        _condition(names, condition, *here, "exercise", option)
+        _condition(names, condition, False, *here, "exercise", option)
     for offer, wish in strategy.renew.items():
         names.check("offer", offer, study.offers, *here, "renew", offer)
         if wish not in ("always", "never"):
-            _condition(names, wish, *here, "renew", offer)
+            _condition(names, wish, False, *here, "renew", offer)
     for offer in strategy.terminate:
         names.check("offer", offer, study.offers, *here, "terminate", offer)
     for index, sale in enumerate(strategy.resell):
         names.check("offer", sale.offer, study.offers, *here, "resell", index, "offer")
         if sale.when is not None:
-            _condition(names, sale.when, *here, "resell", index, "when")
+            _condition(names, sale.when, False, *here, "resell", index, "when")
+    for purchase in strategy.purchases():
+        _buy(names, purchase.buy, *here, *purchase.path)
     for index, rule in enumerate(strategy.rules):
-        names.check("offer", rule.buy.offer, study.offers, *here, "rules", index, "buy", "offer")
-        _condition(names, rule.when, *here, "rules", index, "when")
+        at = (*here, "rules", index)
+        _condition(names, rule.when, True, *at, "when")
+        for key, named in (("terminate", rule.terminate), ("renew", rule.renew)):
+            if named is not None:
+                names.check("offer", named, study.offers, *at, key)
+        if rule.exercise is not None:
+            _option(names, rule.exercise, *at, "exercise")
+        if rule.resell is not None:
+            names.check("offer", rule.resell.offer, study.offers, *at, "resell", "offer")
+    for index, option in enumerate(strategy.python.may_exercise if strategy.python else ()):
+        _option(names, option, *here, "python", "may_exercise", index)
+
+
+def _buy(names: _Names, buy: Buy, *path: str | int) -> None:
+    """The offer of an order, and the system that it asks for."""
+    study = names.study
+    if not names.check("offer", buy.offer, study.offers, *path, "offer") or buy.chip is None:
+        return
+    offered = study.offers[buy.offer].chips
+    if names.check("system", buy.chip, study.systems, *path, "chip") and buy.chip not in offered:
+        what = f"`{buy.offer}` offers no {shown(buy.chip)}"
+        names.wrong.append(Wrong((*path, "chip"), what, did_you_mean(buy.chip, offered)))
 
 
 def _option(names: _Names, option: str, *path: str | int) -> None:
@@ -216,12 +239,23 @@ def _option(names: _Names, option: str, *path: str | int) -> None:
         names.check("option", wanted, {item.name for item in study.offers[offer].options}, *path)
 
 
-def _condition(names: _Names, text: str, *path: str | int) -> None:
-    """A condition that can be read."""
+def _condition(names: _Names, text: str, reviewed: bool, *path: str | int) -> None:
+    """A condition that can be read; `reviewed`: it is asked again and again, so it may have to last."""
+    study = names.study
     try:
-        parse_condition(text)
-    except ValueError as error:
-        names.wrong.append(Wrong(path, str(error), f"write {EXAMPLE}"))
+        found = comparisons(text)
+    except ConditionError as error:
+        names.wrong.append(Wrong(path, str(error), error.hint))
+        return
+    for condition in found:
+        if condition.of:
+            kind = NAMED[condition.measure]
+            known: Iterable[str] = study.markets if kind == "market" else study.offers
+            names.check(kind, condition.of, known, *path)
+        if condition.lasting and not reviewed:
+            names.wrong.append(
+                Wrong(path, "a condition that is asked once cannot last", "leave out `for ...`")
+            )
 
 
 def workload_names(study: Study) -> set[str]:
@@ -236,8 +270,8 @@ def used_names(study: Study) -> dict[str, set[str]]:
     offers = set(study.base_fleet) | {overflow.offer for overflow in study.overflow}
     for strategy in study.strategies.values():
         offers |= set(strategy.hold)
-        offers |= {option.rpartition(".")[0] for option in [*strategy.options, *strategy.exercise]}
-        offers |= {rule.buy.offer for rule in strategy.rules}
+        offers |= {option.rpartition(".")[0] for option in [*strategy.options, *strategy.may_exercise()]}
+        offers |= strategy.buys()
     systems = {study.reference}
     markets: set[str] = set()
     for name in offers & study.offers.keys():
@@ -251,6 +285,9 @@ def used_names(study: Study) -> dict[str, set[str]]:
     for strategy in study.strategies.values():
         for held in strategy.hold.values():
             systems.update(order.chip for order in (held if isinstance(held, list) else ()))
+        for rule in strategy.rules:
+            with contextlib.suppress(ConditionError):  # told by `wrong_references`
+                markets |= {c.of for c in comparisons(rule.when) if c.measure == "price"}
     demand = study.demand
     models = {run.model for run in demand.training_runs} | {service.model for service in demand.inference}
     if demand.research is not None:

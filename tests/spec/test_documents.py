@@ -14,12 +14,14 @@ from capsim.spec.template import STARTER
 
 GUIDE = Path(__file__).parents[2] / "docs" / "study.md"
 EXAMPLES = re.findall(r"```yaml\n(.*?)```", GUIDE.read_text(), re.DOTALL)
+CODE = "\n".join(re.findall(r"```python\n(.*?)```", GUIDE.read_text(), re.DOTALL))
 
 
 @pytest.mark.parametrize("example", EXAMPLES, ids=[example[:12].strip() for example in EXAMPLES])
 def test_examples_of_the_guide_work_over_the_starter(tmp_path: Path, example: str) -> None:
     path = tmp_path / "study.yaml"
     path.write_text(f'include: ["{STARTER}"]\n{example}')
+    (tmp_path / "my_lab.py").write_text(CODE)
     draft = read_study(path)
     for case in draft.cases:
         require_sound(draft.resolve(case))

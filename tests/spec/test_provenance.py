@@ -101,13 +101,32 @@ def test_studies_travel_between_processes(study: Study) -> None:
 def test_conditions_of_rules() -> None:
     week, day = 7 * 86_400_000, 86_400_000
     assert parse_condition("backlog > 2w or utilisation < 85% for 30d") == (
-        Condition("backlog", True, 2 * week),
-        Condition("utilisation", False, 0.85, 30 * day),
+        (Condition("backlog", True, 2 * week),),
+        (Condition("utilisation", False, 0.85, 30 * day),),
+    )
+    text = "price of h100 <= $2/h and date >= 2027-01 or delay of deal > 7d or spent > $2M"
+    assert parse_condition(text) == (
+        (
+            Condition("price", False, 2.0, of="h100", equal=True),
+            Condition("date", True, 739982.0, equal=True),  # date(2027, 1, 1).toordinal()
+        ),
+        (Condition("delay", True, week, of="deal"),),
+        (Condition("spent", True, 2e6),),
     )
 
 
 @pytest.mark.parametrize(
-    "text", ["", "backlog", "backlog > 5", "speed > 2w", "utilisation > 85% for long", "a > 1 and b > 2"]
+    "text",
+    [
+        "",
+        "backlog",
+        "backlog > 5",
+        "speed > 2w",
+        "utilisation > 85% for long",
+        "a > 1 and b > 2",
+        "backlog of x > 2w",
+        "price > $2/h",
+    ],
 )
 def test_wrong_conditions(text: str) -> None:
     with pytest.raises(ValueError, match=r"\w"):
