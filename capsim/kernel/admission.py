@@ -10,10 +10,16 @@ import numpy as np
 
 from capsim.jit import kernel
 from capsim.kernel.keys import book_queued
-from capsim.kernel.ordering import list_parked, list_queue, place_job, sort_line, submitted_before
+from capsim.kernel.ordering import (
+    forget_rank,
+    list_parked,
+    list_queue,
+    place_job,
+    sort_line,
+    submitted_before,
+)
 from capsim.kernel.preemption import preempt
 from capsim.kernel.queue import queue_insert, queue_remove
-from capsim.kernel.reservation import drop_reservation
 from capsim.kernel.schedule import unpark_class
 from capsim.tables import HELD, NEVER, RUNNING, WAITING
 
@@ -202,8 +208,7 @@ def evict(s, j):
         return
     if run.parked:
         unpark_class(s, np.int64(s.jobs[j].cls))
-    if c.resv_rank == run.rank:
-        drop_reservation(s)
+    forget_rank(s, np.int64(run.rank))
     queue_remove(s, np.int64(run.rank))
     s.classes[s.jobs[j].cls].waiting -= 1
     if s.rules[0].order > 0:

@@ -131,7 +131,7 @@ def spread(s, n, queued):
 
 @kernel()
 def forget_rank(s, rank):
-    """A slot is taken anew: what was remembered of the job that left it is over."""
+    """A job left this slot without a start: what was remembered of it is over."""
     c = s.clock[0]
     if c.promise_rank == rank:
         c.promise_rank = -1
