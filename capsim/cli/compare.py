@@ -17,6 +17,10 @@ FlipPath = Annotated[
     str | None,
     typer.Option("--flip", metavar="PATH", help="The value of a number at which two strategies swap."),
 ]
+BridgeOf = Annotated[
+    str | None,
+    typer.Option("--bridge", metavar="A,B", help="From strategy A to B, line by line: cost and work."),
+]
 Between = Annotated[
     str | None,
     typer.Option("--between", metavar="A,B", help="The two of --flip (default: the first two)."),
@@ -46,6 +50,7 @@ def compare(
     quiet: Quiet = False,
     out: Out = None,
     resume: Resume = False,
+    bridge: BridgeOf = None,
     flip: FlipPath = None,
     between: Between = None,
     low: Low = None,
@@ -53,7 +58,8 @@ def compare(
 ) -> None:
     """Compare sourcing strategies: which costs least in all, by how much, how surely, and why.
 
-    With --flip PATH: at which value of one number two of them swap.
+    With --bridge A,B: two of them side by side, from a run folder too. With --flip PATH: at which value of
+    one number two of them swap.
     """
     from capsim.cli import comparing
     from capsim.errors import InputError
@@ -66,6 +72,10 @@ def compare(
     if flip is None and (between is not None or low is not None or high is not None):
         raise InputError("--between, --low and --high belong to --flip PATH")
     two = comparing.names(between)
+    if bridge is not None:
+        ends = comparing.pair("--bridge", bridge)
+        if comparing.bridge_of_folder(study, ends, cases, as_json=as_json):
+            return
     request = Request(
         study,
         tuple(sets or ()),
@@ -77,6 +87,11 @@ def compare(
         seed,
     )
     setup = comparing.prepared(request, quiet)
+    if bridge is not None:
+        comparing.report_bridge(
+            setup, ends, as_json=as_json, quiet=quiet, out=out, resume=resume, workers=workers
+        )
+        return
     if flip is not None:
         comparing.report_flip(setup, flip, two, (low, high), as_json=as_json, quiet=quiet, workers=workers)
         return

@@ -93,6 +93,71 @@ def perform_and_report(
         write(text(performed.results, setup.context, width_of(sys.stdout), wide), sys.stdout)
 
 
+def pair(option: str, text: str) -> tuple[str, str]:
+    """Two names separated by a comma. Raises InputError for anything else."""
+    from capsim.errors import InputError
+
+    found = names(text)
+    if len(found) != 2 or found[0] == found[1]:
+        raise InputError(f"{option} {text}: write two strategies, A,B")
+    return found[0], found[1]
+
+
+def bridge_of_folder(study: str, ends: tuple[str, str], cases: str | None, *, as_json: bool) -> bool:
+    """Print the bridge between two strategies of a run folder; False where `study` is none."""
+    from capsim.study.between import is_run_folder, read_comparison
+
+    if not is_run_folder(study):
+        return False
+    results, context = read_comparison(Path(study), ends, next(iter(names(cases)), None))
+    _print_bridge(results, context, ends, as_json)
+    return True
+
+
+def report_bridge(
+    setup: Setup,
+    ends: tuple[str, str],
+    *,
+    as_json: bool,
+    quiet: bool,
+    out: Path | None,
+    resume: bool,
+    workers: int | None,
+) -> None:
+    """Print the bridge between two strategies, from a finished comparison of the study where there is one."""
+    from capsim.errors import InputError
+    from capsim.results.folder import read_results
+    from capsim.spec.quantities import did_you_mean
+    from capsim.study.session import RUNS, perform
+
+    for name in ends:
+        if name not in setup.plan.strategies:
+            raise InputError(f"--bridge: there is no {name!r}; {did_you_mean(name, setup.plan.strategies)}")
+    command = command_line()
+    path = out if out is not None else RUNS / setup.folder_name
+    results = read_results(path, setup.head(command), setup.plan)
+    if results is None:
+        done = perform(
+            setup, command=command, progress=progress_of(quiet), out=out, resume=resume, workers=workers
+        )
+        results = done.results
+    _print_bridge(results, setup.context, ends, as_json)
+
+
+def _print_bridge(results: Results, context: Context, ends: tuple[str, str], as_json: bool) -> None:
+    from capsim.report.between import between_json, between_report
+    from capsim.report.terminal import width_of, write
+    from capsim.study.between import between
+
+    case = results.plan.cases[0]
+    found = between(results, context, *ends, case)
+    start, goal = (float(results.metric("total_npv", name, case).mean()) for name in ends)
+    if as_json:
+        typer.echo(between_json(found, (start, goal), context))
+    else:
+        write(between_report(found, (start, goal), context, width_of(sys.stdout)), sys.stdout)
+
+
 def report_flip(
     setup: Setup,
     path: str,

@@ -34,6 +34,7 @@ CASH_GROUPS: dict[str, tuple[str, ...]] = {
     "on demand": ("on_demand", "spot"),
     "porting": ("porting",),
     "options": ("premium",),
+    "egress": ("egress",),
     "exits, credits": ("termination", "credit", "recovery", "resale"),
 }
 
@@ -55,6 +56,7 @@ WORDS: dict[str, tuple[str, str]] = {
     "on demand": ("less rented on demand", "more rented on demand"),
     "porting": ("less porting", "more porting"),
     "options": ("fewer options", "more options"),
+    "egress": ("less egress", "more egress"),
     "exits, credits": ("cheaper exits", "dearer exits"),
     "lost tokens": ("fewer lost tokens", "more lost tokens"),
     "lost research": ("less lost research", "more lost research"),

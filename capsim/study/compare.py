@@ -5,16 +5,19 @@ from __future__ import annotations
 import signal
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from capsim.errors import CapsimError
 from capsim.results.digest import combined_digest
 from capsim.results.folder import RunFolder
 from capsim.results.reading import Plan, Results
 from capsim.study.workers import Finished, Prepared, Simulate, Task, simulate_all
+
+if TYPE_CHECKING:
+    from capsim.results.parquet import RunRow
 
 OnRun = Callable[[int], None]
 """Told how many further runs are finished."""
@@ -157,8 +160,12 @@ def collect(plan: Plan, folder: RunFolder, seconds: float) -> Results:
         for row in folder.rows(*world).values()
         if row.strategy in plan.strategies
     }
-    digest = combined_digest(rows[s, case, run].digest for case, run in plan.worlds for s in plan.strategies)
-    return Results(plan, rows, folder.path, digest, seconds)
+    return Results(plan, rows, folder.path, digest_of(plan, rows), seconds)
+
+
+def digest_of(plan: Plan, rows: Mapping[tuple[str, str, int], RunRow]) -> str:
+    """The digest of the results of `plan`."""
+    return combined_digest(rows[s, case, run].digest for case, run in plan.worlds for s in plan.strategies)
 
 
 def plan_record(plan: Plan) -> dict[str, Any]:

@@ -156,3 +156,26 @@ def test_damaged_part_is_named(tmp_path: Path) -> None:
     victim.write_bytes(victim.read_bytes()[:-1])
     done = capsim("compare", "synthetic", "--workers", "1", "--resume")
     assert f"parts/{victim.name} was damaged" in done.stderr
+
+
+def test_bridge_between_any_two_reads_what_is_there(tmp_path: Path) -> None:
+    capsim("compare", "synthetic", "--workers", "1")
+    done = capsim("compare", "synthetic", "--bridge", "wait,multi", "--workers", "1")
+    assert done.exit_code == 0, done.output
+    assert "--bridge wait,multi" in done.stdout
+    assert "productive k chip-hours" in done.stdout
+    assert [p.name for p in (tmp_path / "runs").iterdir()] == ["3f9a1c-7"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("--bridge", "multi"), "write two strategies, A,B"),
+        (("--bridge", "multi,nobody"), "there is no 'nobody'"),
+        (("--low", "$1/h"), "belong to --flip"),
+    ],
+)
+def test_wrong_questions(arguments: tuple[str, ...], message: str) -> None:
+    done = capsim("compare", "synthetic", *arguments)
+    assert isinstance(done.exception, InputError)
+    assert message in str(done.exception)
