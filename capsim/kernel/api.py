@@ -19,7 +19,7 @@ from capsim.kernel.build import build
 from capsim.kernel.governance import Governance, add_rules
 from capsim.kernel.layout import Classes, Layout, LayoutError, Services
 from capsim.kernel.placement import OWN
-from capsim.kernel.ranks import open_slot
+from capsim.kernel.ranks import open_slot, restate_durations
 from capsim.kernel.state import pointers
 from capsim.policies.orders import CHANGING, PLACEMENTS, order_keys, order_options
 from capsim.tables import NEVER, RUNNING, WAITING
@@ -285,7 +285,12 @@ class Cluster:
 
     def set_speed(self, cls: int, pool: int, speed: float) -> None:
         """Change a class's speed in a pool; running jobs keep theirs until they start again."""
-        self._s.places["speed"][cls * self._n_pools + pool] = speed
+        speeds = self._s.places["speed"][cls * self._n_pools : (cls + 1) * self._n_pools]
+        best = speeds.max()
+        speeds[pool] = speed
+        if speeds.max() != best:
+            waiting = self.waiting()
+            restate_durations(self._s, waiting[self._s.jobs["cls"][waiting] == cls], float(speeds.max()))
         self._do(kernel.RECONSIDER, 0)
 
     def set_checkpoint(self, cls: int, stall: int, restart: int) -> None:

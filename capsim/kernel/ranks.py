@@ -42,6 +42,25 @@ def _move(s: State, lo: int, hi: int, by: int) -> None:
             s.clock[name] += by
 
 
+def restate_durations(s: State, jobs: np.ndarray, best: float) -> None:
+    """Set the least possible estimate of waiting jobs of one class, whose best speed is now ``best``.
+
+    The same formula as at their submission (``running.enqueue``); jobs that are set aside or held get it
+    when they come back.
+    """
+    if not len(jobs):
+        return
+    fastest = best * s.jobs["size_max"][jobs] / s.jobs["size_ref"][jobs]
+    left = s.runs["request_left"][jobs]
+    duration = np.where(fastest > 0, left / np.maximum(fastest, 1e-9), 0).astype(np.int64)
+    duration += np.maximum(s.runs["overhead_ms"][jobs], 0)
+    s.runs["shortest"][jobs] = duration
+    leaf = s.runs["rank"][jobs] + int(s.clock["leaves"][0])
+    queued = s.tree["size"][leaf] != EMPTY
+    s.tree["duration"][leaf[queued]] = duration[queued]
+    _renew(s.tree, int(leaf.min()), int(leaf.max()) + 1)
+
+
 def _renew(tree: np.ndarray, lo: int, hi: int) -> None:
     """Recompute the inner nodes above the leaves lo..hi-1 of the queue's tree."""
     while lo > 1:

@@ -154,3 +154,21 @@ def test_an_interval_and_a_split_of_time() -> None:
         starts.append(cluster.runs["start"].copy())
     assert np.array_equal(*starts)
     assert (starts[0] % (2 * HOUR) == 0).all()
+
+
+def test_a_faster_pool_lets_a_queued_job_fill_in() -> None:
+    # 5 of 8 chips are taken until 10:00, the head wants all 8. A job of 3 chips and 12 h would pass the head's
+    # start; from 2:00 on it runs twice as fast, ends at 8:00 and may start at once
+    classes = Classes(1)
+    classes.add()
+    faster = classes.add()
+    rows = jobs_of((0, 10 * HOUR, 5, 10 * HOUR), (HOUR, HOUR, 8, HOUR), (HOUR, 12 * HOUR, 3, 12 * HOUR))
+    rows["cls"] = [0, 0, faster]
+    cluster = Cluster(one_pool(1), rows, classes)
+    cluster.activate(0)
+    cluster.advance(2 * HOUR)
+    assert cluster.runs["start"][2] < 0
+    cluster.set_speed(faster, 0, 2.0)
+    cluster.advance(11 * HOUR + 1)
+    assert cluster.runs["start"].tolist() == [0, 10 * HOUR, 2 * HOUR]
+    assert cluster.check() == []
