@@ -16,15 +16,14 @@ from numpy.typing import NDArray
 from capsim.compile.calendar import MS_DAY, MS_HOUR, Calendar
 from capsim.compile.portfolio import Lot, Shell
 from capsim.compile.regions import base_name
+from capsim.control.price_paths import market_path, power_path
 from capsim.randomness import exponential, factor_score, normal, score_to_uniform, uniform
 from capsim.spec.contract_delivery import DelayStep
 from capsim.spec.demand import TracedResearch
 from capsim.spec.offers import Offer
-from capsim.spec.study import Market, Study
+from capsim.spec.study import Study
 from capsim.workload.demand import break_path, growth_path, research_campaigns, service_demand
 from capsim.workload.traced_demand import traced_campaigns
-
-MONTHS_YEAR = 12
 
 
 @dataclass(frozen=True, eq=False)
@@ -185,9 +184,11 @@ class Draws:
 
     def market(self, name: str) -> NDArray[np.float64]:
         """A market's monthly price over its start, shape (months,)."""
-        return price_path(
-            self.study.markets[name], len(self.calendar.months()) - 1, (*self.key, "market", name)
-        )
+        return market_path(self.study, self.calendar, name, self.key)
+
+    def power(self, name: str) -> NDArray[np.float64]:
+        """A power market's monthly price, USD per MWh, shape (months,)."""
+        return power_path(self.study.power_markets[name], self.calendar, (*self.key, "power", name))
 
 
 def delay_quantile(steps: Sequence[DelayStep], u: float) -> int:
@@ -198,24 +199,6 @@ def delay_quantile(steps: Sequence[DelayStep], u: float) -> int:
         if u <= reached:
             return int(step.by)
     return int(steps[-1].by)
-
-
-def price_path(market: Market, months: int, key: tuple[str | int, ...]) -> NDArray[np.float64]:
-    """A monthly price over its start: regimes that drift, left at random, with lognormal noise."""
-    names = list(market.regimes)
-    state = names.index(market.state)
-    path = np.empty(months)
-    log_price = 0.0
-    for month in range(months):
-        path[month] = math.exp(log_price)
-        regime = market.regimes[names[state]]
-        log_price += math.log1p(float(regime.drift)) / MONTHS_YEAR
-        log_price += float(market.volatility) / math.sqrt(MONTHS_YEAR) * normal(*key, "noise", month)
-        stay = (1.0 - float(regime.leave)) ** (1 / 3)
-        if uniform(*key, "state", month) > stay:
-            others = [i for i in range(len(names)) if i != state] or [state]
-            state = others[int(uniform(*key, "next", month) * len(others))]
-    return path
 
 
 _WORLDS: dict[tuple[str, int], DemandWorld] = {}

@@ -134,6 +134,7 @@ def _rent(run: Run, accounts: TokenAccounts) -> None:
             if hourly <= 0.0:
                 continue
             depth = on_demand_depth(offer, system, ctx.prepared.calendar, hours)
+            depth = depth * path ** -float(offer.depth_price_power or 0.0)
             for s, service in enumerate(study.demand.inference):
                 rate = ctx.prepared.rates.services.get((service.name, system))
                 work = ("inference", service.name)

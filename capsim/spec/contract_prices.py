@@ -123,9 +123,15 @@ class PowerPassThrough(Section):
     """The tenant pays what power costs above the price that the contract includes."""
 
     strike: UsdPerMwh = Field(description="price of power that the contract's price includes")
-    price: UsdPerMwh = Field(description="price of power where the site has no path of its own")
+    price: UsdPerMwh | None = Field(default=None, description="a constant price of power")
+    market: str | None = Field(default=None, description="the power market whose price is paid instead")
     load: Share = Field(default=Value(1.0), description="mean draw over the critical IT power")
     refund: Flag = Field(default=False, description="power below the strike is credited")
+
+    @model_validator(mode="after")
+    def _one_price(self) -> PowerPassThrough:
+        _exactly_one(self, "a power pass-through", "price", "market")
+        return self
 
 
 class VolumeStep(Section):

@@ -42,6 +42,7 @@ from capsim.spec.values import (
     Fraction,
     GigabytesPerSecond,
     Kilowatts,
+    Number,
     OneOrByName,
     PositiveCount,
     PositiveDurationMs,
@@ -260,11 +261,17 @@ class Offer(Section):
     operating_share: Fraction | None = Field(
         default=None, description="yearly operating cost of bought chips, share of price"
     )
+    residual_market: Flag = Field(
+        default=False, description="what bought chips are worth moves with the offer's market as well"
+    )
     depth_per_quarter: Count | None = Field(
         default=None, description="chips that can be rented on demand a quarter"
     )
     depth: dict[str, DepthByQuarter] | None = Field(
         default=None, description="the same by system and from dates on, in place of depth_per_quarter"
+    )
+    depth_price_power: Number | None = Field(
+        default=None, description="the depth shrinks with this power of market price over its start"
     )
     interruptions: Interruptions | None = Field(default=None, description="of spot capacity")
     lease_end: LeaseEnd | None = None

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple, get_args
 
 from capsim.spec.conditions import NAMED, ConditionError, comparisons
 from capsim.spec.hardware import Stack
+from capsim.spec.markets import Market
 from capsim.spec.offers import Offer
 from capsim.spec.quantities import did_you_mean, shown
 from capsim.spec.strategies import Buy, Strategy
@@ -86,6 +87,7 @@ def wrong_references(study: Study, hidden: Mapping[str, datetime.date]) -> list[
         names.check("stack", name, stacks, "ported", index)
     for name, market in study.markets.items():
         names.check("regime", market.state, market.regimes, "markets", name, "state")
+        _market(names, name, market)
     providers = {offer.provider for offer in study.offers.values()}
     for name, risk in study.uncertainty.suppliers.items():
         here = ("uncertainty", "suppliers", name)
@@ -96,6 +98,20 @@ def wrong_references(study: Study, hidden: Mapping[str, datetime.date]) -> list[
     for index, name in enumerate(study.compare.cases):
         names.check("case", name, {"base", *study.cases}, "compare", "cases", index)
     return names.wrong
+
+
+def _market(names: _Names, name: str, market: Market) -> None:
+    """The market that another follows, with the same regimes, and none of its own."""
+    markets, here = names.study.markets, ("markets", name, "follows", "market")
+    if market.follows is None or not names.check("market", market.follows.market, markets, *here):
+        return
+    lead = markets[market.follows.market]
+    if lead.follows is not None or market.follows.market == name:
+        what = f"{shown(name)} follows a market that follows one"
+        names.wrong.append(Wrong(here, what, "name the one that leads them all"))
+    if (market.state, list(market.regimes)) != (lead.state, list(lead.regimes)):
+        what = f"{shown(name)} has other regimes than {shown(market.follows.market)}"
+        names.wrong.append(Wrong(here, what, "write the same names, order and state at the start"))
 
 
 def _offer(names: _Names, name: str, offer: Offer) -> None:
@@ -112,6 +128,10 @@ def _offer(names: _Names, name: str, offer: Offer) -> None:
     names.distinct("option", (option.name for option in offer.options), *here, "options")
     for path, market in _markets_of(offer):
         names.check("market", market, study.markets, *here, *path, "market")
+    power = offer.power_pass_through
+    if power is not None and power.market is not None:
+        at = (*here, "power_pass_through", "market")
+        names.check("power market", power.market, study.power_markets, *at)
     if offer.delivery.factor is not None:
         factors = study.uncertainty.factors
         names.check("factor", offer.delivery.factor, factors, *here, "delivery", "factor")
@@ -288,6 +308,8 @@ def used_names(study: Study) -> dict[str, set[str]]:
         for rule in strategy.rules:
             with contextlib.suppress(ConditionError):  # told by `wrong_references`
                 markets |= {c.of for c in comparisons(rule.when) if c.measure == "price"}
+    follows = (study.markets[name].follows for name in markets if name in study.markets)
+    markets |= {spec.market for spec in follows if spec is not None}
     demand = study.demand
     models = {run.model for run in demand.training_runs} | {service.model for service in demand.inference}
     if demand.research is not None:

@@ -11,6 +11,7 @@ from capsim.spec.calibration import CalibrationSection
 from capsim.spec.contract_delivery import SupplierDefault
 from capsim.spec.demand import Demand
 from capsim.spec.hardware import Chip, ModelCard, Porting, Price, System
+from capsim.spec.markets import Market, PowerMarket
 from capsim.spec.offers import Offer, Status
 from capsim.spec.strategies import Holding, Strategy
 from capsim.spec.values import (
@@ -21,7 +22,6 @@ from capsim.spec.values import (
     DurationMs,
     Flag,
     Fraction,
-    FractionPerQuarter,
     GigabytesPerSecond,
     GrowthPerYear,
     PositiveCount,
@@ -29,7 +29,6 @@ from capsim.spec.values import (
     Sigma,
     Text,
     Usd,
-    UsdPerHour,
     Value,
     Whole,
 )
@@ -53,22 +52,6 @@ class Factor(Section):
     """A shared cause of delay."""
 
     correlation: Share = Field(description="correlation of the normal scores of two delays with this factor")
-
-
-class Regime(Section):
-    """One state of the price process."""
-
-    drift: GrowthPerYear
-    leave: FractionPerQuarter = Field(description="probability of leaving the state, a quarter")
-
-
-class Market(Section):
-    """A price path: a two-state regime process, monthly."""
-
-    start: UsdPerHour
-    state: str = Field(description="regime at the start")
-    volatility: Fraction = Field(description="yearly standard deviation of log prices")
-    regimes: dict[str, Regime]
 
 
 class DemandBreak(Section):
@@ -176,6 +159,7 @@ class Study(Section):
     porting: dict[str, Porting] = Field(default_factory=dict)
     ported: list[str] = Field(default_factory=lambda: ["cuda"], description="stacks that run from the start")
     markets: dict[str, Market] = Field(default_factory=dict)
+    power_markets: dict[str, PowerMarket] = Field(default_factory=dict)
     offers: dict[str, Offer] = Field(default_factory=dict)
     storage: GigabytesPerSecond = Field(
         default=Value(

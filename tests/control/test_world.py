@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from capsim.compile.calendar import MS_DAY
-from capsim.control.world import Draws, delay_quantile, price_path
+from capsim.control.price_paths import price_path
+from capsim.control.world import Draws, delay_quantile
 from capsim.spec.contract_delivery import DelayStep
 from capsim.spec.study import Market, Study
 from tests.studies import contract_only, small_study

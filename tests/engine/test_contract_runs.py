@@ -206,3 +206,23 @@ def test_what_may_not_leave_is_not_rented_on_demand(root: Path, term: str, month
     cash = simulate(prepared, 0).tables["cash"]
     rented = [month for month, line in zip(cash["month"], cash["line"], strict=True) if line == "on_demand"]
     assert len(rented) == months
+
+
+def test_what_can_be_rented_tightens_as_prices_rise(root: Path) -> None:
+    rental = (
+        "{provider: r, kind: on_demand, status: live, chips: {gb200_nvl72: 100%}, market: m, "
+        "price: {per_chip_hour: $6/h}, depth: {gb200_nvl72: {2026: 720}}, depth_price_power: 1}"
+    )
+    sets = (
+        f"offers.rental={rental}",
+        "markets.m={start: $2/h, state: a, volatility: 30%, regimes: {a: {drift: 80%/y, leave: 0%/q}}}",
+        "overflow=[{offer: rental, budget_per_year: $10B, workloads: [inference]}]",
+        "demand.inference.chat.tokens={2026-01: 90T/d, 2027-07: 90T/d}",
+    )
+    prepared = prepare(load_study(root / "configs" / "quickstart.yaml", sets=sets), "wait")
+    cash = simulate(prepared, 0).tables["cash"]
+    rows = zip(cash["month"], cash["line"], cash["usd"], strict=True)
+    paid = {month: usd for month, line, usd in rows if line == "on_demand"}
+    # 720 / p chips at $6 x p: the same dollars an hour whatever the price p
+    assert paid["2026-01"] == pytest.approx(720 * 6 * 31 * 24)
+    assert paid["2026-12"] == pytest.approx(720 * 6 * 31 * 24)

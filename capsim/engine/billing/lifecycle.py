@@ -10,6 +10,7 @@ from capsim.compile.portfolio import Lot
 from capsim.control.context import Context, LotState
 from capsim.engine.billing.ledger import YEAR_MS, Ledger, overlap
 from capsim.engine.billing.prices import lot_price
+from capsim.engine.billing.purchase import residual_value
 from capsim.engine.billing.spans import away_ms, lot_span
 
 
@@ -79,7 +80,7 @@ def bill_lease_end(ledger: Ledger, ctx: Context, lot: Lot, state: LotState) -> N
     years = overlap(ledger.edges, state.bought, end) / YEAR_MS
     ledger.add(lot.offer, "operation", years * float(offer.operating_share or 0.0) * value)
     if offer.residual_per_year is not None:
-        left = value * (1.0 - float(offer.residual_per_year)) ** ((end - state.bought) / YEAR_MS)
+        left = residual_value(ctx, offer, value, state.bought, end)
         ledger.add_at(lot.offer, "salvage", end - 1, -left)
 
 
@@ -97,5 +98,4 @@ def bill_resale(ledger: Ledger, ctx: Context, lot: Lot, state: LotState) -> None
         years = overlap(ledger.edges, at, end) / YEAR_MS
         ledger.add(lot.offer, "operation", -years * float(offer.operating_share or 0.0) * value)
         if offer.residual_per_year is not None:
-            left = value * (1.0 - float(offer.residual_per_year)) ** ((end - begin) / YEAR_MS)
-            ledger.add_at(lot.offer, "salvage", end - 1, left)
+            ledger.add_at(lot.offer, "salvage", end - 1, residual_value(ctx, offer, value, begin, end))

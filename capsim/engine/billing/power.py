@@ -48,4 +48,6 @@ def power_prices(ctx: Context, offer: Offer) -> NDArray[np.float64]:
     """USD per MWh at an offer's site by month, shape (months,)."""
     spec = offer.power_pass_through
     assert spec is not None
-    return np.full(len(ctx.prepared.calendar.months()) - 1, float(spec.price))
+    if spec.market is not None:
+        return ctx.draws.power(spec.market)
+    return np.full(len(ctx.prepared.calendar.months()) - 1, float(spec.price or 0.0))

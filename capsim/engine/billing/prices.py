@@ -56,20 +56,23 @@ def shell_price(ctx: Context, shell: Shell) -> StepPath:
     return agreed_path(offer, shell.price_kw_month, ctx.prepared.calendar, start, end)
 
 
+def market_ratio(ctx: Context, market: str, at: int) -> float:
+    """A market's price at an instant over its start; after the horizon as it was at the end."""
+    if market not in ctx.market_paths:
+        ctx.market_paths[market] = ctx.draws.market(market)
+    path = ctx.market_paths[market]
+    month = np.searchsorted(ctx.prepared.calendar.months(), at, side="right") - 1
+    return float(path[int(np.clip(month, 0, len(path) - 1))])
+
+
 def _market_price(ctx: Context, lot: Lot) -> MarketPrice:
     """What the market asks for the chips of a lot: an index on its signed price, or its own price."""
-    study, edges = ctx.prepared.study, ctx.prepared.calendar.months()
+    study = ctx.prepared.study
     signed = max(signed_on(study.offers[lot.offer], ctx.prepared.calendar), 0)
-
-    def ratio(market: str, at: int) -> float:
-        if market not in ctx.market_paths:
-            ctx.market_paths[market] = ctx.draws.market(market)
-        path = ctx.market_paths[market]
-        return float(path[int(np.clip(np.searchsorted(edges, at, side="right") - 1, 0, len(path) - 1))])
 
     def price(market: str, basis: str, at: int) -> float:
         if basis == "price":
-            return float(study.markets[market].start) * ratio(market, at)
-        return lot.price_hour * ratio(market, at) / ratio(market, signed)
+            return float(study.markets[market].start) * market_ratio(ctx, market, at)
+        return lot.price_hour * market_ratio(ctx, market, at) / market_ratio(ctx, market, signed)
 
     return price
