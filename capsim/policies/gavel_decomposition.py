@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from capsim.errors import CapsimError
-from capsim.policies.gavel import Program, highs, new_solver, solve
+from capsim.policies.gavel_program import Program, highs, new_solver, solve
 from capsim.workload.traces.model import Floats, Ints
 
 PARTS = 5

@@ -9,7 +9,8 @@ import pytest
 
 from capsim.errors import CapsimError, InputError
 from capsim.policies import gavel
-from capsim.policies.gavel import OBJECTIVES, allocate, new_solver, solve
+from capsim.policies.gavel import OBJECTIVES, allocate
+from capsim.policies.gavel_program import new_solver, solve
 
 pytest.importorskip("highspy", reason="highspy is not installed: make install")
 
