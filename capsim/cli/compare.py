@@ -17,6 +17,9 @@ FlipPath = Annotated[
     str | None,
     typer.Option("--flip", metavar="PATH", help="The value of a number at which two strategies swap."),
 ]
+Sensitivity = Annotated[
+    bool, typer.Option("--sensitivity", help="Which weak inputs move the answer most, by simulation.")
+]
 BridgeOf = Annotated[
     str | None,
     typer.Option("--bridge", metavar="A,B", help="From strategy A to B, line by line: cost and work."),
@@ -50,6 +53,7 @@ def compare(
     quiet: Quiet = False,
     out: Out = None,
     resume: Resume = False,
+    sensitivity: Sensitivity = False,
     bridge: BridgeOf = None,
     flip: FlipPath = None,
     between: Between = None,
@@ -90,6 +94,11 @@ def compare(
     if bridge is not None:
         comparing.report_bridge(
             setup, ends, as_json=as_json, quiet=quiet, out=out, resume=resume, workers=workers
+        )
+        return
+    if sensitivity:
+        comparing.report_sensitivity(
+            setup, as_json=as_json, wide=wide, quiet=quiet, out=out, resume=resume, workers=workers
         )
         return
     if flip is not None:

@@ -126,22 +126,56 @@ def report_bridge(
 ) -> None:
     """Print the bridge between two strategies, from a finished comparison of the study where there is one."""
     from capsim.errors import InputError
-    from capsim.results.folder import read_results
     from capsim.spec.quantities import did_you_mean
-    from capsim.study.session import RUNS, perform
 
     for name in ends:
         if name not in setup.plan.strategies:
             raise InputError(f"--bridge: there is no {name!r}; {did_you_mean(name, setup.plan.strategies)}")
+    results = _found_or_simulated(setup, quiet=quiet, out=out, resume=resume, workers=workers)
+    _print_bridge(results, setup.context, ends, as_json)
+
+
+def report_sensitivity(
+    setup: Setup,
+    *,
+    as_json: bool,
+    wide: bool,
+    quiet: bool,
+    out: Path | None,
+    resume: bool,
+    workers: int | None,
+) -> None:
+    """Move the weak inputs of a comparison one at a time, and print which move its answer most."""
+    from capsim.errors import InputError
+    from capsim.report.sensitivity import sensitivity_json, sensitivity_report
+    from capsim.report.terminal import width_of, write
+    from capsim.study.sensitivity import sensitivity
+    from capsim.study.trials import Trials
+
+    if len(setup.plan.strategies) < 2:
+        raise InputError("--sensitivity needs two strategies to compare")
+    results = _found_or_simulated(setup, quiet=quiet, out=out, resume=resume, workers=workers)
+    found = sensitivity(setup, results, Trials.of(setup, workers, progress_of(quiet)))
+    if as_json:
+        typer.echo(sensitivity_json(found, setup.context))
+    else:
+        write(sensitivity_report(found, setup.context, width_of(sys.stdout), wide), sys.stdout)
+
+
+def _found_or_simulated(
+    setup: Setup, *, quiet: bool, out: Path | None, resume: bool, workers: int | None
+) -> Results:
+    """Results of the comparison from its finished run folder, simulated where there is none."""
+    from capsim.results.folder import read_results
+    from capsim.study.session import RUNS, perform
+
     command = command_line()
     path = out if out is not None else RUNS / setup.folder_name
     results = read_results(path, setup.head(command), setup.plan)
-    if results is None:
-        done = perform(
-            setup, command=command, progress=progress_of(quiet), out=out, resume=resume, workers=workers
-        )
-        results = done.results
-    _print_bridge(results, setup.context, ends, as_json)
+    if results is not None:
+        return results
+    progress = progress_of(quiet)
+    return perform(setup, command=command, progress=progress, out=out, resume=resume, workers=workers).results
 
 
 def _print_bridge(results: Results, context: Context, ends: tuple[str, str], as_json: bool) -> None:

@@ -24,6 +24,8 @@ LEAST_LINE = 0.02
 #: factors on a price outside of these are left out without --wide.
 NEAR_FLIP = (0.2, 5.0)
 ITEMS = 4
+#: what the line on the weakest inputs leaves open.
+NOT_SIMULATED = "none of these is simulated again, nor are inputs that act inside a run: --sensitivity"
 
 
 def rival(table: Table) -> Row | None:
@@ -58,7 +60,8 @@ def reasons(results: Results, context: Context, table: Table, width: int, wide: 
         texts = [
             effect_text(e, scale, first=i == 0) for i, e in enumerate(effects if wide else effects[:ITEMS])
         ]
-        lines += listed("Weakest input", [*texts, *(band.words() for band in context.bands)], width)
+        texts += [*(band.words() for band in context.bands), NOT_SIMULATED]
+        lines += listed("Weakest input", texts, width)
     return lines
 
 

@@ -1,0 +1,224 @@
+"""Which weak inputs move the answer most: one at a time, on common random numbers.
+
+The answer is the lead of the first strategy over the runner-up. Prices of lost work, of offers and the
+discount rate act on the results alone and are re-weighted exactly; every other input that is a range, assumed
+or recalled is simulated at both ends: first all of them in one world, then those that moved most in several.
+What a simulated input does is its change in the same worlds, added to the comparison's own figures.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from capsim.compile.prepare import Prepared
+from capsim.results.reading import Results
+from capsim.spec.knobs import Knob, quantity_at
+from capsim.spec.paths import join_path
+from capsim.spec.provenance import Sourced, used_values
+from capsim.spec.study import Study
+from capsim.spec.values import Value, Whole
+from capsim.study.context import Context
+from capsim.study.figures import table as figures_of
+from capsim.study.reweighting import weakest
+from capsim.study.setup import Setup
+from capsim.study.statistics import mean
+from capsim.study.trials import Trial, Trials
+
+Reals = NDArray[np.float64]
+
+#: how far an input without a range is moved, as a share of it, by its confidence.
+UNRANGED = {"assumed": 0.25, "recalled": 0.10}
+#: worlds of the first look, most worlds of the second, and how many inputs get a second.
+SCREEN_RUNS, MOST_RUNS, SECOND_LOOK = 1, 8, 8
+#: what is left out: a model's architecture is what it is, and shares that sum to 1 do not move one at a time.
+LEFT_OUT_ROOTS = ("models", "compare", "cases", "cross_check", "base_fleet", "strategies")
+SUMMING = ("p", "share", "chips")
+#: inputs that are re-weighted exactly, by the last name of their path.
+EXACT = (
+    "slip_cost", "value_lost", "price", "per_chip_hour", "total", "per_chip", "per_kw_month", "discount_rate",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Movement:
+    """What an input does at its low and at its high end; USD, discounted.
+
+    Attributes:
+        shown: the ends in words.
+        ranged: whether the study gives the ends.
+        total: change of the first strategy's mean total cost at both ends.
+        lead: mean total of the runner-up less that of the first at both ends (negative: the order turns).
+        half: half widths of the 95 % intervals of the changes of the lead; nan from one world or where exact.
+        runs: worlds that were simulated; 0 where it is exact by re-weighting.
+    """
+
+    label: str
+    shown: str
+    ranged: bool
+    total: tuple[float, float]
+    lead: tuple[float, float]
+    half: tuple[float, float]
+    runs: int
+
+    @property
+    def sure(self) -> bool:
+        """Whether it was more than a first look."""
+        return self.runs != SCREEN_RUNS
+
+    @property
+    def span(self) -> float:
+        """How far the lead moves from one end to the other."""
+        return abs(self.lead[1] - self.lead[0])
+
+
+@dataclass(frozen=True)
+class Sensitivity:
+    """Movements of all weak inputs, widest first. `lead` is that of the study as it is.
+
+    `screened` counts the inputs that were simulated, `looked` those of them in more than one world.
+    """
+
+    first: str
+    second: str
+    case: str
+    lead: float
+    movements: tuple[Movement, ...]
+    screened: int
+    looked: int
+    simulated: int
+
+
+def sensitivity(setup: Setup, results: Results, trials: Trials) -> Sensitivity:
+    """Move every weak input of the plan's first case to both of its ends; `results` has all strategies."""
+    case = setup.plan.cases[0]
+    rows = figures_of(results, case).rows
+    first, second = rows[0].strategy, rows[1].strategy
+    lead = rows[1].total.value - rows[0].total.value
+    held = [setup.prepared[name, case] for name in (first, second)]
+    inputs = list(weak_inputs(setup.loaded[case].study, held))
+    look = _Look(trials, first, second, lead)
+    seen = look.at(inputs, SCREEN_RUNS)
+    order = sorted(range(len(inputs)), key=lambda i: (-seen[i].span, inputs[i].knob.path))
+    chosen = [i for i in order[:SECOND_LOOK] if seen[i].span > 0]
+    runs = min(setup.plan.runs, MOST_RUNS)
+    if runs > SCREEN_RUNS:
+        for i, movement in zip(chosen, look.at([inputs[i] for i in chosen], runs), strict=True):
+            seen[i] = movement
+    found = [*_exact(results, setup.context, first, second, case, lead), *seen]
+    found.sort(key=lambda movement: -movement.span)
+    return Sensitivity(first, second, case, lead, tuple(found), len(inputs), len(chosen), trials.simulated)
+
+
+@dataclass(frozen=True)
+class Input:
+    """A weak input, one number or the same one of several systems or offers, and the ends it is moved to."""
+
+    knob: Knob
+    low: float
+    high: float
+    ranged: bool
+    confidence: str
+
+
+def weak_inputs(study: Study, held: Sequence[Prepared]) -> Iterator[Input]:
+    """Ranges and assumed or recalled numbers that must be simulated; of offers, those that `held` have."""
+    offers = {lot.offer for one in held for lot in one.portfolio.lots}
+    offers |= {shell.offer for one in held for shell in one.portfolio.shells}
+    offers |= {rule.offer for rule in study.overflow}
+    systems = {place.system for one in held for place in one.places}
+    groups: dict[tuple[object, ...], list[Sourced]] = {}
+    for found in used_values(study):
+        path, value = found
+        names = tuple(str(name) for name in path)
+        if isinstance(value, Value | Whole) and _simulated(study, names, value, offers, systems):
+            several = names[0] in ("offers", "systems", "chips")
+            alike = (names[0], *names[2:]) if several else names
+            key = (alike, float(value), value.low, value.high, value.confidence)
+            groups.setdefault(key, []).append(Sourced(names, value))
+    for members in groups.values():
+        yield _input(study, members)
+
+
+def _simulated(
+    study: Study, names: tuple[str, ...], value: Value | Whole, offers: set[str], systems: set[str]
+) -> bool:
+    if not (value.ranged or value.confidence in UNRANGED) or names[0] in LEFT_OUT_ROOTS:
+        return False
+    if names[-1] in SUMMING or set(names) & set(EXACT) or "chips" in names[2:]:
+        return False
+    known = {"offers": offers, "systems": systems}
+    if names[0] in known and names[1] not in known[names[0]]:
+        return False
+    quantity = quantity_at(study, names)
+    counted = quantity is None or (quantity.form.whole and quantity.form.suffix != " ms")
+    return not counted and (value.ranged or float(value) != 0)
+
+
+def _input(study: Study, members: list[Sourced]) -> Input:
+    names, value = members[0]
+    assert isinstance(value, Value | Whole)
+    quantity = quantity_at(study, names)
+    assert quantity is not None
+    label = names if len(members) == 1 else (names[0], "*", *names[2:])
+    leaves = {join_path(one.path): float(value) for one in members}
+    moved = Knob(join_path(label), float(value), leaves, quantity)
+    confidence = value.confidence or "stated"
+    if value.low is not None and value.high is not None:
+        return Input(moved, float(value.low), float(value.high), True, confidence)
+    step = UNRANGED[confidence] * abs(float(value))
+    low, high = moved.within(float(value) - step), moved.within(float(value) + step)
+    return Input(moved, low, high, False, confidence)
+
+
+class _Look:
+    """Simulates inputs at both ends for two strategies; `lead` is theirs in the comparison, USD."""
+
+    def __init__(self, trials: Trials, first: str, second: str, lead: float) -> None:
+        self.trials, self.names, self.lead = trials, (first, second), lead
+
+    def at(self, inputs: Sequence[Input], runs: int) -> list[Movement]:
+        """Movements in worlds 0 to `runs` - 1, in the order of the inputs."""
+        base = [Trial.of(name, {}) for name in self.names]
+        ends = [[self._pair(one, value) for value in (one.low, one.high)] for one in inputs]
+        known = self.trials.totals([*base, *(t for pairs in ends for pair in pairs for t in pair)], runs)
+        found = []
+        for one, pairs in zip(inputs, ends, strict=True):
+            moved = [
+                [known[trial] - known[own] for trial, own in zip(pair, base, strict=True)] for pair in pairs
+            ]
+            leads = [mean(second - first) for first, second in moved]
+            found.append(
+                Movement(
+                    label=one.knob.path,
+                    shown=f"{one.knob.show(one.low)}..{one.knob.show(one.high)} ({one.confidence})",
+                    ranged=one.ranged,
+                    total=(float(moved[0][0].mean()), float(moved[1][0].mean())),
+                    lead=(self.lead + leads[0].value, self.lead + leads[1].value),
+                    half=(leads[0].half, leads[1].half),
+                    runs=runs,
+                )
+            )
+        return found
+
+    def _pair(self, one: Input, value: float) -> list[Trial]:
+        changes = dict.fromkeys(one.knob.leaves, value)
+        return [Trial.of(name, changes) for name in self.names]
+
+
+def _exact(
+    results: Results, context: Context, first: str, second: str, case: str, lead: float
+) -> Iterator[Movement]:
+    """Inputs that act on the results alone, on all runs of the comparison."""
+    other = {effect.assumed.label: effect for effect in weakest(results, context, second, case)}
+    mine = {effect.assumed.label: effect for effect in weakest(results, context, first, case)}
+    for label in dict.fromkeys([*mine, *other]):
+        effect = mine.get(label) or other[label]
+        here = (mine[label].low, mine[label].high) if label in mine else (0.0, 0.0)
+        there = (other[label].low, other[label].high) if label in other else (0.0, 0.0)
+        leads = (lead + there[0] - here[0], lead + there[1] - here[1])
+        yield Movement(label, effect.assumed.shown, effect.given_range, here, leads, (math.nan, math.nan), 0)

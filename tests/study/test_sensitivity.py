@@ -1,0 +1,109 @@
+"""Which inputs count as weak, and how their movement is told; trials are made up, results are real."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from capsim.report.sensitivity import sensitivity_json, sensitivity_report
+from capsim.results.reading import Results
+from capsim.study.sensitivity import Sensitivity, sensitivity, weak_inputs
+from capsim.study.session import perform
+from capsim.study.setup import Request, Setup, set_up
+from capsim.study.trials import Trial
+
+PAIR = ("big-cloud", "new-cloud")
+
+
+@pytest.fixture(scope="module")
+def compared(tmp_path_factory: pytest.TempPathFactory) -> tuple[Setup, Results]:
+    setup = set_up(Request("quickstart", strategies=PAIR, runs=3))
+    quiet = lambda count: contextlib.nullcontext(lambda done: None)  # noqa: E731
+    out = tmp_path_factory.mktemp("runs") / "run"
+    return setup, perform(setup, command="", progress=quiet, out=out, resume=False, workers=1).results
+
+
+class MadeUp:
+    """Totals that follow from one input alone: a repair hour costs big-cloud a thousand dollars."""
+
+    def __init__(self, input_name: str, usd: float) -> None:
+        self.input_name, self.usd, self.simulated = input_name, usd, 0
+        self.asked: list[int] = []
+
+    def totals(self, trials: Sequence[Trial], runs: int) -> dict[Trial, Any]:
+        self.asked.append(runs)
+        return {trial: self._total(trial) + np.arange(runs, dtype=float) for trial in trials}
+
+    def _total(self, trial: Trial) -> float:
+        changes = [value for path, value in trial.changes if path.endswith(self.input_name)]
+        return self.usd * changes[0] if changes and trial.strategy == "big-cloud" else 0.0
+
+
+def found_with(compared: tuple[Setup, Results], usd: float) -> tuple[Sensitivity, MadeUp]:
+    setup, results = compared
+    made_up = MadeUp("repair_sigma", usd)
+    return sensitivity(setup, results, made_up), made_up  # type: ignore[arg-type]
+
+
+def test_weak_inputs_are_those_that_can_move(compared: tuple[Setup, Results]) -> None:
+    setup, _ = compared
+    held = [setup.prepared[name, "base"] for name in PAIR]
+    found = {one.knob.path: one for one in weak_inputs(setup.loaded["base"].study, held)}
+    failures = found["systems.*.reliability.failures_per_1000_chip_days"]
+    assert failures.ranged
+    assert len(failures.knob.leaves) == 2, "the same number of both systems is one assumption"
+    peak = found["demand.inference.chat.shape.peak_hour"]
+    assert (peak.low, peak.high) == (15.0, 24.0), "a quarter of 20, as far as a day goes"
+    assert not any(path.startswith("models.") for path in found)
+    assert not any("slip_cost" in path or "value_lost" in path or path.endswith(".node") for path in found)
+
+
+def test_a_simulated_input_moves_the_lead_of_the_comparison(compared: tuple[Setup, Results]) -> None:
+    found, made_up = found_with(compared, 1e9)
+    assert (found.first, found.second) == ("new-cloud", "big-cloud")
+    first = found.movements[0]
+    assert first.label.endswith("repair_sigma")
+    assert first.runs == 3
+    # 1.2 is moved by 25 %, to 0.9 and 1.5, at a billion a unit for the runner-up
+    assert first.lead == pytest.approx((found.lead + 0.9e9, found.lead + 1.5e9))
+    assert first.total == (0.0, 0.0)
+    assert first.half == pytest.approx((0.0, 0.0))
+    assert made_up.asked == [1, 3]
+
+
+def test_prices_are_exact_and_carry_no_runs(compared: tuple[Setup, Results]) -> None:
+    found, _ = found_with(compared, 0.0)
+    exact = {movement.label: movement for movement in found.movements if movement.runs == 0}
+    price = exact["price of new-cloud"]
+    # a quarter more for the first strategy is a quarter less of lead
+    assert price.lead[0] - found.lead == pytest.approx(-price.total[0])
+    assert price.total[1] == pytest.approx(-price.total[0])
+    assert all(movement.span == 0 for movement in found.movements if movement.runs)
+
+
+@pytest.mark.parametrize("width", [80, 120])
+def test_the_sentence_follows_the_movements(compared: tuple[Setup, Results], width: int) -> None:
+    context = compared[0].context
+
+    def text(usd: float) -> str:
+        lines = sensitivity_report(found_with(compared, usd)[0], context, width, False)
+        assert max(len(line.text) for line in lines) <= width
+        return " ".join(" ".join(line.text for line in lines).split())
+
+    assert "systems.*.reliability.repair_sigma" in text(1e9)
+    assert "turns within the range of" in text(-1e9)
+    assert "repair_sigma" in text(-1e9).partition("turns within the range of")[2].partition("input")[0]
+    assert "repair_sigma" not in text(1e9).partition("input")[0]
+
+
+def test_json(compared: tuple[Setup, Results], tmp_path: Path) -> None:
+    found = found_with(compared, 1e9)[0]
+    record = json.loads(sensitivity_json(found, compared[0].context))
+    assert record["movements"][0]["how"] == "simulated"
+    assert record["lead"] == found.lead
