@@ -175,7 +175,7 @@ class TrainingRuns:
             return 0.0, 0.0
         error = self.ctx.draws.rate_error
         return rate.split(
-            error(system, "training", rate.train_error), error(system, "inference", rate.serve_error)
+            error(system, "training", rate.train_error), error(system, "serving", rate.serve_error)
         )
 
     def _submit(self, state: RunState, plan: list[tuple[int, int]], share: float) -> None:

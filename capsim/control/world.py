@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,6 +25,8 @@ from capsim.spec.offers import Offer
 from capsim.spec.study import Study
 from capsim.workload.demand import break_path, growth_path, research_campaigns, service_demand
 from capsim.workload.traced_demand import traced_campaigns
+
+RateKind: TypeAlias = Literal["training", "serving"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -176,11 +179,17 @@ class Draws:
         """Whether the holder of a right of first refusal matches this offer."""
         return uniform(*self.key, "match", offer_name) < probability
 
-    def rate_error(self, system: str, kind: str, log_error: float) -> float:
-        """A lognormal factor on the model's rate for a system; the study's band replaces the model's."""
-        given = self.study.uncertainty.rates
-        band = log_error if given is None else float(given)
-        return math.exp(band * normal(*self.key, "rate", system, kind))
+    def rate_error(self, system: str, kind: RateKind, log_error: float) -> float:
+        """A lognormal factor on the model's rate for a system; the study's band replaces the model's.
+
+        One part of the error is common to all systems of a kind (how well the lab's software and models are
+        known at all), the other is the system's own; their variances add up to the square of the band.
+        """
+        spec = self.study.uncertainty
+        band = log_error if spec.rates is None else float(spec.rates)
+        correlation = float(getattr(spec.rate_correlation, kind))
+        common = (*self.key, "rate", kind)
+        return math.exp(band * factor_score(correlation, common, (*self.key, "rate", system, kind)))
 
     def market(self, name: str) -> NDArray[np.float64]:
         """A market's monthly price over its start, shape (months,)."""

@@ -288,7 +288,7 @@ def _service_rates(
             rates = prepared.rates.spilled if away else prepared.rates.services
             rate = rates.get((service.name, place.system))
             if rate is not None:
-                error = draws.rate_error(place.system, "inference", rate.log_error)
+                error = draws.rate_error(place.system, "serving", rate.log_error)
                 tokens[s, p], ceiling[s, p], chips[s, p] = (
                     rate.tokens * error,
                     rate.ceiling * error,

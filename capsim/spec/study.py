@@ -74,6 +74,22 @@ class DemandUncertainty(Section):
     break_: DemandBreak | None = Field(default=None, alias="break")
 
 
+class RateCorrelation(Section):
+    """What the errors of the models' rates on two systems have in common, by kind of model.
+
+    Measured within the leave-one-out errors of the tables: the same publisher and model on two chips.
+    """
+
+    training: Share = Field(
+        default=Value(0.56, source="68 pairs of chips in 19 (group, model)", confidence="derived"),
+        description="correlation of the log errors of training rates on two systems",
+    )
+    serving: Share = Field(
+        default=Value(0.11, source="36 pairs of chips in 16 (group, model)", confidence="derived"),
+        description="correlation of the log errors of serving rates on two systems",
+    )
+
+
 class Uncertainty(Section):
     """Everything that is drawn; common to all strategies of a run."""
 
@@ -90,6 +106,9 @@ class Uncertainty(Section):
         default=None,
         description="standard deviation of the log of all modelled rates, in place of the models' own"
         " leave-one-out errors by chip and kind",
+    )
+    rate_correlation: RateCorrelation = Field(
+        default_factory=RateCorrelation, description="between the errors of rates on different systems"
     )
 
 

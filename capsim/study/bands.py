@@ -19,6 +19,7 @@ class Band:
         least, most: the narrowest and the widest band; equal where the study replaces them.
         system: the system with the widest band.
         given: whether `uncertainty.rates` replaces the models' own leave-one-out errors.
+        correlation: between the errors of two systems.
     """
 
     kind: str
@@ -26,14 +27,16 @@ class Band:
     most: float
     system: str
     given: bool
+    correlation: float = 0.0
 
     def words(self) -> str:
-        """E.g. `serving rates ±21..65 % (leave-one-out; widest mi455x_helios), drawn in every world`."""
+        """E.g. `serving rates ±21..65 % (leave-one-out; widest mi455x_helios), drawn in every world, ...`."""
+        drawn = f"drawn in every world, correlation of systems {self.correlation:.2g}"
         low, high = (f"{100 * math.expm1(sigma):.0f}" for sigma in (self.least, self.most))
         if self.given:
-            return f"{self.kind} rates ±{high} % (uncertainty.rates), drawn in every world"
+            return f"{self.kind} rates ±{high} % (uncertainty.rates), {drawn}"
         span = high if low == high else f"{low}..{high}"
-        return f"{self.kind} rates ±{span} % (leave-one-out; widest {self.system}), drawn in every world"
+        return f"{self.kind} rates ±{span} % (leave-one-out; widest {self.system}), {drawn}"
 
 
 def bands(study: Study, rates: Iterable[Rates]) -> tuple[Band, ...]:
@@ -49,9 +52,13 @@ def bands(study: Study, rates: Iterable[Rates]) -> tuple[Band, ...]:
             serving[system] = max(serving.get(system, 0.0), served.log_error)
     found = []
     given = study.uncertainty.rates
-    for kind, sigmas in (("training", training), ("serving", serving)):
+    shared = study.uncertainty.rate_correlation
+    for kind, sigmas, correlation in (
+        ("training", training, float(shared.training)),
+        ("serving", serving, float(shared.serving)),
+    ):
         if sigmas:
             widest = max(sigmas, key=lambda system: (sigmas[system], system))
             ends = (min(sigmas.values()), sigmas[widest]) if given is None else (float(given), float(given))
-            found.append(Band(kind, *ends, widest, given is not None))
+            found.append(Band(kind, *ends, widest, given is not None, correlation))
     return tuple(found)
