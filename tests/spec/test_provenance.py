@@ -78,7 +78,7 @@ def test_every_path_leads_back_to_its_value(study: Study) -> None:
 def test_provenance_counts_what_is_used(study: Study) -> None:
     found = provenance(study)
     assert sum(found.counts.values()) == len(list(used_values(study)))
-    assert found.counts["derived"] == 4 and found.counts[STATED] > 100
+    assert found.counts["derived"] == 6 and found.counts[STATED] > 100
     assert "money.discount_rate" in dict(found.assumed)
     assert len(list(values_of(study.offers["secret"]))) == 0
 
