@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from datetime import date
 from typing import Any
 
 import numpy as np
@@ -66,7 +67,7 @@ def depth_report(results: Results, context: Context, width: int, wide: bool) -> 
         waits_table(results, strategy, case, width) if wide else [],
         chip_time_table(results, strategy, case, width),
         year_table(results, strategy, case, scale_of(figures_of(results, case)), width),
-        contracts(results, strategy, case, width),
+        contracts(results, context, strategy, case, width),
         closing(results, context, strategy, case, width, wide),
     )
 
@@ -346,9 +347,10 @@ def _least(size_class: str) -> int:
     return int(digits) if digits.isdigit() else 0
 
 
-def contracts(results: Results, strategy: str, case: str, width: int) -> list[Line]:
-    """What each contract cost and gave."""
+def contracts(results: Results, context: Context, strategy: str, case: str, width: int) -> list[Line]:
+    """What each contract cost and gave; leaving counts at the horizon's end where that comes before 2029."""
     held = results.table("contracts", case, strategy)
+    leaving = "2028" if context.end > date(2028, 12, 31) else "the horizon"
     items = []
     for offer in dict.fromkeys(held["offer"]):
         mine = held["offer"] == offer
@@ -360,7 +362,7 @@ def contracts(results: Results, strategy: str, case: str, width: int) -> list[Li
         if mean["late_days_mean"] > 0.5:
             text += f", {mean['late_days_mean']:.0f} d late (P90 {days(order_quantile(late, 0.9))})"
         if mean["exit_end_2028"] > 0:
-            text += f", exit at the end of 2028 {usd(mean['exit_end_2028'])}"
+            text += f", exit at the end of {leaving} {usd(mean['exit_end_2028'])}"
         items.append(text)
     return listed("Contracts", items, width) if items else []
 

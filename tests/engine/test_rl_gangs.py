@@ -26,7 +26,7 @@ def load(root: Path, *sets: str) -> Any:
 
 
 def test_both_gangs_start_and_stop_together(root: Path) -> None:
-    prepared = prepare(load(root, f"{RUN}.rl={{share: 40%}}"), "big-cloud")
+    prepared = prepare(load(root, f"{RUN}.rl={{share: 40%}}", "uncertainty.rates=0%"), "big-cloud")
     built, _, _ = simulate_built(prepared, 0)
     assert built.ctx.cluster.check() == []
     result = simulate(prepared, 0)

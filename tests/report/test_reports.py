@@ -7,6 +7,7 @@ import json
 import math
 import re
 from collections.abc import Callable
+from datetime import date
 
 import pytest
 import synthetic
@@ -114,6 +115,12 @@ def test_depth_shows_who_ran_where(single: Results) -> None:
         "Events, run 0",
     ):
         assert part in text
+
+
+def test_what_leaving_costs_is_told_within_the_horizon(single: Results) -> None:
+    for end, told in ((date(2027, 7, 1), "the horizon"), (date(2031, 1, 1), "2028")):
+        text = " ".join(x.text.strip() for x in depth_report(single, synthetic.context(end=end), 120, False))
+        assert f"exit at the end of {told} $1" in text
 
 
 def test_periods_cover_every_month_once() -> None:
