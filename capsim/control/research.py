@@ -9,6 +9,7 @@ import numpy as np
 
 from capsim.compile.calendar import MS_DAY
 from capsim.control.context import Context
+from capsim.tables import WAITING
 
 REVIEW = 7 * MS_DAY
 
@@ -34,18 +35,17 @@ class ResearchQueue:
 
     def _give_up(self, patience: int) -> Generator[Any, Any, None]:
         ctx = self.ctx
-        submit = ctx.cluster.jobs["submit"][: self.count]
-        at = REVIEW
-        while at < ctx.end:
+        runs = ctx.cluster.runs[: self.count]
+        state, start = runs["state"], runs["start"]
+        reviews = np.arange(REVIEW, ctx.end, REVIEW)
+        lasts = np.searchsorted(ctx.cluster.jobs["submit"][: self.count], reviews - patience, side="right")
+        for at, last in zip(reviews.tolist(), lasts.tolist(), strict=True):
             yield ctx.until(at)
-            at += REVIEW
-            last = int(np.searchsorted(submit, ctx.now - patience, side="right"))
-            queued = ctx.cluster.waiting()
-            queued = queued[(queued >= self._looked) & (queued < last)]
-            late = queued[ctx.cluster.runs["start"][queued] < 0]
+            due = slice(self._looked, last)
+            late = np.flatnonzero((state[due] == WAITING) & (start[due] < 0)) + due.start
             ctx.cluster.cancel_many(late)
             self.given_up[late] = ctx.now
-            self._looked = max(last, self._looked)
+            self._looked = last
 
     def backlog(self) -> float:
         """Queued work over what all chips in working order could do, ms."""

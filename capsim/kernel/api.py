@@ -33,6 +33,9 @@ class Code(IntEnum):
     INVARIANT = 2
 
 
+_CODES = tuple(Code)
+
+
 class Status(NamedTuple):
     """What ``advance`` returns: the code, the watched job that terminated (else -1), the instant reached."""
 
@@ -115,6 +118,11 @@ class Cluster:
         self._s.runs["request_left"][:n] = jobs["requested"]
         if self._keys is not None:
             self._keys = self._keys[ranks]
+        # columns read or written at each decision; their arrays are never replaced
+        self._now, self._finished = self._s.clock["now"], self._s.clock["finished"]
+        rows = self._s.services
+        self._held, self._held_acc, self._target = rows["held"], rows["held_acc"], rows["target"]
+        self._nowhere = np.flatnonzero(rows["chips"] <= 0)
 
     def _add_rules(self, policy: Policy, jobs: np.ndarray, governance: Governance | None) -> bool:
         """Give the kernel the rules of a changing order and of governance; whether ranks change with time."""
@@ -146,7 +154,7 @@ class Cluster:
     @property
     def now(self) -> int:
         """The present instant, ms."""
-        return int(self._s.clock["now"][0])
+        return int(self._now[0])
 
     def advance(self, until: int) -> Status:
         """Run all instants before ``until``, and the terminations (phase 1) of ``until``.
@@ -158,10 +166,10 @@ class Cluster:
             if code == kernel.NO_ROOM:
                 self._grow()
                 continue
-            clock = self._s.clock
-            job = int(clock["finished"][0])
-            clock["finished"] = -1
-            return Status(Code(code), job, int(clock["now"][0]))
+            job = int(self._finished[0])
+            if job >= 0:
+                self._finished[0] = -1
+            return Status(_CODES[code], job, int(self._now[0]))
 
     def _grow(self) -> None:
         """Double the arrays that can run out of room."""
@@ -278,8 +286,9 @@ class Cluster:
 
     def resize_all(self, wanted: np.ndarray) -> None:
         """``resize`` for all: int array [service, pool]."""
-        self._s.services["target"] = wanted.ravel()
-        if np.any((self._s.services["chips"] <= 0) & (self._s.services["target"] > 0)):
+        targets = wanted.ravel()
+        self._target[:] = targets
+        if len(self._nowhere) and targets[self._nowhere].max() > 0:
             raise LayoutError("replicas are wanted in a pool where the service has no chips")
         self._do(kernel.RESIZE_ALL, 0)
 
@@ -321,8 +330,8 @@ class Cluster:
 
     def service_time(self) -> np.ndarray:
         """Replica-ms held up to now, int64 [service, pool]."""
-        rows = self._s.services
-        return (rows["held_acc"] + rows["held"].astype(np.int64) * self.now).reshape(-1, self._n_pools)
+        served: np.ndarray = self._held * self._now + self._held_acc
+        return served.reshape(-1, self._n_pools)
 
     def replicas(self) -> np.ndarray:
         """Replicas held now, int64 [service, pool]."""
