@@ -1,4 +1,4 @@
-"""Rewrite the measured blocks of README.md: ``python benchmarks/readme.py``.
+"""Rewrite the measured blocks of README.md: ``python benchmarks/readme.py [demo] [speed]`` (default: both).
 
 Runs the demo's comparison at 120 columns and the scheduler's benchmark, and puts what they print between the
 markers of the README. Takes a quarter of an hour on a quiet machine.
@@ -45,12 +45,19 @@ def put(text: str, name: str, block: str) -> str:
 
 
 def main() -> None:
-    """Measure and rewrite."""
+    """Measure and rewrite the blocks that are named."""
+    wanted = sys.argv[1:] or ["demo", "speed"]
+    if "demo" in wanted:
+        README.write_text(put(README.read_text(), "demo", demo()))
+    if "speed" in wanted:
+        README.write_text(put(README.read_text(), "speed", output("bench", "--quiet").strip("\n")))
+
+
+def demo() -> str:
+    """The head and the ranked table of the main comparison."""
     with tempfile.TemporaryDirectory() as folder:
         report = output("compare", "frontier-lab", "--quiet", "--out", str(Path(folder) / "demo"))
-    report = re.sub(r"Kept in .*", "", report)
-    text = put(README.read_text(), "demo", first_table(report))
-    README.write_text(put(text, "speed", output("bench", "--quiet").strip("\n")))
+    return first_table(re.sub(r"Kept in .*", "", report))
 
 
 if __name__ == "__main__":
