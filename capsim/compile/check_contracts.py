@@ -134,6 +134,9 @@ def holdable(loaded: Loaded, report: Report) -> None:
             _may_hold(report, study, purchase.buy.offer, quantity, "strategies", strategy, *purchase.path)
     for index, overflow in enumerate(study.overflow):
         _may_hold(report, study, overflow.offer, None, "overflow", index, "offer")
+        if "research" in overflow.workloads and overflow.after is None:
+            what = f"overflow to {overflow.offer}: research without `after` is not sent out"
+            report.info(what, "overflow", index, "workloads")
 
 
 def _may_hold(report: Report, study: Study, name: str, held: object, *here: str | int) -> None:

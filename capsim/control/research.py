@@ -6,6 +6,7 @@ from collections.abc import Generator
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from capsim.compile.calendar import MS_DAY
 from capsim.control.context import Context
@@ -19,12 +20,15 @@ class ResearchQueue:
 
     Attributes:
         given_up: ms at which each campaign was given up, -1 where it was not, shape (count,).
+        rented: begin and end, ms, of each campaign that runs on chips rented by the hour; -1 elsewhere, shape
+            (2, count). None where the study sends no research out.
     """
 
     def __init__(self, ctx: Context, count: int) -> None:
         self.ctx = ctx
         self.count = count
         self.given_up = np.full(count, -1, dtype=np.int64)
+        self.rented: NDArray[np.int64] | None = None
         self._looked = 0
 
     def start(self) -> None:
@@ -46,6 +50,27 @@ class ResearchQueue:
             ctx.cluster.cancel_many(late)
             self.given_up[late] = ctx.now
             self._looked = last
+
+    def waiting_since(self, at: int) -> NDArray[np.int64]:
+        """Campaigns submitted by an instant that never started, in the order of submission."""
+        cluster = self.ctx.cluster
+        queued = cluster.waiting()
+        last = int(np.searchsorted(cluster.jobs["submit"][: self.count], at, side="right"))
+        queued = np.sort(queued[queued < last])
+        late: NDArray[np.int64] = queued[cluster.runs["start"][queued] < 0].astype(np.int64)
+        return late
+
+    def work(self, jobs: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Chips of campaigns, and ms that each takes on as many reference chips."""
+        rows = self.ctx.cluster.jobs
+        return rows["size_ref"][jobs].astype(np.int64), rows["run"][jobs].astype(np.int64)
+
+    def send_out(self, jobs: NDArray[np.int64], begin: int, end: NDArray[np.int64]) -> None:
+        """Waiting campaigns leave the queue and run on chips that are rented for them."""
+        if len(jobs):
+            assert self.rented is not None
+            self.ctx.cluster.cancel_many(jobs)
+            self.rented[0, jobs], self.rented[1, jobs] = begin, end
 
     def backlog(self) -> float:
         """Queued work over what all chips in working order could do, ms."""

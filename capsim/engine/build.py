@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import simpy
@@ -20,6 +20,7 @@ from capsim.control.context import Context, LotState, ShellState
 from capsim.control.contracts import start_contracts
 from capsim.control.decisions import start_decisions
 from capsim.control.deliveries import Deliveries
+from capsim.control.dispatch import Rented, start_dispatch
 from capsim.control.evaluation import Evaluations, most_bursts
 from capsim.control.exclusivity import forbid, start_exclusivity
 from capsim.control.markets import start_markets
@@ -47,6 +48,7 @@ class Run:
         ceiling: the same when saturated.
         chips: chips of a replica, same shape.
         campaigns: number of research campaigns; they are jobs 0 .. campaigns - 1.
+        rented: what campaigns that were sent out rent, by the number of the rule of `overflow`.
     """
 
     ctx: Context
@@ -59,6 +61,7 @@ class Run:
     ceiling: NDArray[np.float64]
     chips: NDArray[np.int64]
     campaigns: int
+    rented: dict[int, Rented] = field(default_factory=dict)
 
 
 def build(prepared: Prepared, draws: Draws, demand: DemandWorld, run: int) -> Run:
@@ -129,6 +132,7 @@ def _start(built: Run) -> Run:
     built.evaluations.start()
     ctx.gauges = {"backlog": built.research.backlog, "utilisation": built.autoscaler.utilisation}
     start_decisions(ctx, built.deliveries)
+    built.rented.update(start_dispatch(ctx, built.research))
     return built
 
 

@@ -86,12 +86,22 @@ def campaigns(run: Run, edges: tuple[int, ...]) -> Campaigns | None:
     submit, length = world.campaigns["submit"], world.campaigns["run"]
     start, finished = runs["start"].copy(), runs["state"] == DONE
     started = start >= 0
+    if run.research.rented is not None:
+        begin, leave = run.research.rented
+        out = begin >= 0
+        start, started = np.where(out, begin, start), started | out
     given_up = run.research.given_up
     wait = np.where(started, start, np.where(given_up >= 0, given_up, end)) - submit
     alone = np.where(started, length / np.maximum(runs["rate"], 1e-9), length)
+    if run.research.rented is not None:
+        alone = np.where(out, leave - begin, alone)
     slowdown = np.maximum((wait + alone) / np.maximum(alone, SHORTEST), 1.0)
     part = np.where(finished, 1.0, 1.0 - runs["work_left"] / np.maximum(length, 1))
     ended = np.where(finished, runs["end"], end - 1)
+    if run.research.rented is not None:
+        part = np.where(out, np.clip((end - begin) / np.maximum(leave - begin, 1), 0.0, 1.0), part)
+        ended = np.where(out, np.minimum(leave, end - 1), ended)
+        finished = finished | (out & (leave <= end))
     done = np.bincount(_month(edges, ended), weights=asked.work * part, minlength=len(edges) - 1)
     total = float(asked.work[finished].sum())
     failed = float(asked.work[finished & (world.campaigns["fate"] == 1)].sum())

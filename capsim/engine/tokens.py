@@ -121,12 +121,20 @@ def _rent(run: Run, accounts: TokenAccounts) -> None:
     hours = accounts.requested.shape[1]
     years = (np.arange(hours) / (DAYS_YEAR * 24)).astype(np.int64)
     idle = _idle_chips(run, hours)
-    for rule in study.overflow:
+    for number, rule in enumerate(study.overflow):
+        sent = run.rented.get(number)
+        if sent is not None and sent.usd.any():
+            accounts.rent[rule.offer] = accounts.rent.get(rule.offer, np.zeros(hours)) + sent.usd
+            for chips in sent.chips.values():
+                accounts.rented_chips += chips
         if "inference" not in rule.workloads:
             continue
         offer = study.offers[rule.offer]
         path = _market(ctx, offer.market, hours)
         budget = np.full(int(years[-1]) + 1, float(rule.budget_per_year))
+        if sent is not None:
+            spent = np.bincount(years, weights=sent.usd, minlength=len(budget))
+            budget = np.maximum(budget - spent, 0.0)
         rent = np.zeros(hours)
         for system in rented_systems(offer):
             price = offer.price.per_chip_hour if offer.price else None
@@ -135,6 +143,8 @@ def _rent(run: Run, accounts: TokenAccounts) -> None:
                 continue
             depth = on_demand_depth(offer, system, ctx.prepared.calendar, hours)
             depth = depth * path ** -float(offer.depth_price_power or 0.0)
+            if sent is not None:
+                depth = np.maximum(depth - sent.chips[system], 0.0)
             for s, service in enumerate(study.demand.inference):
                 rate = ctx.prepared.rates.services.get((service.name, system))
                 work = ("inference", service.name)

@@ -146,6 +146,10 @@ class Overflow(Section):
     offer: str
     budget_per_year: Usd
     workloads: list[Literal["inference", "research"]]
+    after: DurationMs | None = Field(
+        default=None,
+        description="research campaigns that have waited this long are sent out, whole; none where absent",
+    )
 
 
 class Compare(Section):

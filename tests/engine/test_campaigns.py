@@ -48,7 +48,7 @@ def finished_run() -> Any:
     return SimpleNamespace(
         campaigns=4,
         ctx=SimpleNamespace(demand=world, end=END, cluster=SimpleNamespace(runs=runs)),
-        research=SimpleNamespace(given_up=given_up),
+        research=SimpleNamespace(given_up=given_up, rented=None),
     )
 
 

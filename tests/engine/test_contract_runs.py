@@ -9,6 +9,8 @@ import numpy as np
 import pytest
 
 from capsim.compile.prepare import INFERENCE, RESEARCH, TRAINING
+from capsim.engine.campaigns import campaigns
+from capsim.engine.figures import compute_figures
 from capsim.engine.prepare import prepare
 from capsim.engine.simulate import simulate, simulate_built
 from capsim.results.schema import LADDER
@@ -229,3 +231,40 @@ def test_what_can_be_rented_tightens_as_prices_rise(root: Path) -> None:
     # 720 / p chips at $6 x p: the same dollars an hour whatever the price p
     assert paid["2026-01"] == pytest.approx(720 * 6 * 31 * 24)
     assert paid["2026-12"] == pytest.approx(720 * 6 * 31 * 24)
+
+
+RENTAL = (
+    "offers.rental={provider: r, kind: on_demand, status: live, chips: {gb200_nvl72: 100%}, "
+    "price: {per_chip_hour: $6/h}, depth: {gb200_nvl72: {2026: 2000}}}"
+)
+
+
+def sent_out(root: Path, rule: str) -> Any:
+    """The quickstart with much research and its own cluster only, under a rule of overflow; rent by month."""
+    more = ("demand.research.capacity={2026-01: 6000, 2027-07: 9000}", "strategies.wait={}", RENTAL, rule)
+    prepared = prepare(load_study(root / "configs" / "quickstart.yaml", sets=more), "wait")
+    built, recorder, _ = simulate_built(prepared, 0)
+    return built, campaigns(built, tuple(recorder.edges)), compute_figures(built, recorder)
+
+
+def test_research_that_waits_is_sent_out_within_depth_and_budget(root: Path) -> None:
+    rule = "overflow=[{offer: rental, budget_per_year: $20M, workloads: [research], after: 3d}]"
+    built, found, figures = sent_out(root, rule)
+    begin, end = built.research.rented
+    out = begin >= 0
+    jobs = built.ctx.cluster.jobs[: built.campaigns]
+    assert out.sum() > 10
+    assert (begin[out] - jobs["submit"][out] >= 3 * 86_400_000).all()
+    # a campaign takes run / speed on the rented chips; the reference chip is the rented one here: 1 x the world's error
+    speed = built.ctx.research_speed[0]
+    assert (end - begin)[out] == pytest.approx((jobs["run"][out] / speed).astype(np.int64), abs=1)
+    # $6 x chips x hours of every campaign, as far as it lies within the horizon
+    hours = (np.minimum(end, built.ctx.end) - begin)[out] / 3.6e6
+    paid = figures.ledger.nominal("rental", "on_demand")
+    assert paid == pytest.approx(float((6 * jobs["size_ref"][out] * hours).sum()), rel=1e-6)
+    # two years of $20M: a campaign is signed whole, in the year in which it starts
+    assert 0 < paid <= 40e6
+    assert max(chips.max() for chips in built.rented[0].chips.values()) <= 2000
+    _, without, _ = sent_out(root, "overflow=[{offer: rental, budget_per_year: $0, workloads: [research]}]")
+    assert found.done.sum() > without.done.sum()
+    assert found.finished.sum() > without.finished.sum()
