@@ -51,7 +51,9 @@ def ranked(found: Found) -> str:
 
 
 def bullet(sentence: str) -> str:
-    """A sentence as an item of a list."""
+    """A sentence as an item of a list; a row of a table and an empty line as they are."""
+    if not sentence or sentence.startswith("|"):
+        return sentence
     return textwrap.fill(sentence, 118, initial_indent="- ", subsequent_indent="  ", break_on_hyphens=False)
 
 

@@ -38,8 +38,13 @@ class Found:
         self, first: str, second: str, case: str = "base", metric: str = "total_npv"
     ) -> tuple[float, float]:
         """By how much `first` costs less than `second`, $B, and half of its 95 % interval (paired)."""
-        found = mean((self.runs(metric, second, case) - self.runs(metric, first, case)) / BILLION)
-        return found.value, found.half
+        return paired(self.runs(metric, first, case), self.runs(metric, second, case))
+
+
+def paired(first: Reals, second: Reals) -> tuple[float, float]:
+    """Mean of `second` less `first` over the same runs, $B, and half of its 95 % interval."""
+    found = mean((second - first) / BILLION)
+    return found.value, found.half
 
 
 def money(billions: float) -> str:
