@@ -20,12 +20,12 @@ N_KINDS = 8
 FIXED_ORDER, EARLIEST_START, CHEAPEST = 0, 1, 2
 """Assignment policies of a class over pools (``CLASS.assignment``)."""
 
-PENDING, WAITING, RUNNING, DONE, AT_LIMIT, CANCELLED = 0, 1, 2, 3, 4, 5
+PENDING, WAITING, RUNNING, DONE, AT_LIMIT, CANCELLED, FAILED_JOB = 0, 1, 2, 3, 4, 5, 6
 """States of a job (``RUN.state``): not yet submitted, queued, running, completed, ended at its requested
-time, cancelled."""
+time, cancelled, failed by itself."""
 
 HELD = 2
-"""``RUN.parked`` of a job that its tenant's limits do not admit yet."""
+"""``RUN.parked`` of a job that waits for others to end, or for its array's or its tenant's limit."""
 
 JOB = np.dtype(
     [
@@ -469,7 +469,31 @@ STANDING = np.dtype(
         ("evicted", "i4"),  # 1: told to stop for another tenant's quota
         ("next_held", "i4"),  # next held job of its tenant; -1
         ("pool", "i4"),  # where its chips count while it waits: the first pool that it could try
+        ("gate", "i4"),  # what holds it before its tenant's limits: 0 nothing, 1 jobs to end, 2 its array
+        ("needs", "i4"),  # jobs that must end before it is eligible
+        ("doomed", "i4"),  # 1: one of them did not complete as it must
+        ("followers_at", "i4"),  # first of its rows of FOLLOWER
+        ("n_followers", "i4"),
+        ("array", "i4"),  # its array + 1; 0 none
+        ("counted", "i4"),  # 1: it counts among the tasks of its array
+        ("retries", "i4"),  # attempts to come that fail at their end
+        ("fate", "i4"),  # state that the last attempt ends in; 0: DONE
     ],
     align=True,
 )
 """One row a job, where an order changes with time or tenants have limits."""
+
+FOLLOWER = np.dtype([("job", "i4"), ("any", "i4")], align=True)
+"""A job that waits for another to end; ``any``: 1 however it ends, 0 it must complete."""
+
+JOB_ARRAY = np.dtype(
+    [
+        ("limit", "i4"),  # most tasks in the queue or running
+        ("tasks", "i4"),  # of these now
+        ("first", "i4"),  # into ``array_tasks``: its tasks in the order of submission
+        ("end", "i4"),
+        ("next", "i4"),  # the first that has not been let through yet, or a later one
+    ],
+    align=True,
+)
+"""One row a job array."""

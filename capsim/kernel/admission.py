@@ -119,9 +119,18 @@ def line_up(s, j):
 
 
 @kernel()
+def join_queue(s, j):
+    """Put a job that was held, and is admitted now, into the queue's tree."""
+    c = s.clock[0]
+    queue_insert(s, np.int64(s.runs[j].rank), np.int64(s.jobs[j].size_min), s.runs[j].shortest)
+    s.classes[s.jobs[j].cls].waiting += 1
+    c.first_new = min(c.first_new, s.runs[j].rank)
+    c.happened = 1
+
+
+@kernel()
 def let_in(s):
     """Admit held jobs, first of each tenant only: without borrowing first, then by submission."""
-    c = s.clock[0]
     while s.rules[0].held > 0:
         best, lends = np.int64(-1), False
         for t in range(s.tenants.shape[0]):
@@ -140,10 +149,7 @@ def let_in(s):
         unhold(s, best)
         charge(s, best, 1)
         line_up(s, best)
-        queue_insert(s, np.int64(s.runs[best].rank), np.int64(s.jobs[best].size_min), s.runs[best].shortest)
-        s.classes[s.jobs[best].cls].waiting += 1
-        c.first_new = min(c.first_new, s.runs[best].rank)
-        c.happened = 1
+        join_queue(s, best)
 
 
 @kernel()

@@ -18,6 +18,7 @@ from capsim.kernel.audit import audit
 from capsim.kernel.build import build
 from capsim.kernel.governance import Governance, add_rules
 from capsim.kernel.layout import Classes, Layout, LayoutError, Services
+from capsim.kernel.options import JobOptions
 from capsim.kernel.placement import OWN
 from capsim.kernel.ranks import open_slot, restate_durations
 from capsim.kernel.state import pointers
@@ -76,9 +77,11 @@ class Cluster:
         *,
         policy: Policy | None = None,
         governance: Governance | None = None,
+        options: JobOptions | None = None,
         max_extra_jobs: int = 4096,
     ) -> None:
-        """``jobs``: JOB array sorted by submission; ``governance``: tenants and what they may use.
+        """``jobs``: JOB array sorted by submission; ``governance``: tenants and what they may use;
+        ``options``: dependencies, arrays, deadlines, fates of the jobs.
 
         Raises LayoutError for what cannot be simulated.
         """
@@ -107,8 +110,9 @@ class Cluster:
         self._order = policy.order
         self._over = 0  # jobs before this one are over
         n = len(jobs)
-        self._ruled = self._add_rules(policy, jobs, governance)
-        self._keys = self._order_keys(self._s.jobs[:n])
+        self._ruled = self._add_rules(policy, jobs, governance, options)
+        deadline = options.deadlines(n) if options is not None else None
+        self._keys = self._order_keys(self._s.jobs[:n], deadline)
         ranks = np.arange(n) if self._keys is None else np.argsort(self._keys, kind="stable")
         self._first = (len(self._s.by_rank) - n) // 2  # the first rank in use
         if not self._ruled:
@@ -124,8 +128,10 @@ class Cluster:
         self._held, self._held_acc, self._target = rows["held"], rows["held_acc"], rows["target"]
         self._nowhere = np.flatnonzero(rows["chips"] <= 0)
 
-    def _add_rules(self, policy: Policy, jobs: np.ndarray, governance: Governance | None) -> bool:
-        """Give the kernel the rules of a changing order and of governance; whether ranks change with time."""
+    def _add_rules(
+        self, policy: Policy, jobs: np.ndarray, governance: Governance | None, options: JobOptions | None
+    ) -> bool:
+        """Give the kernel the rules that its jobs need; whether ranks change with time."""
         try:
             self._options = order_options(policy.order, policy.order_options)
         except ValueError as error:
@@ -133,18 +139,20 @@ class Cluster:
         changing = policy.order in CHANGING
         if policy.preemption and changing and policy.order != "las":
             raise LayoutError(f"preemption goes by priority or las, not with order {policy.order!r}")
-        if changing or governance is not None:
+        terms = options or JobOptions()
+        terms.check(len(jobs))
+        if changing or governance is not None or terms.ruled:
             self._s = add_rules(
-                self._s, governance or Governance(), jobs, policy.order, self._options, policy.interval
+                self._s, governance or Governance(), jobs, policy.order, self._options, policy.interval, terms
             )
             self._pointers = pointers(self._s)
             self._address = int(self._pointers.ctypes.data)
         return changing
 
-    def _order_keys(self, rows: np.ndarray) -> np.ndarray | None:
+    def _order_keys(self, rows: np.ndarray, deadline: np.ndarray | None = None) -> np.ndarray | None:
         try:
             priority = self._s.classes["priority"][rows["cls"]]
-            return order_keys(rows, priority, self._order, self._options.get("slack", 0.0))
+            return order_keys(rows, priority, self._order, self._options.get("slack", 0.0), deadline)
         except ValueError as error:
             raise LayoutError(str(error)) from None
 

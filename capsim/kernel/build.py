@@ -12,7 +12,18 @@ from capsim.kernel.state import DTYPES, EMPTY, END_BLOCK_SIZE, State
 from capsim.policies.orders import tabulate
 from capsim.tables import N_KINDS, NEVER
 
-RULE_ARRAYS = ("rules", "tenants", "tenant_pools", "standings", "thresholds", "line", "cohorts")
+RULE_ARRAYS = (
+    "rules",
+    "tenants",
+    "tenant_pools",
+    "standings",
+    "thresholds",
+    "line",
+    "cohorts",
+    "followers",
+    "job_arrays",
+    "array_tasks",
+)
 """Arrays of the rules that only some policies need: one empty row each until ``governance`` fills them."""
 
 MAX_SCORED = 1024

@@ -10,6 +10,7 @@ import numpy as np
 
 from capsim import tables
 from capsim.kernel.layout import LayoutError
+from capsim.kernel.options import JobOptions
 from capsim.kernel.state import State
 from capsim.policies.orders import CHANGING
 from capsim.tables import NEVER
@@ -79,6 +80,7 @@ def add_rules(
     order: str | Callable[..., Any],
     options: Mapping[str, Any],
     interval: int,
+    terms: JobOptions,
 ) -> State:
     """The state with the arrays of the rules filled in, and the rules' address in its clock.
 
@@ -109,11 +111,13 @@ def add_rules(
         row["n_levels"] = len(limits)
         state.clock["levels"] = order == "las"
         more = {"by_rank": np.zeros(len(state.tree) // 2, np.int32)}
+    standings = np.zeros(cap, tables.STANDING)
+    more |= terms.fill(standings, len(jobs))
     return state._replace(
         rules=row,
         tenants=tenants,
         cohorts=cohorts,
-        standings=np.zeros(cap, tables.STANDING),
+        standings=standings,
         line=np.zeros(2 * cap, np.int32),
         tenant_pools=np.zeros(count * len(state.pools), tables.TENANT_POOL),
         thresholds=limits if len(limits) else np.zeros(1, np.int64),

@@ -1,4 +1,4 @@
-"""The one compiled function behind the hooks: orders whose keys change with time, limits of tenants.
+"""The one compiled function behind the hooks: orders whose keys change with time, limits, dependencies.
 
 Importing this module compiles it (or loads it from the cache); ``Cluster`` does so when a policy asks.
 """
@@ -9,6 +9,7 @@ from numba import int64
 
 from capsim.jit import kernel
 from capsim.kernel.admission import ask, be_over, let_in, reclaim_all, unhold
+from capsim.kernel.dependencies import fails_again, let_through, open_gate, settle
 from capsim.kernel.hooks import (
     BEGIN,
     CANCEL_HELD,
@@ -29,16 +30,24 @@ from capsim.tables import HELD
 
 @kernel()
 def limits(s, what, i):
-    """What the limits of tenants do when something happens; 1: job i is not in the queue."""
+    """What dependencies, arrays and tenants' limits do; 1: job i is not in the queue, or not over."""
     if what == QUEUE:
+        if not let_through(s, i):
+            return 1
         return ask(s, i)
     if what == OVER:
+        if fails_again(s, i):
+            return 1
         be_over(s, i)
+        settle(s, i)
     elif what == PASS:
         reclaim_all(s)
     elif what == CANCEL_HELD and s.runs[i].parked == HELD:
-        unhold(s, i)
         s.clock[0].queued -= 1
+        if s.standings[i].gate > 0:
+            open_gate(s, i)
+            return 1
+        unhold(s, i)
         let_in(s)
         return 1
     return 0
@@ -64,7 +73,7 @@ def ordered(s, what, i):
 
 @kernel(int64(int64, int64, int64))
 def rules(address, what, i):
-    """What the rules do when something happens; see ``capsim.kernel.hooks``. 1: job i is held."""
+    """What the rules do when something happens; see ``capsim.kernel.hooks``. 1: i is held, or not over."""
     s = as_state(address)
     answer = limits(s, what, i)
     if s.rules[0].order > 0:

@@ -268,8 +268,7 @@ def finish_job(s, j):
         s.count[0].at_limit += 1
     else:
         s.count[0].completed += 1
-    tell(s, OVER, j)
-    if s.jobs[j].watched:
+    if tell(s, OVER, j) == 0 and s.jobs[j].watched:
         s.clock[0].finished = j
 
 

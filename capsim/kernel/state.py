@@ -63,6 +63,9 @@ class State(NamedTuple):
     thresholds: np.ndarray
     line: np.ndarray
     cohorts: np.ndarray
+    followers: np.ndarray
+    job_arrays: np.ndarray
+    array_tasks: np.ndarray
 
 
 DTYPES = {
@@ -101,6 +104,9 @@ DTYPES = {
     "thresholds": np.dtype("i8"),
     "line": np.dtype("i4"),
     "cohorts": tables.COHORT,
+    "followers": tables.FOLLOWER,
+    "job_arrays": tables.JOB_ARRAY,
+    "array_tasks": np.dtype("i4"),
 }
 
 

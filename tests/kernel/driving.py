@@ -10,6 +10,8 @@ import numpy as np
 from capsim.kernel.api import Cluster, Policy
 from capsim.kernel.governance import Governance, Tenant
 from capsim.kernel.layout import Classes, Layout, Services, make_failures, make_jobs
+from capsim.kernel.options import JobOptions
+from capsim.tables import DONE
 from tests.oracles.case import Case
 
 
@@ -55,7 +57,23 @@ def cluster_of(case: Case) -> Cluster:
         case.interval,
         order_options=case.order_options,
     )
-    return Cluster(layout, job_rows(case), classes, services, policy=policy, governance=governance)
+    rows, options = job_rows(case), options_of(case)
+    return Cluster(layout, rows, classes, services, policy=policy, governance=governance, options=options)
+
+
+def options_of(case: Case) -> JobOptions | None:
+    """What the case's jobs say beyond their rows; None if they say nothing."""
+    plain = [(job.after, job.array, job.deadline, job.fate, job.retries) for job in case.jobs]
+    if all(said == ((), -1, -1, DONE, 0) for said in plain):
+        return None
+    return JobOptions(
+        after=[(j, on, kind) for j, job in enumerate(case.jobs) for on, kind in job.after],
+        array=[job.array for job in case.jobs] if case.array_limits else None,
+        array_limits=case.array_limits,
+        deadline=[job.deadline for job in case.jobs],
+        fate=[job.fate for job in case.jobs],
+        retries=[job.retries for job in case.jobs],
+    )
 
 
 def job_rows(case: Case) -> np.ndarray[Any, Any]:

@@ -58,6 +58,9 @@ GROUPS = [
     ("tenants",),
     ("topology", "tenants", "preemption", "checkpoints", "elastic", "changes"),
     ("topology", "tenants", "fairness", "failures", "capacity", "drain"),
+    ("dependencies",),
+    ("dependencies", "tenants", "fairness", "limits"),
+    ("topology", "dependencies", "tenants", "preemption", "checkpoints", "failures", "changes"),
     FEATURES,
 ]
 """Features that are tried together."""

@@ -34,6 +34,7 @@ def held(world: World, tenant: int | None = None) -> list[int]:
         for j in world.submitted
         if world.lives[j].state == WAITING
         and j not in world.admission.admitted
+        and j not in world.gates.closed
         and tenant in (None, world.jobs[j].tenant)
     ]
 

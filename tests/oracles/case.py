@@ -8,6 +8,7 @@ from typing import Any
 
 from capsim.kernel.governance import Tenant
 from capsim.kernel.layout import Layout
+from capsim.tables import DONE
 
 
 @dataclass(frozen=True)
@@ -47,6 +48,11 @@ class Job:
     size_ref: int
     cls: int = 0
     tenant: int = 0
+    after: tuple[tuple[int, str], ...] = ()
+    array: int = -1
+    deadline: int = -1
+    fate: int = DONE
+    retries: int = 0
 
 
 @dataclass(frozen=True)
@@ -101,3 +107,4 @@ class Case:
     shares: tuple[float, ...] = ()
     tenants: tuple[Tenant, ...] = ()
     reclaim: bool = True
+    array_limits: tuple[int, ...] = ()

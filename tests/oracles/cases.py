@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from hypothesis import strategies as st
 
 from capsim.kernel.governance import Tenant
 from capsim.kernel.layout import Failures, Layout
+from capsim.tables import CANCELLED, DONE, FAILED_JOB
 from tests.oracles.case import Case, Command, Failure, Job, JobClass, Service
 
 HORIZON = 2_000
@@ -33,6 +35,7 @@ FEATURES = (
     "interval",
     "fairness",
     "tenants",
+    "dependencies",
 )
 """What a case may contain; without any, it is one domain of interchangeable chips."""
 
@@ -43,7 +46,12 @@ def cases(draw: st.DrawFn, features: frozenset[str] = frozenset(), backfill: str
     layout = draw(layouts(features))
     classes = tuple(draw(st.lists(job_classes(features, len(layout.pools)), min_size=1, max_size=3)))
     largest = max(pool_chips(layout, pool) for pool in range(len(layout.pools)))
-    jobs = draw(st.lists(jobs_of(features, largest, len(classes)), min_size=2, max_size=12))
+    drawn = draw(st.lists(jobs_of(features, largest, len(classes)), min_size=2, max_size=12))
+    jobs = sorted(drawn, key=lambda job: job.submit)
+    limits: tuple[int, ...] = ()
+    if "dependencies" in features:
+        limits = tuple(draw(st.lists(st.integers(1, 2), max_size=2)))
+        jobs = [draw(bound_jobs(job, j, len(limits))) for j, job in enumerate(jobs)]
     services = tuple(draw(services_of(features, layout)))
     order = "fcfs"
     if "order" in features:
@@ -59,7 +67,8 @@ def cases(draw: st.DrawFn, features: frozenset[str] = frozenset(), backfill: str
     return Case(
         layout=layout,
         classes=classes,
-        jobs=tuple(sorted(jobs, key=lambda job: job.submit)),
+        jobs=tuple(jobs),
+        array_limits=limits,
         horizon=HORIZON,
         services=services,
         commands=tuple(draw(commands_of(features, layout, classes, services, len(jobs)))),
@@ -74,6 +83,20 @@ def cases(draw: st.DrawFn, features: frozenset[str] = frozenset(), backfill: str
         tenants=draw(limits_of(largest)) if "tenants" in features else (),
         reclaim=draw(st.booleans()) if "tenants" in features else True,
         shares=draw(st.sampled_from([(), (1.0, 2.0, 1.0)])) if "fairness" in features else (),
+    )
+
+
+@st.composite
+def bound_jobs(draw: st.DrawFn, job: Job, index: int, arrays: int) -> Job:
+    """The job waiting for up to two earlier ones, in an array, with a deadline, failing by itself."""
+    earlier = st.tuples(st.integers(0, max(0, index - 1)), st.sampled_from(["afterok", "afterany"]))
+    return replace(
+        job,
+        after=tuple(draw(st.lists(earlier, max_size=2 if index else 0))),
+        array=draw(st.integers(-1, arrays - 1)),
+        deadline=draw(st.sampled_from([-1, -1, 10, 30, 100])),
+        fate=draw(st.sampled_from([DONE, DONE, FAILED_JOB, CANCELLED])),
+        retries=draw(st.sampled_from([0, 0, 0, 1, 2])),
     )
 
 

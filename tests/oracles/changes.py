@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from tests.oracles import admission
+from tests.oracles import admission, dependencies
 from tests.oracles.case import Command, Failure
 from tests.oracles.fleet import Holder, Piece, strike
 from tests.oracles.placement import Part
@@ -230,6 +230,7 @@ def cancel(world: World, j: int) -> bool:
     if held:
         admission.let_in(world)
     admission.over(world, j)
+    dependencies.over(world, j)
     return True
 
 

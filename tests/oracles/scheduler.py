@@ -7,7 +7,7 @@ jobs changes, none may overtake and estimates are upper bounds. ``mutant`` switc
 
 from __future__ import annotations
 
-from tests.oracles import admission, changes, passes, preemption, services, standing
+from tests.oracles import admission, changes, dependencies, passes, preemption, services, standing
 from tests.oracles.case import Case
 from tests.oracles.world import AT_LIMIT, DONE, RUNNING, WAITING, Life, World
 
@@ -34,7 +34,8 @@ class Scheduler:
         overtaken = case.order != "fcfs" or case.preemption or case.overrun != "end" or bool(case.tenants)
         self.due = False
         self.held: passes.Reservation | None = None
-        self.steady = not (changing or case.failures or case.services or overtaken)
+        bound = any(job.after or job.array >= 0 or job.retries for job in case.jobs)
+        self.steady = not (changing or case.failures or case.services or overtaken or bound)
         self.growing = any(called.time > 0 for called in case.commands)
 
     def run(self) -> list[Life]:
@@ -86,8 +87,7 @@ class Scheduler:
             world.arriving.remove(j)
             world.submitted.append(j)
             world.lives[j].state, world.lives[j].queued = WAITING, now
-            if admission.ask(world, j):
-                world.enter(j)
+            dependencies.arrive(world, j)
         calendar = now == world.standing.tick and standing.waiting(world) and world.running()
         happened |= self.due or bool(calendar)
         self.due = happened and world.case.interval > 0 and now % world.case.interval > 0

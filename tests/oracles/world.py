@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from capsim.policies.orders import CHANGING
-from tests.oracles import admission
+from tests.oracles import admission, dependencies
 from tests.oracles.case import Case, Command, Failure, Job, JobClass
 from tests.oracles.fleet import Fleet, Holder, Piece
 from tests.oracles.placement import Part
@@ -95,6 +95,7 @@ class World:
         self.called = self.passed_over = False
         self.standing = Standing(case)
         self.admission = admission.Admission(case.tenants, case.reclaim)
+        self.gates = dependencies.Gates()
         names = ("backfilled", "breaches", "failures", "interruptions", "repairs", "replicas_lost")
         self.counts = dict.fromkeys(names, 0)
 
@@ -116,11 +117,9 @@ class World:
             if self.case.order in CHANGING:
                 return self.standing.keys[j], 0, place[j]
             if self.case.order == "edf":
-                return (
-                    self.jobs[j].submit + self.standing.options["slack"] * self.jobs[j].requested,
-                    0,
-                    place[j],
-                )
+                job = self.jobs[j]
+                due = job.submit + self.standing.options["slack"] * job.requested
+                return due if job.deadline < 0 else job.deadline, 0, place[j]
             priority = -self.class_of(j).priority if self.case.order == "priority" else 0
             return priority, self.jobs[j].requested if self.case.order == "sjf" else 0, place[j]
 
@@ -236,10 +235,14 @@ class World:
         life.estimated_end = self.estimate_of_segment(j)
 
     def finish(self, j: int, state: int) -> None:
-        """A running job ends for good."""
+        """A running job reaches its end: for good, or until its next attempt."""
         self.release(j)
-        self.lives[j].state, self.lives[j].end = state, self.now
+        if state == DONE and dependencies.fails_again(self, j):
+            return
+        self.lives[j].state = self.jobs[j].fate if state == DONE else state
+        self.lives[j].end = self.now
         admission.over(self, j)
+        dependencies.over(self, j)
 
     def release(self, j: int) -> None:
         """Give back all chips of a job."""
