@@ -14,10 +14,10 @@ from pydantic import TypeAdapter
 from capsim.errors import InputError, Problem, StudyError
 from capsim.spec.base import Section
 from capsim.spec.hardware import Chip, ModelCard, Porting, System
+from capsim.spec.markets import Market
 from capsim.spec.nodes import parse
 from capsim.spec.offers import Offer
 from capsim.spec.quantities import did_you_mean
-from capsim.spec.study import Market
 
 DATA: Final = Path(__file__).parent / "data"
 """Where the catalog's files are."""

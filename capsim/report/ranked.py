@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 from capsim.report.layout import Column, Line, paragraph, tabulate
@@ -12,6 +13,7 @@ from capsim.study.figures import OWED_YEARS, Row, Table
 
 #: rows that the second and third table show without --wide: the first ones, the base and the last.
 TOP_ROWS = 4
+MILLION = 1e6
 
 
 def scale_of(table: Table) -> Scale:
@@ -75,13 +77,13 @@ def capacity_table(table: Table, context: Context, width: int, wide: bool) -> li
     """Capacity and risk: what is bound, when it arrives, what idles, what one owes."""
     scale = scale_of(table)
     rows = table.rows if wide else chosen_rows(table)
-    lines = tabulate(_capacity_columns(context, scale), rows, width)
+    lines = tabulate(_capacity_columns(context, scale, table.rows), rows, width)
     if len(rows) < len(table.rows):
         lines.append(Line(f" .. {len(table.rows) - len(rows)} more rows: --wide", "dim"))
     return lines
 
 
-def _capacity_columns(context: Context, scale: Scale) -> list[Column[Row]]:
+def _capacity_columns(context: Context, scale: Scale, every: Sequence[Row]) -> list[Column[Row]]:
     def bars(row: Row) -> str:
         return "/".join(scale.show(row.plain[name]) for name in ("headline", "binding", "delivered"))
 
@@ -108,6 +110,9 @@ def _capacity_columns(context: Context, scale: Scale) -> list[Column[Row]]:
         Column[Row]("ETTR", "%", lambda r: percent(r.plain["ettr"]), 6),
         Column[Row]("peak", "GW", lambda r: figure(r.plain["peak_gw"], 2), 1, name="peak GW"),
     ]
+    asked = max(context.demand.values(), default=MILLION)
+    if asked < MILLION and all(math.isinf(day) for row in every for day in row.days_to_1m):
+        columns = [column for column in columns if column.name != "1M GB200e by"]  # a study too small for it
     if years:
         heading = "/".join(f"'{year % 100}" for year in years)
         columns.append(Column("owed if we stop", heading, owed, 8, name="owed if we stop"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from datetime import date
 
@@ -181,3 +182,14 @@ def test_one_run_has_no_interval() -> None:
     assert "195.7" in line
     assert "±" not in line
     assert "nan" not in line
+
+
+def test_a_million_chips_is_no_figure_of_a_small_study() -> None:
+    def heading(demand: float, *days: float) -> str:
+        rows = tuple(dataclasses.replace(r, days_to_1m=(days[0], days[-1])) for r in TABLE.rows)
+        found = dataclasses.replace(TABLE, rows=rows)
+        return capacity_table(found, synthetic.context(demand={"2026-12": demand}), 120, False)[0].text
+
+    assert "1M GB200e" not in heading(8e3, math.inf)
+    assert "1M GB200e" in heading(8e3, 400.0, math.inf)
+    assert "1M GB200e" in heading(2e6, math.inf)
