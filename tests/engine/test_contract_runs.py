@@ -268,3 +268,36 @@ def test_research_that_waits_is_sent_out_within_depth_and_budget(root: Path) -> 
     _, without, _ = sent_out(root, "overflow=[{offer: rental, budget_per_year: $0, workloads: [research]}]")
     assert found.done.sum() > without.done.sum()
     assert found.finished.sum() > without.finished.sum()
+
+
+def test_research_fills_the_chips_that_services_leave_at_night(root: Path) -> None:
+    more = (
+        "horizon.end=2026-02-15",
+        "demand.training_runs=[]",
+        "demand.inference.chat.tokens={2026-01: 2500G/d, 2026-03: 2500G/d}",
+        "demand.inference.chat.shape={peak: 1.8, weekend: 0%}",
+        "demand.research.campaigns=40k",
+        "demand.research.campaigns_growth=1",
+        "demand.research.capacity={2026-01: 4000, 2026-03: 4000}",
+        "demand.research.chips={8: 100%}",
+        "demand.research.duration={median: 2 h, sigma: 0.5, max: 1 d}",
+        "demand.research.sub_node=0%",
+        "strategies.wait={}",
+    )
+    prepared = prepare(load_study(root / "configs" / "quickstart.yaml", sets=more), "wait")
+    built, _, _ = simulate_built(prepared, 0)
+    scaler = built.autoscaler
+    days = slice(8, 44)
+    served = np.diff(scaler.held[:, 0].sum(axis=1)) / scaler.period * built.chips[0, 0]
+    # free chips are looked at before a decision: those at the end of a step stand at the next one
+    free = scaler.free.sum(axis=1)[1:]
+    research = scaler.healthy.sum(axis=1)[1:] - served[:-1] - free
+    by_step = {
+        name: np.resize(row, (len(row) // 4, 4))[days].mean(axis=0)
+        for name, row in (("served", served), ("research", research))
+    }
+    peak, valley = by_step["served"].argmax(), by_step["served"].argmin()
+    left = by_step["served"][peak] - by_step["served"][valley]
+    # services leave more than half of the site at night, and most of it does research then
+    assert left > 0.5 * 4608
+    assert by_step["research"][valley] - by_step["research"][peak] > 0.8 * left
