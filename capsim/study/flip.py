@@ -132,24 +132,27 @@ def find_flip(
     bracket = (ends[0].value, ends[1].value)
     jumps = abs(checked.difference) > (checked.half if math.isfinite(checked.half) else math.inf)
     jumps = jumps and abs(checked.difference) > 0.5 * min(abs(a.difference), abs(b.difference))
-    _bound(search, root, low, high, within)
+    ends = sorted((value / WIDER[-1], value * WIDER[-1]))
+    lowest = min(ends[0], search.ordered[0].value) if low is None else low
+    highest = max(ends[1], search.ordered[-1].value) if high is None else high
+    _bound(search, root, lowest, highest, within)
     return Flip(search.ordered, root, *interval(search.ordered, root), bracket, True, jumps)
 
 
 def _bound(
     search: _Search,
     root: float,
-    low: float | None,
-    high: float | None,
+    lowest: float,
+    highest: float,
     within: Callable[[float], float],
 ) -> None:
-    """Try values beyond the ends of the interval where no trial is there yet; not outside a given bracket."""
+    """Try values beyond the ends of the interval where no trial is there yet, from `lowest` to `highest`."""
     for reach in REACHES:
         left, right = interval(search.ordered, root)
         further = reach * _noise(search.ordered[0], search.ordered[-1])
         down, up = within(root - further), within(root + further)
-        tried = [down if low is None else max(down, low)] if left == -math.inf else []
-        tried += [up if high is None else min(up, high)] if right == math.inf else []
+        tried = [max(down, lowest)] if left == -math.inf else []
+        tried += [min(up, highest)] if right == math.inf else []
         if not tried:
             return
         search.at(*tried)

@@ -56,6 +56,12 @@ def test_the_interval_of_a_noisy_line_covers_what_student_says() -> None:
     assert (found.low, found.high) == pytest.approx((2.0 - half, 2.0 + half), rel=1e-6)
 
 
+def test_noise_that_nothing_bounds_does_not_lead_to_absurd_values() -> None:
+    found = find_flip(paired(lambda x: 0.01 * (x - 2.0), 5.0), 1.0, None, None)
+    assert (found.low, found.high) == (-np.inf, np.inf)
+    assert 0.25 <= found.points[0].value < found.points[-1].value <= 4.0
+
+
 def test_no_flip_in_the_bracket_is_said() -> None:
     found = find_flip(paired(lambda x: x + 10), 1.0, 0.5, 2.0)
     assert found.root is None
