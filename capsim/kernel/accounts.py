@@ -58,6 +58,7 @@ def fragmentation(s: State, waiting: np.ndarray) -> list[dict[str, int]]:
     """By pool: free chips by why no job of ``waiting`` uses them, and chips that are not usable."""
     clock = s.clock[0]
     waiting = waiting[s.runs["parked"][waiting] != HELD]
+    classes, sizes = s.jobs["cls"][waiting], s.jobs["size_min"][waiting]
     out = []
     for pool in range(len(s.pools)):
         sites = s.sites[s.sites["pool"] == pool]
@@ -65,7 +66,7 @@ def fragmentation(s: State, waiting: np.ndarray) -> list[dict[str, int]]:
         free = int(usable["free"].sum())
         row = dict.fromkeys(("no_demand", "reserved", "too_few", "scattered"), 0)
         speed = s.places["speed"].reshape(-1, len(s.pools))[:, pool]
-        able = waiting[speed[s.jobs["cls"][waiting]] > 0.0]
+        able = sizes[speed[classes] > 0.0]
         if len(able) == 0:
             row["no_demand"] = free
         else:
@@ -75,7 +76,7 @@ def fragmentation(s: State, waiting: np.ndarray) -> list[dict[str, int]]:
                 else 0
             )
             row["reserved"] = held
-            least = int(s.jobs["size_min"][able].min())
+            least = int(able.min())
             row["too_few" if free - held < least else "scattered"] = free - held
         for name in ("broken", "barred", "out"):
             row[name] = int(sites[name].sum())
