@@ -16,7 +16,7 @@ from capsim.kernel import accounts
 from capsim.kernel import advance as kernel
 from capsim.kernel.audit import audit
 from capsim.kernel.build import build
-from capsim.kernel.governance import Governance, add_rules
+from capsim.kernel.governance import Governance, add_rules, check_sizes
 from capsim.kernel.layout import Classes, Layout, LayoutError, Services
 from capsim.kernel.options import JobOptions
 from capsim.kernel.placement import OWN
@@ -241,6 +241,8 @@ class Cluster:
         s.jobs["submit"][j] = self.now
         s.jobs["watched"][j] = watched
         _check_jobs(s.jobs[j : j + 1], None)
+        if s.clock["rules"][0]:
+            check_sizes(s, s.jobs[j : j + 1], j)
         s.runs["work_left"][j] = s.jobs["run"][j]
         s.runs["request_left"][j] = s.jobs["requested"][j]
         self._insert_rank(j)

@@ -73,6 +73,23 @@ def _limits(listed: Sequence[Tenant], tenants: np.ndarray) -> np.ndarray:
     return cohorts
 
 
+def check_sizes(state: State, rows: np.ndarray, first: int = 0) -> None:
+    """Raise LayoutError for JOB rows, numbered from ``first``, that their tenants may never have."""
+    tenants = state.tenants
+    if len(rows) and not 0 <= rows["tenant"].min() <= rows["tenant"].max() < len(tenants):
+        raise LayoutError(f"tenants are numbered from 0 to {len(tenants) - 1} here: list all in Governance")
+    most = np.where(tenants["quota"] < 0, NEVER, tenants["ceiling"])
+    together = tenants["cohort"] >= 0
+    most[together] = np.minimum(most, state.cohorts["quota"][tenants["cohort"]])[together]
+    large = np.flatnonzero(rows["size_max"] > most[rows["tenant"]])
+    if len(large):
+        job = rows[large[0]]
+        raise LayoutError(
+            f"job {first + large[0]} asks for {job['size_max']} chips, tenant {job['tenant']} may have"
+            f" {most[job['tenant']]} at most: raise its quota or take the job out ({len(large)} such jobs)"
+        )
+
+
 def add_rules(
     state: State,
     governance: Governance,
@@ -113,7 +130,7 @@ def add_rules(
         more = {"by_rank": np.zeros(len(state.tree) // 2, np.int32)}
     standings = np.zeros(cap, tables.STANDING)
     more |= terms.fill(standings, len(jobs))
-    return state._replace(
+    ruled = state._replace(
         rules=row,
         tenants=tenants,
         cohorts=cohorts,
@@ -123,3 +140,5 @@ def add_rules(
         thresholds=limits if len(limits) else np.zeros(1, np.int64),
         **more,
     )
+    check_sizes(ruled, jobs)
+    return ruled

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pytest
 
 from capsim.kernel.governance import Governance, Tenant
 from capsim.kernel.layout import Layout, LayoutError
-from tests.kernel.driving import drive
+from tests.kernel.driving import cluster_of, drive, job_rows
 from tests.oracles.case import Case, Command, Job, JobClass
 from tests.oracles.scheduler import Scheduler
 
@@ -94,3 +94,30 @@ def test_schedule_computed_by_hand(case: TenantCase) -> None:
 def test_limits_that_make_no_sense_are_refused(tenant: Tenant, says: str) -> None:
     with pytest.raises(LayoutError, match=says):
         Governance([Tenant(), tenant]).check()
+
+
+@pytest.mark.parametrize(
+    ("tenants", "most"),
+    [
+        ((Tenant(quota=6),), 6),
+        ((Tenant(quota=3, cohort=0, borrow=2), Tenant(quota=8, cohort=0)), 5),
+        ((Tenant(quota=3, cohort=0), Tenant(quota=4, cohort=0)), 7),
+    ],
+)
+def test_job_larger_than_its_tenant_may_ever_have_is_refused(tenants: tuple[Tenant, ...], most: int) -> None:
+    case = CASES[0].case(True)
+    fits, large = (replace(case, tenants=tenants, jobs=(Job(0, 1, 1, n, n, n),)) for n in (most, most + 1))
+    cluster = cluster_of(fits)
+    with pytest.raises(LayoutError, match=f"job 0 asks for {most + 1} chips, tenant 0 may have {most}"):
+        cluster_of(large)
+    with pytest.raises(LayoutError, match="job 1 asks for"):
+        cluster.submit(job_rows(large)[0])
+    assert cluster.advance(10).now == 10
+    assert len(cluster.runs) == 1
+
+
+def test_job_of_an_unknown_tenant_is_refused() -> None:
+    case = CASES[0].case(True)
+    row = job_rows(replace(case, jobs=(Job(0, 1, 1, 1, 1, 1, 0, 9),)))[0]
+    with pytest.raises(LayoutError, match="from 0 to 1 here"):
+        cluster_of(case).submit(row)

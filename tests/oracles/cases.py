@@ -48,6 +48,8 @@ def cases(draw: st.DrawFn, features: frozenset[str] = frozenset(), backfill: str
     largest = max(pool_chips(layout, pool) for pool in range(len(layout.pools)))
     drawn = draw(st.lists(jobs_of(features, largest, len(classes)), min_size=2, max_size=12))
     jobs = sorted(drawn, key=lambda job: job.submit)
+    tenants = draw(limits_of(largest)) if "tenants" in features else ()
+    jobs = [within_limits(job, tenants) for job in jobs]
     limits: tuple[int, ...] = ()
     if "dependencies" in features:
         limits = tuple(draw(st.lists(st.integers(1, 2), max_size=2)))
@@ -80,10 +82,22 @@ def cases(draw: st.DrawFn, features: frozenset[str] = frozenset(), backfill: str
         overrun=draw(st.sampled_from(["end", "run on"])) if "limits" in features else "end",
         interval=draw(st.sampled_from([0, 1, 4, 7])) if "interval" in features else 0,
         order_options=options,
-        tenants=draw(limits_of(largest)) if "tenants" in features else (),
+        tenants=tenants,
         reclaim=draw(st.booleans()) if "tenants" in features else True,
         shares=draw(st.sampled_from([(), (1.0, 2.0, 1.0)])) if "fairness" in features else (),
     )
+
+
+def within_limits(job: Job, tenants: tuple[Tenant, ...]) -> Job:
+    """The job, no larger than its tenant may ever have."""
+    if job.tenant >= len(tenants) or (quota := tenants[job.tenant].quota) is None:
+        return job
+    most, limits = quota, tenants[job.tenant]
+    if limits.cohort is not None:
+        most = sum(other.quota or 0 for other in tenants if other.cohort == limits.cohort)
+        most = most if limits.borrow is None else min(most, quota + limits.borrow)
+    low, high = min(job.size_min, most), min(job.size_max, most)
+    return replace(job, size_min=low, size_max=high, size_ref=min(max(job.size_ref, low), high))
 
 
 @st.composite
