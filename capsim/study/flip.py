@@ -132,9 +132,9 @@ def find_flip(
     bracket = (ends[0].value, ends[1].value)
     jumps = abs(checked.difference) > (checked.half if math.isfinite(checked.half) else math.inf)
     jumps = jumps and abs(checked.difference) > 0.5 * min(abs(a.difference), abs(b.difference))
-    ends = sorted((value / WIDER[-1], value * WIDER[-1]))
-    lowest = min(ends[0], search.ordered[0].value) if low is None else low
-    highest = max(ends[1], search.ordered[-1].value) if high is None else high
+    near, far = sorted((value / WIDER[-1], value * WIDER[-1]))
+    lowest = min(near, search.ordered[0].value) if low is None else low
+    highest = max(far, search.ordered[-1].value) if high is None else high
     _bound(search, root, lowest, highest, within)
     return Flip(search.ordered, root, *interval(search.ordered, root), bracket, True, jumps)
 
