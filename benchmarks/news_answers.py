@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from news_backtest import backtest_2025
 from news_figures import Found, change, gain, listed, money, paired
 
 Answer = Callable[[Found], list[str]]
@@ -248,6 +249,7 @@ def _lost(found: Found, strategy: str, case: str = "base") -> float:
 
 ANSWERS: dict[str, Answer] = {
     "aws-38b": aws_38b,
+    "backtest-2025": backtest_2025,
     "first-refusal": first_refusal,
     "headline-or-binding": headline_or_binding,
     "neocloud-prepayment": neocloud_prepayment,
