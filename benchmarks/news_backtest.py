@@ -19,8 +19,8 @@ def backtest_2025(found: Found) -> list[str]:
     outcomes: dict[str, Any] = yaml.safe_load(OUTCOMES.read_text())["outcomes"]
     predicted = predictions(found)
     lines = [
-        f"Over {found.results.plan.runs} worlds; the percentile is the share of worlds below the outcome, ties half. "
-        "Outside 10 to 90 it is a miss.",
+        f"Over {found.results.plan.runs} worlds; the percentile is the share of worlds below the outcome, ties "
+        "half. A quantity outside 10 to 90 is a miss; an event put at even odds cannot be one.",
         "",
         "| what | predicted P10 / P50 / P90 | what came, and its source | percentile |",
         "|---|---|---|---|",
@@ -29,10 +29,10 @@ def backtest_2025(found: Found) -> list[str]:
     for name, outcome in outcomes.items():
         worlds, value, unit = predicted[name], float(outcome["value"]), str(outcome["unit"])
         place = percentile(worlds, value)
-        (met if 10 <= place <= 90 else missed).append(str(outcome["what"]))
-        lines.append(
-            f"| {outcome['what']} | {spread(worlds, unit)} | {shown(value, unit)}: {outcome['source']} | {place:.0f} |"
-        )
+        if unit != "happened":
+            (met if 10 <= place <= 90 else missed).append(str(outcome["what"]))
+        came = f"{shown(value, unit)}: {outcome['source']}"
+        lines.append(f"| {outcome['what']} | {spread(worlds, unit)} | {came} | {place:.0f} |")
     lines += [
         "",
         f"Inside the predicted range: {listed(met)}." if met else "Nothing was inside the predicted range.",
@@ -42,9 +42,8 @@ def backtest_2025(found: Found) -> list[str]:
     for name in ("abilene-expansion", "amazon-contract", "nvidia-letter"):
         happened = float(outcomes[name]["value"])
         right = float((predicted[name] == happened).mean())
-        lines.append(
-            f"{outcomes[name]['what']}: {right:.0%} of the worlds had it as it came (even odds were put in)."
-        )
+        what = str(outcomes[name]["what"])
+        lines.append(f"{what[0].upper()}{what[1:]}: {right:.0%} of the worlds had it as it came.")
     return lines
 
 
@@ -76,7 +75,7 @@ def predictions(found: Found) -> dict[str, Reals]:
 
 
 def late_share(found: Found, month: str) -> Reals:
-    """Share of the signed chips planned by `month` that are not there, base fleet apart, one value a world."""
+    """Share of the signed chips planned by `month` that are not there (base fleet apart), by world."""
     series = found.results.table("series", "base", "signed", month=month)
     mine = ~np.char.startswith(series["offer"].astype(str), "base-")
 
