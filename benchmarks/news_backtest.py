@@ -19,8 +19,8 @@ def backtest_2025(found: Found) -> list[str]:
     outcomes: dict[str, Any] = yaml.safe_load(OUTCOMES.read_text())["outcomes"]
     predicted = predictions(found)
     lines = [
-        f"Over {found.results.plan.runs} worlds; the percentile is the share of worlds below the outcome, ties "
-        "half. A quantity outside 10 to 90 is a miss; an event put at even odds cannot be one.",
+        f"Over {found.results.plan.runs} worlds; the percentile is the share of worlds below the outcome, "
+        "ties half. A quantity outside 10 to 90 is a miss; an event put at even odds cannot be one.",
         "",
         "| what | predicted P10 / P50 / P90 | what came, and its source | percentile |",
         "|---|---|---|---|",
