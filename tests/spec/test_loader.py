@@ -144,13 +144,7 @@ GOLDEN = [
     (
         'when: "backlog > 2w or',
         'when: "backlogs > 2w or',
-        [
-            (
-                '"backlogs',
-                "a rule cannot watch `backlogs`; "
-                "write `backlog > 2w`, `utilisation > 85% for 30d`, or several joined by `or`",
-            )
-        ],
+        [('"backlogs', "a strategy cannot watch `backlogs`; did you mean `backlog`?")],
     ),
     (
         "model: moe, flops",
@@ -177,7 +171,7 @@ GOLDEN = [
             (
                 '"sometimes"',
                 "`sometimes` is no condition; "
-                "write `backlog > 2w`, `utilisation > 85% for 30d`, or several joined by `or`",
+                "write `backlog > 2w`, `utilisation > 85% for 30d`, or several joined by `and`, `or`",
             )
         ],
     ),
