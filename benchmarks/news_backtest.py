@@ -9,9 +9,15 @@ import numpy as np
 import yaml
 from news_figures import Found, listed
 
+from capsim.compile.calendar import Calendar
+from capsim.control.world import Draws
 from capsim.results.reading import Reals
+from capsim.spec.loader import load_study
 
 OUTCOMES = Path(__file__).resolve().parents[1] / "configs" / "news" / "backtest-2025" / "outcomes.yaml"
+
+#: of every holding, in the study
+SHARE = 0.05
 
 
 def backtest_2025(found: Found) -> list[str]:
@@ -44,6 +50,13 @@ def backtest_2025(found: Found) -> list[str]:
         right = float((predicted[name] == happened).mean())
         what = str(outcomes[name]["what"])
         lines.append(f"{what[0].upper()}{what[1:]}: {right:.0%} of the worlds had it as it came.")
+    for strategy, words in (("signed", "what was signed"), ("announced", "what was announced too")):
+        worlds = np.quantile(new_capacity(found, strategy, "2026-12"), (0.1, 0.5, 0.9))
+        lines.append(
+            f"New capacity at the end of 2026 from {words}, in thousands of GB200: "
+            f"{' / '.join(f'{q:,.0f}' for q in worlds)} (P10 / P50 / P90). "
+            "No published outcome to set beside it was found."
+        )
     return lines
 
 
@@ -52,7 +65,6 @@ def predictions(found: Found) -> dict[str, Reals]:
     runs = found.results.plan.runs
     contracts = found.results.table("contracts", "base", "announced")
     equity = found.results.table("equity", "base", "announced", offer="openai-amazon-talks-2025")
-    share = 0.05  # of every holding, in the study
 
     def of(offer: str, column: str) -> Reals:
         rows = contracts["offer"] == offer
@@ -69,8 +81,10 @@ def predictions(found: Found) -> dict[str, Reals]:
         "amazon-contract": (of("openai-amazon-talks-2025", "binding") > 0).astype(float),
         "amazon-equity": np.array([equity["usd"][equity["run"] == run].sum() for run in range(runs)])
         / 1e9
-        / share,
+        / SHARE,
         "nvidia-letter": (of("openai-nvidia-2025", "paid") > 0).astype(float),
+        "h100-march": one_year_price(found, "2026-03"),
+        "h100-june": one_year_price(found, "2026-06"),
     }
 
 
@@ -85,6 +99,24 @@ def late_share(found: Found, month: str) -> Reals:
 
     runs = range(found.results.plan.runs)
     return np.array([1 - chips("delivered", run) / chips("contracted", run) for run in runs])
+
+
+def one_year_price(found: Found, month: str) -> Reals:
+    """The price of an H100 for a year in the same worlds, $/h; no strategy here pays it."""
+    study = load_study("news/backtest-2025").study
+    calendar = Calendar(study.horizon.start, study.horizon.end, float(study.money.discount_rate))
+    year, number = (int(part) for part in month.split("-"))
+    index = 12 * (year - calendar.start.year) + number - calendar.start.month
+    paths = [Draws(study, calendar, run).market("contract-1y") for run in range(found.results.plan.runs)]
+    return float(study.markets["contract-1y"].start) * np.array([path[index] for path in paths])
+
+
+def new_capacity(found: Found, strategy: str, month: str) -> Reals:
+    """Delivered beyond the base fleet at face value, thousands of GB200e, one value a world."""
+    series = found.results.table("series", "base", strategy, month=month, measure="delivered_gb200e")
+    mine = ~np.char.startswith(series["offer"].astype(str), "base-")
+    runs = range(found.results.plan.runs)
+    return np.array([series["value"][mine & (series["run"] == run)].sum() for run in runs]) / 1e3 / SHARE
 
 
 def percentile(worlds: Reals, value: float) -> float:
@@ -103,4 +135,5 @@ def shown(value: float, unit: str) -> str:
     """A value with its unit."""
     if unit == "happened":
         return "yes" if value else "no"
-    return {"d": f"{value:.0f} d", "share": f"{value:.0%}", "$B": f"${value:.0f}B"}[unit]
+    spoken = {"d": f"{value:.0f} d", "share": f"{value:.0%}", "$B": f"${value:.0f}B", "$/h": f"${value:.2f}"}
+    return spoken[unit]
