@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -72,6 +72,8 @@ def compare(
     from capsim.study.session import perform
     from capsim.study.setup import Request
 
+    shown: dict[str, Any] = {"as_json": as_json, "quiet": quiet, "workers": workers}
+    kept: dict[str, Any] = {**shown, "out": out, "resume": resume}
     comparing.whole_workers(workers)
     if flip is None and (between is not None or low is not None or high is not None):
         raise InputError("--between, --low and --high belong to --flip PATH")
@@ -80,39 +82,15 @@ def compare(
         ends = comparing.pair("--bridge", bridge)
         if comparing.bridge_of_folder(study, ends, cases, as_json=as_json):
             return
-    request = Request(
-        study,
-        tuple(sets or ()),
-        as_of,
-        comparing.names(cases),
-        comparing.names(strategies) or two,
-        against if against is not None or not two else two[0],
-        runs,
-        seed,
-    )
+    chosen = comparing.names(strategies) or two
+    base = against if against is not None or not two else two[0]
+    request = Request(study, tuple(sets or ()), as_of, comparing.names(cases), chosen, base, runs, seed)
     setup = comparing.prepared(request, quiet)
     if bridge is not None:
-        comparing.report_bridge(
-            setup, ends, as_json=as_json, quiet=quiet, out=out, resume=resume, workers=workers
-        )
-        return
-    if sensitivity:
-        comparing.report_sensitivity(
-            setup, as_json=as_json, wide=wide, quiet=quiet, out=out, resume=resume, workers=workers
-        )
-        return
-    if flip is not None:
-        comparing.report_flip(setup, flip, two, (low, high), as_json=as_json, quiet=quiet, workers=workers)
-        return
-    comparing.perform_and_report(
-        perform,
-        setup,
-        comparison_report,
-        comparison_json,
-        as_json=as_json,
-        wide=wide,
-        quiet=quiet,
-        out=out,
-        resume=resume,
-        workers=workers,
-    )
+        comparing.report_bridge(setup, ends, **kept)
+    elif sensitivity:
+        comparing.report_sensitivity(setup, wide=wide, **kept)
+    elif flip is not None:
+        comparing.report_flip(setup, flip, two, (low, high), **shown)
+    else:
+        comparing.perform_and_report(perform, setup, comparison_report, comparison_json, wide=wide, **kept)

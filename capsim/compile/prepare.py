@@ -6,10 +6,14 @@ import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+import numpy as np
+from numpy.typing import NDArray
+
 from capsim.compile.calendar import Calendar
-from capsim.compile.portfolio import Lot, Portfolio, build_portfolio, placement_unit
+from capsim.compile.lots import Lot
+from capsim.compile.portfolio import Portfolio, build_portfolio, placement_unit
 from capsim.compile.rates import RateBook, Rates, build_rates
-from capsim.compile.regions import routed
+from capsim.compile.regions import is_local, routed
 from capsim.spec.hardware import Stack
 from capsim.spec.study import Study
 
@@ -150,3 +154,14 @@ def porting_efficiency(study: Study, family: str, ported: int, now: int) -> floa
 def lot_domains(study: Study, lot: Lot) -> int:
     """Placement units of a lot: scale-up domains, or coarser where the system says so."""
     return math.ceil(lot.chips / placement_unit(study.systems[lot.system]))
+
+
+def remote_places(prepared: Prepared) -> NDArray[np.bool_] | None:
+    """Places outside each service's own regions, shape (services, places); None where no service has any."""
+    services, offers = prepared.study.demand.inference, prepared.study.offers
+    if not any(service.regions for service in services):
+        return None
+    return np.array(
+        [[not is_local(s, offers[place.offer].region) for place in prepared.places] for s in services],
+        dtype=np.bool_,
+    ).reshape(len(services), len(prepared.places))

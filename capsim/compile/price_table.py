@@ -4,13 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
 
+from capsim.compile.lots import Lot
 from capsim.spec.contract_prices import PriceTable, VolumeStep
 from capsim.spec.offers import Offer
-
-if TYPE_CHECKING:
-    from capsim.compile.portfolio import Lot
 
 
 @dataclass(frozen=True)

@@ -8,15 +8,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import numpy as np
-from numpy.typing import NDArray
-
 from capsim.spec.demand import Service
 from capsim.spec.study import Study
 from capsim.spec.values import Value
 
 if TYPE_CHECKING:
-    from capsim.compile.prepare import Prepared
+    pass
 
 AT = "@"
 """Between the name of a service and its region."""
@@ -66,14 +63,3 @@ def within(region: str | None, wanted: str) -> bool:
 def is_local(service: Service, region: str | None) -> bool:
     """Whether an offer's region is one of the service's own; without regions every place is."""
     return not service.regions or any(within(region, name) for name in service.regions)
-
-
-def remote_places(prepared: Prepared) -> NDArray[np.bool_] | None:
-    """Places outside each service's own regions, shape (services, places); None where no service has any."""
-    services, offers = prepared.study.demand.inference, prepared.study.offers
-    if not any(service.regions for service in services):
-        return None
-    return np.array(
-        [[not is_local(s, offers[place.offer].region) for place in prepared.places] for s in services],
-        dtype=np.bool_,
-    ).reshape(len(services), len(prepared.places))

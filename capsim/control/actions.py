@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from capsim.control.context import Context
-from capsim.control.contract_ends import terminate
 from capsim.control.deliveries import Deliveries
+from capsim.control.early_exits import terminate
 from capsim.control.options import exercise, may_exercise
 from capsim.control.resale import resell
 from capsim.spec.contract_delivery import Letting

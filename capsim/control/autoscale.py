@@ -15,8 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from capsim.compile.calendar import MS_DAY, MS_HOUR
-from capsim.compile.prepare import RL, TRAINING, porting_efficiency
-from capsim.compile.regions import remote_places
+from capsim.compile.prepare import RL, TRAINING, porting_efficiency, remote_places
 from capsim.control.allocation import allocate, take_stock
 from capsim.control.context import Context
 from capsim.spec.demand import Research

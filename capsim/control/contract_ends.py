@@ -1,18 +1,15 @@
-"""The end of a contract: renewed, bought, prolonged for what was lost, or left early for convenience."""
+"""The end of a contract's term: renewed, bought, or prolonged for what was lost."""
 
 from __future__ import annotations
 
 from collections.abc import Generator
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from capsim.compile.calendar import MS_DAY
-from capsim.compile.portfolio import Lot
+from capsim.compile.lots import Lot
 from capsim.compile.remedies import made_good_ms
 from capsim.control.context import Context
 from capsim.control.measures import holds
-
-if TYPE_CHECKING:
-    from capsim.control.deliveries import Deliveries
 
 
 def contract_end(lot: Lot, delivered: int) -> int | None:
@@ -87,33 +84,3 @@ def renewal_price(ctx: Context, lot: Lot, last: float) -> float:
     """Today's price of a lot's chips: its first price as the market moved, USD per chip-hour."""
     market = ctx.prepared.study.offers[lot.offer].market
     return last if market is None else lot.price_hour * ctx.prices[market]
-
-
-def start_terminations(ctx: Context, deliveries: Deliveries) -> None:
-    """Early termination for convenience: notice is given on the strategy's day."""
-    strategy = ctx.prepared.study.strategies[ctx.prepared.strategy]
-    for offer, day in strategy.terminate.items():
-        right = ctx.prepared.study.offers[offer].termination
-        notice = int(right.notice) if right is not None else 0
-        at = ctx.prepared.calendar.ms(day) + notice
-        ctx.env.process(terminate(ctx, deliveries, offer, at))
-
-
-def terminate(ctx: Context, deliveries: Deliveries, offer: str, at: int) -> Generator[Any, Any, None]:
-    """Leave an offer for convenience at an instant, if that is within the horizon."""
-    if at >= ctx.end:
-        return
-    yield ctx.until(at)
-    leave(ctx, deliveries, offer)
-
-
-def leave(ctx: Context, deliveries: Deliveries, offer: str) -> None:
-    """Leave an offer for convenience now: its chips go, and none come any more."""
-    ctx.given_up.add(offer)
-    for lot in ctx.prepared.portfolio.lots:
-        if lot.offer == offer and ctx.lots[lot.key].status in ("planned", "delivered"):
-            text = f"tranche {lot.index}: {lot.chips:,} {lot.system} left for convenience"
-            deliveries.remove(lot, "left", "termination", text)
-    for shell in ctx.prepared.portfolio.shells:
-        if shell.offer == offer and ctx.shells[shell.key].status in ("planned", "delivered"):
-            deliveries.remove_shell(shell, "left", f"{shell.kw / 1000:,.0f} MW left for convenience")

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from capsim.control.context import Context
-from capsim.control.contract_ends import start_terminations
 from capsim.control.deliveries import Deliveries
+from capsim.control.early_exits import start_terminations
 from capsim.control.options import start_options
 from capsim.control.resale import start_resale
 from capsim.control.spot import start_spot

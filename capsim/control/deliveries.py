@@ -7,7 +7,8 @@ from dataclasses import replace
 from typing import Any
 
 from capsim.compile.calendar import MS_DAY
-from capsim.compile.portfolio import SUBSTITUTES, Lot, Shell
+from capsim.compile.lots import Lot, Shell
+from capsim.compile.portfolio import SUBSTITUTES
 from capsim.compile.remedies import acceptance_ms, leaves_at
 from capsim.control.context import Context
 from capsim.control.contract_ends import until_end

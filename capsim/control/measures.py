@@ -6,7 +6,8 @@ from collections.abc import Callable, Iterator
 from typing import Final
 
 from capsim.compile.calendar import MS_DAY, MS_HOUR
-from capsim.compile.portfolio import MS_MONTH, Lot
+from capsim.compile.lots import Lot
+from capsim.compile.portfolio import MS_MONTH
 from capsim.control.context import Context, LotState
 from capsim.spec.conditions import Condition, parse_condition
 

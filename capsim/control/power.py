@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from capsim.compile.portfolio import Lot, placement_unit
+from capsim.compile.lots import Lot
+from capsim.compile.portfolio import placement_unit
 from capsim.control.context import Context
 
 ROUNDING = 1e-6  # kW; sums of shells and chips are not exact

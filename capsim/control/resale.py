@@ -6,7 +6,8 @@ from collections.abc import Generator
 from typing import Any
 
 from capsim.compile.calendar import DAYS_YEAR, MS_DAY
-from capsim.compile.portfolio import Lot, placement_unit
+from capsim.compile.lots import Lot
+from capsim.compile.portfolio import placement_unit
 from capsim.control.context import Context
 from capsim.control.measures import holds
 from capsim.spec.contract_delivery import Letting, Resale

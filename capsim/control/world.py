@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from capsim.compile.calendar import MS_DAY, MS_HOUR, Calendar
-from capsim.compile.portfolio import Lot, Shell
+from capsim.compile.lots import Lot, Shell
 from capsim.compile.regions import base_name
 from capsim.control.price_paths import market_path, power_path
 from capsim.randomness import exponential, factor_score, normal, score_to_uniform, uniform

@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 from capsim.compile.calendar import MS_DAY
 from capsim.compile.checkpoints import checkpoint_times
 from capsim.compile.constraints import RESEARCH_WORK, forbidden_places, tenant_places
-from capsim.compile.portfolio import SUBSTITUTES, Lot, placement_unit
-from capsim.compile.prepare import INFERENCE, RESEARCH, RL, TRAINING, Prepared, lot_domains
-from capsim.compile.regions import remote_places
+from capsim.compile.lots import Lot
+from capsim.compile.portfolio import SUBSTITUTES, placement_unit
+from capsim.compile.prepare import INFERENCE, RESEARCH, RL, TRAINING, Prepared, lot_domains, remote_places
 from capsim.control.autoscale import NODE, Autoscaler
 from capsim.control.context import Context, LotState, ShellState
 from capsim.control.contracts import start_contracts

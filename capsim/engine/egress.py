@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from capsim.compile.calendar import MS_HOUR
-from capsim.compile.regions import remote_places
+from capsim.compile.prepare import remote_places
 from capsim.engine.build import Run
 from capsim.engine.tokens import MTOK, TokenAccounts
 

@@ -15,7 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from capsim.compile.calendar import MS_HOUR
-from capsim.compile.portfolio import RULES, SUBSTITUTES, Lot, Shell
+from capsim.compile.lots import Lot, Shell
+from capsim.compile.portfolio import RULES, SUBSTITUTES
 from capsim.compile.prepare import Prepared
 from capsim.control.context import Context, LotState
 from capsim.engine.billing.adjustments import bill_premiums

@@ -246,7 +246,7 @@ def _assignment(run: Run, recorder: Recorder, f: Figures) -> Iterable[tuple[Any,
         cell[0] += chip_ms
         cell[1] += work
 
-    wanted: dict[str, float] = {}
+    wanted = _wanted(run, f)
     for named in f.runs:
         for job, flops in zip(named.state.jobs, named.state.flops, strict=True):
             row, life = ctx.cluster.jobs[job], ctx.cluster.runs[job]
@@ -256,14 +256,6 @@ def _assignment(run: Run, recorder: Recorder, f: Figures) -> Iterable[tuple[Any,
                 for gang, part in gang_parts(named.state, job):
                     work = done * _work_share(run, named.state.spec.name, gang)
                     add(gang, "training", system, "FLOP", float(life["chip_time"]) * part, work)
-    for spec in ctx.prepared.study.demand.training_runs:
-        wanted["pretraining"] = wanted.get("pretraining", 0.0) + float(spec.flops)
-        for gang in (RL_TRAINER, RL_ROLLOUT):
-            work = ctx.prepared.rates.rl_work.get(spec.name, 0.0) * _work_share(run, spec.name, gang)
-            wanted[gang] = wanted.get(gang, 0.0) + work
-    bursts = ctx.cluster.jobs[[job for mine in run.evaluations.jobs.values() for job in mine]]
-    evaluated = float((bursts["size_ref"].astype(np.float64) * bursts["run"]).sum()) / MS_HOUR
-    wanted["research"] = float(f.research.offered.sum()) + evaluated
     held = run.autoscaler.held[-1].astype(np.float64)
     research = recorder.work[-1, :, RESEARCH, 0] + recorder.work[-1, :, RESEARCH, 3]
     for p, place in enumerate(ctx.places()):
@@ -271,7 +263,6 @@ def _assignment(run: Run, recorder: Recorder, f: Figures) -> Iterable[tuple[Any,
         add("research", "research", place.system, "GB200e-h", float(recorder.kinds[-1, p, RESEARCH]),
             float(research[p]) * speed / MS_HOUR)  # fmt: skip
     for s, service in enumerate(ctx.prepared.study.demand.inference):
-        wanted[service.name] = float(f.tokens.requested[s].sum()) / MTOK
         power = held[s] * run.tokens[s]
         served = float(f.tokens.within[s].sum() + f.tokens.beyond[s].sum()) / MTOK
         for p, place in enumerate(ctx.places()):
@@ -299,6 +290,23 @@ def _assignment(run: Run, recorder: Recorder, f: Figures) -> Iterable[tuple[Any,
                 work / wanted[workload] if wanted[workload] > 0 else 0.0,
                 unit,
             )
+
+
+def _wanted(run: Run, f: Figures) -> dict[str, float]:
+    """Work asked for by workload: FLOP, GB200e-hours of research, Mtok of each service."""
+    demand = run.ctx.prepared.study.demand
+    wanted = {"pretraining": float(sum(float(spec.flops) for spec in demand.training_runs))}
+    for gang in (RL_TRAINER, RL_ROLLOUT):
+        wanted[gang] = sum(
+            run.ctx.prepared.rates.rl_work.get(spec.name, 0.0) * _work_share(run, spec.name, gang)
+            for spec in demand.training_runs
+        )
+    bursts = run.ctx.cluster.jobs[[job for mine in run.evaluations.jobs.values() for job in mine]]
+    evaluated = float((bursts["size_ref"].astype(np.float64) * bursts["run"]).sum()) / MS_HOUR
+    wanted["research"] = float(f.research.offered.sum()) + evaluated
+    for s, service in enumerate(demand.inference):
+        wanted[service.name] = float(f.tokens.requested[s].sum()) / MTOK
+    return wanted
 
 
 def _research(found: Campaigns | None) -> Iterable[tuple[Any, ...]]:

@@ -166,17 +166,7 @@ def serve_split(
     lengths = Lengths(input_length, output_length, cache_hit, mix)
     shape, running, name = shape_of(card), runs_at(chip, precision), model or known().name_of(card)
     colocated = candidates(
-        shape,
-        chip_name,
-        chip,
-        system,
-        running,
-        input_length,
-        output_length,
-        cache_hit,
-        points,
-        name,
-        None,
+        shape, chip_name, chip, system, running, input_length, output_length, cache_hit, points, name, None
     )
     if isinstance(colocated, DoesNotFit):
         return colocated

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from capsim.compile.calendar import MS_HOUR
-from capsim.compile.portfolio import Lot
+from capsim.compile.lots import Lot
 from capsim.control.context import Context, LotState
 from capsim.engine.billing.ledger import YEAR_MS, Ledger, overlap
 from capsim.engine.billing.prices import lot_price

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from capsim.compile.calendar import Calendar
-from capsim.compile.portfolio import Lot, Shell
+from capsim.compile.lots import Lot, Shell
 from capsim.control.context import Context, LotState, ShellState
 from capsim.engine.billing.ledger import Ledger
 from capsim.engine.billing.obligations import remaining, shell_remaining

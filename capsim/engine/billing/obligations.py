@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from capsim.compile.portfolio import Lot, Shell
+from capsim.compile.lots import Lot, Shell
 from capsim.compile.price_path import committed_path
 from capsim.control.context import Context
 from capsim.engine.billing.ledger import YEAR_MS, Ledger

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from capsim.compile.portfolio import Lot
+from capsim.compile.lots import Lot
 from capsim.compile.remedies import leaves_at
 from capsim.control.context import Context, LotState
 from capsim.engine.billing.ledger import Ledger, overlap

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from capsim.compile.calendar import MS_HOUR
-from capsim.compile.portfolio import Lot, Shell
+from capsim.compile.lots import Lot, Shell
 from capsim.compile.price_path import MarketPrice, StepPath, agreed_path, moved_path, moves, signed_on
 from capsim.control.context import Context, LotState
 from capsim.engine.billing.ledger import MONTH_MS

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from capsim.compile.portfolio import Lot
+from capsim.compile.lots import Lot
 from capsim.control.context import Context, LotState
 from capsim.engine.billing.ledger import YEAR_MS, Ledger, overlap
 from capsim.engine.billing.prices import market_ratio

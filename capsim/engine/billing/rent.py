@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from capsim.compile.calendar import MS_HOUR
-from capsim.compile.portfolio import Lot
+from capsim.compile.lots import Lot
 from capsim.compile.price_path import committed_path
 from capsim.compile.remedies import delay_credit
 from capsim.control.context import Context, LotState

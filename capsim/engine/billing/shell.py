@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from capsim.compile.portfolio import Shell
+from capsim.compile.lots import Shell
 from capsim.control.context import Context
 from capsim.engine.billing.ledger import Ledger
 from capsim.engine.billing.prices import HOURS_MONTH, shell_price

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from capsim.compile.portfolio import Lot, Shell
+from capsim.compile.lots import Lot, Shell
 from capsim.control.context import Context, LotState, ShellState
 from capsim.engine.billing.ledger import overlap
 

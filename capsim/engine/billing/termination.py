@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from capsim.compile.portfolio import Lot, Shell
+from capsim.compile.lots import Lot, Shell
 from capsim.control.context import Context
 from capsim.engine.billing.ledger import Ledger
 from capsim.engine.billing.obligations import exit_cost

@@ -1,0 +1,74 @@
+"""Lots and shells: what the delivery process delivers, the kernel lays out and the accounting bills."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Lot:
+    """A dated number of chips of one system under one offer.
+
+    Attributes:
+        key: ``offer/index/system``; draws that belong to the lot use it.
+        offer: name of the offer.
+        index: number of the tranche or order within the offer.
+        system: name of the system.
+        chips: chips to be delivered, a multiple of the system's domain.
+        planned: planned delivery, ms (may be before the horizon: then it is there at the start).
+        ends: end of the contract for this lot, ms; None when it runs `term` from delivery.
+        term: ms from delivery; None when it never ends within the study.
+        new_build: delivered from a site that is yet to be built.
+        price_hour: USD per chip-hour (0 for bought chips and for the base fleet).
+        price_chip: USD per chip bought.
+        kw: critical IT power of a chip, kW.
+        prepaid: share of its value that is paid in advance.
+        decide: ms at which it was decided (porting and premiums fall due then).
+        purchased_by_rule: laid out for a rule, an option that may be exercised, or a late tranche's
+            substitute; delivered only when that happens.
+        option: ``offer.option`` that brings it, where one does.
+        instead_of: keys of the lots that leave, or never come, because of this one.
+    """
+
+    key: str
+    offer: str
+    index: int
+    system: str
+    chips: int
+    planned: int
+    ends: int | None
+    term: int | None
+    new_build: bool
+    price_hour: float
+    price_chip: float
+    kw: float
+    decide: int = 0
+    prepaid: float = 0.0
+    purchased_by_rule: bool = False
+    option: str = ""
+    instead_of: tuple[str, ...] = ()
+
+    def planned_end(self, horizon_end: int) -> int:
+        """When the lot leaves if it is on time; lots without an end stay to the horizon's end."""
+        if self.ends is not None:
+            return self.ends
+        return horizon_end if self.term is None else self.planned + self.term
+
+
+@dataclass(frozen=True)
+class Shell:
+    """A dated amount of powered shell: power without chips.
+
+    Attributes:
+        kw: critical IT power, kW.
+        price_kw_month: USD per kW of critical IT power and month.
+    """
+
+    key: str
+    offer: str
+    index: int
+    kw: float
+    planned: int
+    term: int | None
+    new_build: bool
+    price_kw_month: float
