@@ -23,6 +23,8 @@ from capsim.study.reweighting import UNRANGED, Effect, Flip, flips, weakest
 LEAST_LINE = 0.02
 #: factors on a price outside of these are left out without --wide.
 NEAR_FLIP = (0.2, 5.0)
+#: the same with --wide: beyond, a factor on a price says nothing about the deal
+WIDE_FLIP = (0.05, 20.0)
 ITEMS = 4
 #: what the line on the weakest inputs leaves open.
 NOT_SIMULATED = "none of these is simulated again, nor are inputs that act inside a run: --sensitivity"
@@ -50,10 +52,13 @@ def reasons(results: Results, context: Context, table: Table, width: int, wide: 
         lines += listed("Not chosen", _not_chosen(results, context, table, scale, wide), width)
         order = [row.strategy for row in table.rows]
         found = flips(results, context, order, table.case)
-        near = [f for f in found if wide or NEAR_FLIP[0] <= f.factor <= NEAR_FLIP[1]]
+        low, high = WIDE_FLIP if wide else NEAR_FLIP
+        near = [f for f in found if low <= f.factor <= high]
         shown = [flip_text(f, context) for f in (near if wide else near[:ITEMS])]
         lines += listed(
-            "What flips it", shown or ["no price of lost work or of one offer between x0.2 and x5"], width
+            "What flips it",
+            shown or [f"no price of lost work or of one offer between x{low:g} and x{high:g}"],
+            width,
         )
     effects = weakest(results, context, best.strategy, table.case)
     if effects:
