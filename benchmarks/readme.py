@@ -47,10 +47,10 @@ def put(text: str, name: str, block: str) -> str:
 def main() -> None:
     """Measure and rewrite the blocks that are named."""
     wanted = sys.argv[1:] or ["demo", "speed"]
-    if "demo" in wanted:
-        README.write_text(put(README.read_text(), "demo", demo()))
-    if "speed" in wanted:
-        README.write_text(put(README.read_text(), "speed", output("bench", "--quiet").strip("\n")))
+    blocks = {"demo": demo, "speed": lambda: output("bench", "--quiet").strip("\n")}
+    for name in wanted:
+        measured = blocks[name]()
+        README.write_text(put(README.read_text(), name, measured))
 
 
 def demo() -> str:

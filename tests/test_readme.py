@@ -10,7 +10,15 @@ from pathlib import Path
 
 import pytest
 
-SHOWN = ("compare quickstart", "run quickstart -s new-cloud", "check quickstart", "catalog chips")
+SHOWN = (
+    "compare quickstart",
+    "run quickstart -s new-cloud",
+    "run quickstart -s new-cloud --statement new-cloud",
+    "compare quickstart --bridge new-cloud,wait",
+    "compare quickstart --flip offers.new-cloud.price",
+    "check quickstart",
+    "catalog chips",
+)
 
 
 def capsim(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
@@ -36,9 +44,10 @@ def test_the_measured_blocks_are_filled(readme: str) -> None:
 @pytest.mark.parametrize("command", SHOWN)
 def test_commands_of_the_table(readme: str, command: str, tmp_path: Path) -> None:
     assert f"`capsim {command}`" in readme
-    extra = (
-        ["--runs", "2", "--out", str(tmp_path / "run")] if command.split()[0] in ("compare", "run") else []
-    )
+    simulates = command.split()[0] in ("compare", "run")
+    extra = ["--runs", "2"] if simulates else []
+    if simulates and "--flip" not in command and "--statement" not in command:
+        extra += ["--out", str(tmp_path / "run")]
     done = capsim(*shlex.split(command), *extra, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     assert done.stdout
@@ -54,7 +63,9 @@ def test_a_study_of_ones_own(readme: str, tmp_path: Path) -> None:
 
 def test_replay_of_a_trace(shared: Path, tmp_path: Path) -> None:
     trace = shared / "truth" / "scheduling" / "sdsc_sp2_5k.swf.gz"
-    done = capsim("trace", "replay", str(trace), "--chips", "128", "--policy", "easy", cwd=tmp_path)
+    done = capsim(
+        "trace", "replay", str(trace), "--chips", "128", "--policy", "easy,sjf+easy,las", cwd=tmp_path
+    )
     assert done.returncode == 0, done.stderr
 
 
