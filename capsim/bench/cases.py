@@ -45,6 +45,13 @@ def grid(jobs: int) -> list[Case]:
     ]
 
 
+OWN = {
+    "best fit as an own placement": "best fit, built in",
+    "shortest first as an own order": "shortest first, built in",
+}
+"""Cases that do the same work by a user's function and by the built-in rule: the fastest of three runs counts."""
+
+
 def special(jobs: int) -> list[tuple[str, Case]]:
     """Single cases with their names: the other mixes, conservative, growth, the largest fleet, more rules."""
     racks = Case("easy", places="racks", jobs=jobs)

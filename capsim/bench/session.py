@@ -10,7 +10,7 @@ from importlib.metadata import version
 from typing import Any
 
 from capsim.bench import machine
-from capsim.bench.cases import LARGE, Case, grid, growth, quick, special
+from capsim.bench.cases import LARGE, OWN, Case, grid, growth, quick, special
 from capsim.bench.measure import Figures, measure_alone
 
 SIMPY_JOBS = 20_000
@@ -62,7 +62,8 @@ def run(jobs: int, repeats: int, *, short: bool, say: Say) -> Session:
         found.grid.append((case, measure_alone(case, repeats)))
     for name, case in [] if short else special(jobs) + growth(10 * jobs):
         say(name)
-        found.named.append((name, case, measure_alone(case, repeats if case.jobs <= jobs else 1)))
+        times = max(repeats, 3) if name in OWN or name in OWN.values() else repeats
+        found.named.append((name, case, measure_alone(case, times if case.jobs <= jobs else 1)))
     say("simpy, compiling, loading")
     for policy in ("fcfs", "easy"):
         count = min(jobs, SIMPY_JOBS)

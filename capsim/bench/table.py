@@ -5,18 +5,12 @@ from __future__ import annotations
 from itertools import groupby
 from textwrap import fill
 
-from capsim.bench.cases import Case
+from capsim.bench.cases import OWN, Case
 from capsim.bench.measure import Figures
 from capsim.bench.session import Session, about
 
 WIDE = 110
 """From this many columns on, memory and failures of every case are shown."""
-
-OWN = {
-    "best fit as an own placement": "best fit, built in",
-    "shortest first as an own order": "shortest first, built in",
-}
-"""Cases that do the same work by a user's function and by the built-in rule."""
 
 Column = tuple[str, int]
 
