@@ -49,7 +49,7 @@ OWN = {
     "best fit as an own placement": "best fit, built in",
     "shortest first as an own order": "shortest first, built in",
 }
-"""Cases that do the same work by a user's function and by the built-in rule: the fastest of three runs counts."""
+"""Cases that do the same work by a user's function and by the built-in rule: the fastest of three counts."""
 
 
 def special(jobs: int) -> list[tuple[str, Case]]:
