@@ -78,7 +78,7 @@ def heading(results: Results, context: Context, strategy: str, case: str, width:
     runs = results.plan.runs
     title = title_of("run", results, context)
     title.insert(2, f"-s {strategy}" + (f" --cases {case}" if case != "base" else ""))
-    title.insert(3, f"{runs} runs")
+    title.insert(3, "1 run" if runs == 1 else f"{runs} runs")
     lines = paragraph("", spread(title, width), width, "bold")
     lines += paragraph("", provenance_line(context), width)
     lines += paragraph("", simulated_line(results), width)
