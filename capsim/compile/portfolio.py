@@ -148,14 +148,15 @@ def _lot(
         ends=calendar.ms(offer.ends) if offer.ends else None,
         term=int(offer.term) if offer.term is not None else None,
         new_build=new_build,
-        price_hour=_unit_price(offer, "per_chip_hour", system)
-        + _unit_price(offer, "per_chip_month", system) * MS_HOUR / MS_MONTH,
-        price_chip=_unit_price(offer, "per_chip", system),
+        price_hour=unit_price(offer, "per_chip_hour", system)
+        + unit_price(offer, "per_chip_month", system) * MS_HOUR / MS_MONTH,
+        price_chip=unit_price(offer, "per_chip", system),
         kw=float(spec.kw_per_chip),
     )
 
 
-def _unit_price(offer: Offer, field: str, system: str) -> float:
+def unit_price(offer: Offer, field: str, system: str) -> float:
+    """The price of a chip of a system in a way of stating it, e.g. ``per_chip_hour``; 0 where it has none."""
     price = getattr(offer.price, field, None) if offer.price else None
     if isinstance(price, dict):
         return float(price.get(system, 0.0))

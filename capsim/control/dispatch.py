@@ -12,7 +12,9 @@ from numpy.typing import NDArray
 from capsim.compile.calendar import DAYS_YEAR, MS_DAY, MS_HOUR
 from capsim.compile.constraints import RESEARCH_WORK, rented_from
 from capsim.compile.depth import on_demand_depth, rented_systems
+from capsim.compile.portfolio import unit_price
 from capsim.control.context import Context
+from capsim.control.markets import hourly_market
 from capsim.control.research import ResearchQueue
 from capsim.spec.study import Overflow
 
@@ -58,13 +60,13 @@ def _send_out(
     """Every day: campaigns that have waited too long, in their order, while depth and budget allow."""
     study, hours = ctx.prepared.study, len(rented.usd)
     offer = study.offers[rule.offer]
-    path = _hourly_market(ctx, offer.market, hours)
+    path = hourly_market(ctx, offer.market, hours)
     depth = {
         system: on_demand_depth(offer, system, ctx.prepared.calendar, hours)
         * path ** -float(offer.depth_price_power or 0.0)
         for system in rented.chips
     }
-    price = {system: _price(offer.price.per_chip_hour if offer.price else None, system) for system in depth}
+    price = {system: unit_price(offer, "per_chip_hour", system) for system in depth}
     speed = {system: _speed(ctx, system) for system in depth}
     hourly = {system: price[system] * path for system in depth}
     budget = np.full(int(hours / (DAYS_YEAR * 24)) + 1, float(rule.budget_per_year))
@@ -122,10 +124,6 @@ def _book(rented: Rented, system: str, begin: int, end: int, chips: int, hourly:
     rented.usd[first:last] += chips * hourly[first:last] * part
 
 
-def _price(price: Any, system: str) -> float:
-    return float(price.get(system, 0.0) if isinstance(price, dict) else price or 0.0)
-
-
 def _speed(ctx: Context, system: str) -> float:
     """Speed of research on a chip of a system, in reference chips; 0 where it cannot run."""
     rate = ctx.prepared.rates.research.get(system)
@@ -133,13 +131,3 @@ def _speed(ctx: Context, system: str) -> float:
         return 0.0
     error = ctx.draws.rate_error(system, "training", rate.log_error)
     return float(rate.flops / ctx.prepared.rates.reference * error)
-
-
-def _hourly_market(ctx: Context, market: str | None, hours: int) -> NDArray[np.float64]:
-    """A market's price over its start by hour, shape (hours,); 1 without a market."""
-    if market is None:
-        return np.ones(hours)
-    edges = np.array(ctx.prepared.calendar.months()[:-1], dtype=np.float64)
-    month = np.searchsorted(edges, np.arange(hours) * float(MS_HOUR), side="right") - 1
-    path: NDArray[np.float64] = ctx.draws.market(market)[month]
-    return path

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from capsim.compile.calendar import MS_HOUR
 from capsim.control.context import Context
 
 
@@ -25,3 +26,13 @@ def _follow(
     for month, edge in enumerate(edges[:-1]):
         yield ctx.until(edge)
         ctx.prices[name] = float(path[month])
+
+
+def hourly_market(ctx: Context, market: str | None, hours: int) -> NDArray[np.float64]:
+    """A market's price over its start by hour, shape (hours,); 1 without a market."""
+    if market is None:
+        return np.ones(hours)
+    edges = np.array(ctx.prepared.calendar.months()[:-1], dtype=np.float64)
+    month = np.searchsorted(edges, np.arange(hours) * float(MS_HOUR), side="right") - 1
+    path: NDArray[np.float64] = ctx.draws.market(market)[month]
+    return path

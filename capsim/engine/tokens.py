@@ -13,6 +13,7 @@ from capsim.compile.depth import on_demand_depth, rented_systems
 from capsim.compile.rates import ServiceRate
 from capsim.control.allocation import serve_deferred
 from capsim.control.context import Context
+from capsim.control.markets import hourly_market
 from capsim.engine.build import Run
 
 MTOK = 1e6
@@ -130,7 +131,7 @@ def _rent(run: Run, accounts: TokenAccounts) -> None:
         if "inference" not in rule.workloads:
             continue
         offer = study.offers[rule.offer]
-        path = _market(ctx, offer.market, hours)
+        path = hourly_market(ctx, offer.market, hours)
         budget = np.full(int(years[-1]) + 1, float(rule.budget_per_year))
         if sent is not None:
             spent = np.bincount(years, weights=sent.usd, minlength=len(budget))
@@ -195,15 +196,6 @@ def _idle_chips(run: Run, hours: int) -> NDArray[np.float64]:
     can_serve = (run.chips[:-1] > 0).any(axis=0)
     free = run.autoscaler.free[:, can_serve].sum(axis=1).astype(np.float64)
     return np.repeat(free, run.autoscaler.period // MS_HOUR)[:hours]
-
-
-def _market(ctx: Context, market: str | None, hours: int) -> NDArray[np.float64]:
-    if market is None:
-        return np.ones(hours)
-    edges = np.array(ctx.prepared.calendar.months()[:-1], dtype=np.float64)
-    month = np.searchsorted(edges, np.arange(hours) * float(MS_HOUR), side="right") - 1
-    path: NDArray[np.float64] = ctx.draws.market(market)[month]
-    return path
 
 
 def discount_hours(ctx: Context, hours: int) -> NDArray[np.float64]:
