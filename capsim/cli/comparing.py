@@ -79,18 +79,24 @@ def perform_and_report(
 
     Parts that were found damaged are named on stderr; they are never passed over in silence, unless --quiet.
     """
-    from capsim.report.terminal import width_of, write
-
     performed = how(
         setup, command=command_line(), progress=progress_of(quiet), out=out, resume=resume, workers=workers
     )
     if not quiet:
         for name in performed.damaged:
             typer.echo(f"{name} was damaged (its sha256 differs): its runs were simulated again", err=True)
+    results, context = performed.results, setup.context
+    _show(as_json, lambda: json(results, context), lambda width: text(results, context, width, wide))
+
+
+def _show(as_json: bool, json: Callable[[], str], lines: Callable[[int], Sequence[Line]]) -> None:
+    """Print JSON, or lines as wide as the terminal."""
+    from capsim.report.terminal import width_of, write
+
     if as_json:
-        typer.echo(json(performed.results, setup.context))
+        typer.echo(json())
     else:
-        write(text(performed.results, setup.context, width_of(sys.stdout), wide), sys.stdout)
+        write(lines(width_of(sys.stdout)), sys.stdout)
 
 
 def pair(option: str, text: str) -> tuple[str, str]:
@@ -148,7 +154,6 @@ def report_sensitivity(
     """Move the weak inputs of a comparison one at a time, and print which move its answer most."""
     from capsim.errors import InputError
     from capsim.report.sensitivity import sensitivity_json, sensitivity_report
-    from capsim.report.terminal import width_of, write
     from capsim.study.sensitivity import sensitivity
     from capsim.study.trials import Trials
 
@@ -156,10 +161,12 @@ def report_sensitivity(
         raise InputError("--sensitivity needs two strategies to compare")
     results = _found_or_simulated(setup, quiet=quiet, out=out, resume=resume, workers=workers)
     found = sensitivity(setup, results, Trials.of(setup, workers, progress_of(quiet)))
-    if as_json:
-        typer.echo(sensitivity_json(found, setup.context))
-    else:
-        write(sensitivity_report(found, setup.context, width_of(sys.stdout), wide), sys.stdout)
+    context = setup.context
+    _show(
+        as_json,
+        lambda: sensitivity_json(found, context),
+        lambda width: sensitivity_report(found, context, width, wide),
+    )
 
 
 def _found_or_simulated(
@@ -180,16 +187,16 @@ def _found_or_simulated(
 
 def _print_bridge(results: Results, context: Context, ends: tuple[str, str], as_json: bool) -> None:
     from capsim.report.between import between_json, between_report
-    from capsim.report.terminal import width_of, write
     from capsim.study.between import between
 
     case = results.plan.cases[0]
     found = between(results, context, *ends, case)
     start, goal = (float(results.metric("total_npv", name, case).mean()) for name in ends)
-    if as_json:
-        typer.echo(between_json(found, (start, goal), context))
-    else:
-        write(between_report(found, (start, goal), context, width_of(sys.stdout)), sys.stdout)
+    _show(
+        as_json,
+        lambda: between_json(found, (start, goal), context),
+        lambda width: between_report(found, (start, goal), context, width),
+    )
 
 
 def report_flip(
@@ -204,16 +211,13 @@ def report_flip(
 ) -> None:
     """Search for the value at which two strategies swap, and print what was found."""
     from capsim.report.flip import flip_json, flip_report
-    from capsim.report.terminal import width_of, write
     from capsim.study.flip import ask_flip
     from capsim.study.trials import Trials
 
     trials = Trials.of(setup, workers, progress_of(quiet))
     answer = ask_flip(setup, trials, path, between, *ends)
-    if as_json:
-        typer.echo(flip_json(answer, setup.context))
-    else:
-        write(flip_report(answer, setup.context, width_of(sys.stdout)), sys.stdout)
+    context = setup.context
+    _show(as_json, lambda: flip_json(answer, context), lambda width: flip_report(answer, context, width))
 
 
 def command_line() -> str:

@@ -7,7 +7,7 @@ import json
 import math
 from typing import Any, NamedTuple
 
-from capsim import __version__
+from capsim.report.documents import json_head
 from capsim.report.layout import Column, Line, blocks, paragraph, tabulate
 from capsim.report.numbers import figure, percent, scale_for
 from capsim.study.between import Between, WorkLine
@@ -112,11 +112,7 @@ def _work_columns(start: str, goal: str) -> list[Column[WorkLine]]:
 def between_json(found: Between, totals: tuple[float, float], context: Context) -> str:
     """Both bridges as JSON, `schema: capsim.bridge/1`; USD discounted, chip-ms over all runs."""
     record: dict[str, Any] = {
-        "schema": SCHEMA,
-        "capsim": __version__,
-        "study": context.name,
-        "digest": context.digest,
-        "seed": context.seed,
+        **json_head(SCHEMA, context),
         "case": found.case,
         "runs": found.runs,
         "totals": list(totals),

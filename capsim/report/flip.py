@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 import math
 from typing import Any
 
-from capsim import __version__
+from capsim.report.documents import dump, json_head
 from capsim.report.layout import Column, Line, blocks, paragraph, tabulate
 from capsim.report.numbers import Scale, scale_for
 from capsim.study.context import Context
@@ -101,11 +100,7 @@ def flip_json(answer: FlipAnswer, context: Context) -> str:
     """The answer as JSON, `schema: capsim.flip/1`; numbers in the units of the study's schema."""
     flip = answer.flip
     record: dict[str, Any] = {
-        "schema": SCHEMA,
-        "capsim": __version__,
-        "study": context.name,
-        "digest": context.digest,
-        "seed": context.seed,
+        **json_head(SCHEMA, context),
         "case": answer.case,
         "runs": answer.runs,
         "path": answer.knob.path,
@@ -123,12 +118,4 @@ def flip_json(answer: FlipAnswer, context: Context) -> str:
     }
     if flip.root is not None:
         record["cheaper_below"], record["cheaper_above"] = _sides(answer)
-    return json.dumps(_finite(record), indent=1, allow_nan=False)
-
-
-def _finite(value: Any) -> Any:
-    if isinstance(value, float):
-        return value if math.isfinite(value) else None
-    if isinstance(value, dict):
-        return {key: _finite(item) for key, item in value.items()}
-    return [_finite(item) for item in value] if isinstance(value, list) else value
+    return dump(record)

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
-import json
-import math
 from typing import Any
 
-from capsim import __version__
 from capsim.report.depth import Work, assignment
+from capsim.report.documents import dump, json_head
 from capsim.report.periods import periods_json
 from capsim.report.reasons import rival
 from capsim.results.reading import Results
@@ -26,7 +24,7 @@ RUN_SCHEMA = "capsim.run/1"
 def comparison_json(results: Results, context: Context) -> str:
     """The figures of `capsim compare`."""
     cases = {case: _case(results, context, figures_of(results, case)) for case in results.plan.cases}
-    return _dump(_head(results, context, COMPARE_SCHEMA) | {"cases": cases})
+    return dump(_head(results, context, COMPARE_SCHEMA) | {"cases": cases})
 
 
 def run_json(results: Results, context: Context) -> str:
@@ -50,17 +48,13 @@ def run_json(results: Results, context: Context) -> str:
             "weakest": _effects(results, context, strategy, case),
             **periods_json(results, context, strategy, case),
         }
-    return _dump(_head(results, context, RUN_SCHEMA) | {"strategy": strategy, "cases": cases})
+    return dump(_head(results, context, RUN_SCHEMA) | {"strategy": strategy, "cases": cases})
 
 
 def _head(results: Results, context: Context, schema: str) -> dict[str, Any]:
     plan = results.plan
     return {
-        "schema": schema,
-        "capsim": __version__,
-        "study": context.name,
-        "digest": context.digest,
-        "seed": context.seed,
+        **json_head(schema, context),
         "bands": [dataclasses.asdict(band) for band in context.bands],
         "horizon": {"start": context.start.isoformat(), "end": context.end.isoformat()},
         "as_of": context.as_of.isoformat(),
@@ -130,18 +124,3 @@ def _records(results: Results, name: str, strategy: str, case: str) -> list[dict
     table = results.table(name, case, strategy)
     columns = {key: values.tolist() for key, values in table.items() if key not in ("strategy", "case")}
     return [dict(zip(columns, values, strict=True)) for values in zip(*columns.values(), strict=True)]
-
-
-def _dump(value: Any) -> str:
-    return json.dumps(_plain(value), indent=1, allow_nan=False)
-
-
-def _plain(value: Any) -> Any:
-    """`value` with null where a number is not finite (never, or without runs enough)."""
-    if isinstance(value, float):
-        return value if math.isfinite(value) else None
-    if isinstance(value, dict):
-        return {str(key): _plain(item) for key, item in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [_plain(item) for item in value]
-    return value

@@ -7,7 +7,7 @@ import json
 import math
 from typing import Any
 
-from capsim import __version__
+from capsim.report.documents import json_head
 from capsim.report.layout import Column, Line, blocks, paragraph, tabulate
 from capsim.report.numbers import Scale, scale_for
 from capsim.study.context import Context
@@ -71,11 +71,7 @@ def _columns(found: Sensitivity, scale: Scale) -> list[Column[Movement]]:
 def sensitivity_json(found: Sensitivity, context: Context) -> str:
     """All movements as JSON, `schema: capsim.sensitivity/1`; USD, discounted."""
     record: dict[str, Any] = {
-        "schema": SCHEMA,
-        "capsim": __version__,
-        "study": context.name,
-        "digest": context.digest,
-        "seed": context.seed,
+        **json_head(SCHEMA, context),
         **dataclasses.asdict(found),
     }
     for movement in record["movements"]:
