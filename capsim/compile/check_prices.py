@@ -175,11 +175,19 @@ def _equity(report: Report, name: str, offer: Offer) -> None:
 def _exits(report: Report, study: Study) -> None:
     """A contract that is left for convenience is one of rent, and gives the right to."""
     for strategy, plan in study.strategies.items():
-        for name in plan.terminate:
+        exits: list[tuple[tuple[str | int, ...], str]] = [
+            (("terminate", name), name) for name in plan.terminate
+        ]
+        exits += [
+            (("rules", index, "terminate"), rule.terminate)
+            for index, rule in enumerate(plan.rules)
+            if rule.terminate is not None
+        ]
+        for path, name in exits:
             offer = study.offers.get(name)
             if offer is None:
                 continue
-            here = ("strategies", strategy, "terminate", name)
+            here = ("strategies", strategy, *path)
             if offer.termination is None:
                 what = f"{strategy} leaves `{name}`, which has no right to: all that remains falls due"
                 report.warning(what, "add termination: {fee: ...} to the offer", *here)

@@ -24,7 +24,7 @@ class Lot:
         kw: critical IT power of a chip, kW.
         prepaid: share of its value that is paid in advance.
         decide: ms at which it was decided (porting and premiums fall due then).
-        purchased_by_rule: laid out for a rule, an option that may be exercised, or a late tranche's
+        contingent: laid out for a rule, an option that may be exercised, or a late tranche's
             substitute; delivered only when that happens.
         option: ``offer.option`` that brings it, where one does.
         instead_of: keys of the lots that leave, or never come, because of this one.
@@ -44,7 +44,7 @@ class Lot:
     kw: float
     decide: int = 0
     prepaid: float = 0.0
-    purchased_by_rule: bool = False
+    contingent: bool = False
     option: str = ""
     instead_of: tuple[str, ...] = ()
 

@@ -213,7 +213,7 @@ def _substitutes(study: Study, held: list[Lot], calendar: Calendar) -> list[Lot]
                 term=None,
                 price_hour=float(spec.price or 0.0),
                 price_chip=0.0,
-                purchased_by_rule=True,
+                contingent=True,
                 instead_of=(lot.key,),
             )
         )
@@ -232,7 +232,7 @@ def _option_lots(
         old = tuple(
             lot
             for lot in held
-            if lot.offer == offer_name and lot.system in option.replaces and not lot.purchased_by_rule
+            if lot.offer == offer_name and lot.system in option.replaces and not lot.contingent
         )
         if option.kind == "swap":
             found = _swapped(study, offer, option, old, calendar)
@@ -253,7 +253,7 @@ def _option_lots(
                     decide=calendar.ms(option.decide),
                     prepaid=0.0 if offer.prepay is None else float(offer.prepay.share),
                     option=reference,
-                    purchased_by_rule=later,
+                    contingent=later,
                     instead_of=lot.instead_of or tuple(o.key for o in old),
                 )
             )
@@ -316,6 +316,6 @@ def _rule_lots(study: Study, strategy: Strategy, calendar: Calendar) -> list[Lot
         for i in range(orders_at_most(purchase, calendar.end_ms)):
             index = RULES + ROOM * number + i
             lot = _lot(study, buy.offer, offer, index, system, float(buy.quantity), 0, False, calendar)
-            room = [replace(lot, purchased_by_rule=True)]
+            room = [replace(lot, contingent=True)]
             lots += with_prices(offer, room, 1.0, calendar.end_ms, "purchases")
     return lots

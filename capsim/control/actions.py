@@ -87,11 +87,11 @@ def act(ctx: Context, deliveries: Deliveries, action: Other, why: str) -> bool:
 
 
 def _terminate(ctx: Context, deliveries: Deliveries, offer: str, why: str) -> bool:
-    if offer in ctx.given_up or offer in ctx.noticed:
+    if offer in ctx.terminated or offer in ctx.under_notice:
         return False
     right = ctx.prepared.study.offers[offer].termination
     notice = int(right.notice) if right is not None else 0
-    ctx.noticed.add(offer)
+    ctx.under_notice.add(offer)
     ctx.log("rule", offer, f"{why}: notice is given")
 
     ctx.env.process(terminate(ctx, deliveries, offer, ctx.now + notice))

@@ -77,8 +77,8 @@ class Context:
         reserve: chips that named runs claim at each place, by run name and place index.
         gauges: what conditions of a strategy watch, by name of the measure.
         defaulted: ms at which a provider defaulted, by name.
-        given_up: offers that were left for convenience.
-        noticed: offers whose end a rule or Python has given notice of.
+        terminated: offers that were left for convenience.
+        under_notice: offers whose end a rule or Python has given notice of.
         renewing: offers whose renewals a rule or Python has decided.
         exercised: ms at which an option was exercised, by ``offer.option``.
         forbidden: places where a workload may not run today, by its kind and name.
@@ -103,8 +103,8 @@ class Context:
     prices: dict[str, float] = field(default_factory=dict)
     gauges: dict[str, Callable[[], float]] = field(default_factory=dict)
     defaulted: dict[str, int] = field(default_factory=dict)
-    given_up: set[str] = field(default_factory=set)
-    noticed: set[str] = field(default_factory=set)
+    terminated: set[str] = field(default_factory=set)
+    under_notice: set[str] = field(default_factory=set)
     renewing: set[str] = field(default_factory=set)
     exercised: dict[str, int] = field(default_factory=dict)
     forbidden: dict[tuple[str, str], frozenset[int]] = field(default_factory=dict)

@@ -32,7 +32,7 @@ class Deliveries:
         for shell in portfolio.shells:
             self.ctx.env.process(self._deliver_shell(shell))
         for lot in portfolio.lots:
-            if lot.purchased_by_rule:
+            if lot.contingent:
                 self.ctx.lots[lot.key].status = "unused"
             else:
                 self.ctx.env.process(self.deliver(lot, lot.planned))

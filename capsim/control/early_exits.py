@@ -29,7 +29,7 @@ def terminate(ctx: Context, deliveries: Deliveries, offer: str, at: int) -> Gene
 
 def leave(ctx: Context, deliveries: Deliveries, offer: str) -> None:
     """Leave an offer for convenience now: its chips go, and none come any more."""
-    ctx.given_up.add(offer)
+    ctx.terminated.add(offer)
     for lot in ctx.prepared.portfolio.lots:
         if lot.offer == offer and ctx.lots[lot.key].status in ("planned", "delivered"):
             text = f"tranche {lot.index}: {lot.chips:,} {lot.system} left for convenience"

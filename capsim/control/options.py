@@ -44,7 +44,7 @@ def _decide(
 def may_exercise(ctx: Context, reference: str) -> bool:
     """Whether ``offer.option`` can be exercised today: its contract lives, and it was not exercised yet."""
     offer = reference.rpartition(".")[0]
-    if reference in ctx.exercised or offer in ctx.given_up or ctx.provider(offer) in ctx.defaulted:
+    if reference in ctx.exercised or offer in ctx.terminated or ctx.provider(offer) in ctx.defaulted:
         return False
     last = max(ctx.prepared.calendar.ms(_option(ctx, reference).decide), 0)
     return ctx.draws.converts(offer) and ctx.now <= last
@@ -56,7 +56,7 @@ def exercise(ctx: Context, deliveries: Deliveries, reference: str) -> None:
     ctx.exercised[reference] = ctx.now
     ctx.log("option", offer, f"{option.name} exercised, premium {float(option.premium):,.0f} USD")
     for lot in ctx.prepared.portfolio.lots:
-        if lot.option != reference or not lot.purchased_by_rule:
+        if lot.option != reference or not lot.contingent:
             continue
         if option.kind == "swap":
             old = ctx.lots[lot.instead_of[0]]

@@ -27,9 +27,7 @@ class Purchases:
         self.orders: list[tuple[int, Lot]] = []
         first = RULES + ROOM * number
         self.room = [
-            lot
-            for lot in ctx.prepared.portfolio.lots
-            if lot.purchased_by_rule and first <= lot.index < first + ROOM
+            lot for lot in ctx.prepared.portfolio.lots if lot.contingent and first <= lot.index < first + ROOM
         ]
 
     def order(self, why: str) -> bool:
@@ -38,7 +36,7 @@ class Purchases:
         It is signed at today's market price, where the offer names a market.
         """
         ctx = self.ctx
-        if not self.room or self.buy.offer in ctx.given_up:
+        if not self.room or self.buy.offer in ctx.terminated:
             return False
         if ctx.provider(self.buy.offer) in ctx.defaulted:
             return False

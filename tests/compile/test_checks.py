@@ -222,6 +222,11 @@ WRONG = [
     ),
     ("price-terms", "offers.moving.equity.0.milestones.0.share=50%", "the shares of milestones sum to 0.9"),
     ("price-terms", "offers.moving.termination=null", "priced leaves `moving`, which has no right to"),
+    (
+        "price-terms",
+        "strategies.cloud.rules=[{when: 'utilisation < 10%', review: 4w, terminate: cloud.v1}]",
+        "cloud leaves `cloud.v1`, which has no right to: all that remains falls due",
+    ),
     ("price-terms", "offers.moving.power=null", "passes power through and says nothing of its power"),
     ("chip-time-overflow", "offers.framework.quantity.max=9G", ""),
 ]

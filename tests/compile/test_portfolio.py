@@ -88,4 +88,4 @@ strategies: {s: {rules: [{when: "backlog > 2w", review: 4w, buy: {offer: o, quan
     found = portfolio(tmp_path, text)
     # two years are 8 quarters at two purchases each, and one to round up; reviews every four weeks would allow 26
     assert len(found.lots) == 16
-    assert all(lot.purchased_by_rule for lot in found.lots)
+    assert all(lot.contingent for lot in found.lots)

@@ -29,7 +29,7 @@ def bill_min_spend(ledger: Ledger, ctx: Context) -> None:
             continue
         spec = given if isinstance(given, MinSpend) else MinSpend(share=given)
         items = [(lot, ctx.lots[lot.key]) for lot in portfolio.lots if lot.offer == name]
-        items = [(lot, s) for lot, s in items if not lot.purchased_by_rule or lot.option in ctx.exercised]
+        items = [(lot, s) for lot, s in items if not lot.contingent or lot.option in ctx.exercised]
         items = [(lot, s) for lot, s in items if not (s.status == "unused" and lot.option == "")]
         shells = [(shell, ctx.shells[shell.key]) for shell in portfolio.shells if shell.offer == name]
         statuses = [state.status for _, state in items] + [state.status for _, state in shells]

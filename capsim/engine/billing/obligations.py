@@ -41,7 +41,7 @@ def remaining(ctx: Context, lot: Lot, at: int) -> float:
         return 0.0
     offer = ctx.prepared.study.offers[lot.offer]
     signed = ctx.exercised.get(lot.option, state.planned)
-    if (lot.purchased_by_rule and signed > at) or offer.kind == "spot":
+    if (lot.contingent and signed > at) or offer.kind == "spot":
         return 0.0
     begin = state.delivered if state.delivered >= 0 else max(state.planned + state.delay, 0)
     pay = offer.take_or_pay
