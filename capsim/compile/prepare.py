@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from capsim.compile.calendar import Calendar
+from capsim.compile.depth import overflow_systems
 from capsim.compile.lots import Lot
 from capsim.compile.portfolio import Portfolio, build_portfolio, placement_unit
 from capsim.compile.rates import RateBook, Rates, build_rates
@@ -87,7 +88,8 @@ def prepare(study: Study, strategy: str, *, case: str, token: str, rates: RateBo
     calendar = Calendar(study.horizon.start, study.horizon.end, float(study.money.discount_rate))
     portfolio = build_portfolio(study, study.strategies[strategy], calendar)
     systems = sorted({lot.system for lot in portfolio.lots} | {study.reference})
-    found = build_rates(rates if rates is not None else RateBook(study), systems)
+    rented = sorted(overflow_systems(study) - set(systems))
+    found = build_rates(rates if rates is not None else RateBook(study), systems, rented)
     places = _places(study, portfolio, found)
     ports = porting_dates(study, portfolio, calendar)
     notes = (*portfolio.notes, *_without_rollouts(study, strategy, found))

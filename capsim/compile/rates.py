@@ -6,7 +6,7 @@ does in an hour at its achieved training rate.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 
@@ -157,8 +157,12 @@ class RateBook:
         return self._serving[key]
 
 
-def build_rates(book: RateBook, systems: list[str]) -> Rates:
-    """Every pair of workload and system that the book's study allows."""
+def build_rates(book: RateBook, systems: list[str], rented: Sequence[str] = ()) -> Rates:
+    """Every pair of workload and system that the book's study allows.
+
+    Args:
+        rented: further systems that are only rented by the hour, for research and services.
+    """
     study = book.study
     research_spec = study.demand.research
     reference_model = research_spec.model if research_spec else study.demand.training_runs[0].model
@@ -178,7 +182,7 @@ def build_rates(book: RateBook, systems: list[str]) -> Rates:
                     rl_work[run.name] = _rl_work(book, run)
     research = {}
     if research_spec is not None:
-        for system in systems:
+        for system in (*systems, *rented):
             if system in research_spec.systems:
                 research[system] = book.training(
                     research_spec.model, system, research_spec.precision, RATE_CHIPS
@@ -190,7 +194,7 @@ def build_rates(book: RateBook, systems: list[str]) -> Rates:
             gb200e[system] = rate.flops / reference
     services, spilled = {}, {}
     for service in study.demand.inference:
-        for system in systems:
+        for system in (*systems, *rented):
             if system not in service.systems:
                 continue
             found = book.serving(service, system)

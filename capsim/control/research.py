@@ -65,6 +65,12 @@ class ResearchQueue:
         rows = self.ctx.cluster.jobs
         return rows["size_ref"][jobs].astype(np.int64), rows["run"][jobs].astype(np.int64)
 
+    def not_rented(self, jobs: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Those of some campaigns that do not run on rented chips."""
+        assert self.rented is not None
+        left: NDArray[np.int64] = jobs[self.rented[0, jobs] < 0]
+        return left
+
     def send_out(self, jobs: NDArray[np.int64], begin: int, end: NDArray[np.int64]) -> None:
         """Waiting campaigns leave the queue and run on chips that are rented for them."""
         if len(jobs):

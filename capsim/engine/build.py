@@ -20,11 +20,12 @@ from capsim.control.context import Context, LotState, ShellState
 from capsim.control.contracts import start_contracts
 from capsim.control.decisions import start_decisions
 from capsim.control.deliveries import Deliveries
-from capsim.control.dispatch import Rented, start_dispatch
 from capsim.control.evaluation import Evaluations, most_bursts
 from capsim.control.exclusivity import forbid, start_exclusivity
 from capsim.control.markets import start_markets
+from capsim.control.on_demand import Account, open_accounts
 from capsim.control.outages import start_outages
+from capsim.control.overflow import start_overflow
 from capsim.control.research import ResearchQueue
 from capsim.control.training import PARTS, TrainingRuns
 from capsim.control.world import DemandWorld, Draws
@@ -48,7 +49,7 @@ class Run:
         ceiling: the same when saturated.
         chips: chips of a replica, same shape.
         campaigns: number of research campaigns; they are jobs 0 .. campaigns - 1.
-        rented: what campaigns that were sent out rent, by the number of the rule of `overflow`.
+        rentals: what the rules of `overflow` rent by the hour.
     """
 
     ctx: Context
@@ -61,7 +62,7 @@ class Run:
     ceiling: NDArray[np.float64]
     chips: NDArray[np.int64]
     campaigns: int
-    rented: dict[int, Rented] = field(default_factory=dict)
+    rentals: list[Account] = field(default_factory=list)
 
 
 def build(prepared: Prepared, draws: Draws, demand: DemandWorld, run: int) -> Run:
@@ -132,7 +133,8 @@ def _start(built: Run) -> Run:
     built.evaluations.start()
     ctx.gauges = {"backlog": built.research.backlog, "utilisation": built.autoscaler.utilisation}
     start_decisions(ctx, built.deliveries)
-    built.rented.update(start_dispatch(ctx, built.research))
+    built.rentals += open_accounts(ctx)
+    start_overflow(ctx, built.research, built.rentals)
     return built
 
 

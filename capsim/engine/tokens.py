@@ -9,11 +9,10 @@ from numpy.typing import NDArray
 
 from capsim.compile.calendar import DAYS_YEAR, MS_DAY, MS_HOUR
 from capsim.compile.constraints import rented_from
-from capsim.compile.depth import on_demand_depth, rented_systems
 from capsim.compile.rates import ServiceRate
 from capsim.control.allocation import serve_deferred
 from capsim.control.context import Context
-from capsim.control.markets import hourly_market
+from capsim.control.on_demand import Account
 from capsim.engine.build import Run
 
 MTOK = 1e6
@@ -116,79 +115,55 @@ def deferred(
 
 
 def _rent(run: Run, accounts: TokenAccounts) -> None:
-    """Rent on demand for unserved tokens, in the study's order, within depth and yearly budget."""
+    """Rent on demand for unserved tokens, in the study's order, within what depth and budgets still allow."""
     ctx = run.ctx
     study = ctx.prepared.study
     hours = accounts.requested.shape[1]
-    years = (np.arange(hours) / (DAYS_YEAR * 24)).astype(np.int64)
     idle = _idle_chips(run, hours)
-    for number, rule in enumerate(study.overflow):
-        sent = run.rented.get(number)
-        if sent is not None and sent.usd.any():
-            accounts.rent[rule.offer] = accounts.rent.get(rule.offer, np.zeros(hours)) + sent.usd
-            for chips in sent.chips.values():
-                accounts.rented_chips += chips
-        if "inference" not in rule.workloads:
-            continue
-        offer = study.offers[rule.offer]
-        path = hourly_market(ctx, offer.market, hours)
-        budget = np.full(int(years[-1]) + 1, float(rule.budget_per_year))
-        if sent is not None:
-            spent = np.bincount(years, weights=sent.usd, minlength=len(budget))
-            budget = np.maximum(budget - spent, 0.0)
-        rent = np.zeros(hours)
-        for system in rented_systems(offer):
-            price = offer.price.per_chip_hour if offer.price else None
-            hourly = float(price[system] if isinstance(price, dict) else price or 0.0)
-            if hourly <= 0.0:
-                continue
-            depth = on_demand_depth(offer, system, ctx.prepared.calendar, hours)
-            depth = depth * path ** -float(offer.depth_price_power or 0.0)
-            if sent is not None:
-                depth = np.maximum(depth - sent.chips[system], 0.0)
+    for account in run.rentals:
+        for system in account.market.price if "inference" in account.rule.workloads else ():
             for s, service in enumerate(study.demand.inference):
                 rate = ctx.prepared.rates.services.get((service.name, system))
                 work = ("inference", service.name)
-                since = rented_from(ctx.prepared, ctx.draws.converts, rule.offer, work, service.residency)
+                name = account.rule.offer
+                since = rented_from(ctx.prepared, ctx.draws.converts, name, work, service.residency)
                 if rate is not None and since is not None:
-                    may = np.arange(hours) * MS_HOUR >= since
-                    allowed = np.where(may, depth, 0.0)
-                    rent += _rent_for(accounts, s, rate, hourly * path, allowed, budget, years, idle)
-                    depth = np.where(may, allowed, depth)
-        if rent.any():
-            accounts.rent[rule.offer] = accounts.rent.get(rule.offer, np.zeros(hours)) + rent
+                    _rent_for(accounts, s, rate, account, system, since, idle)
+        if account.usd.any():
+            rent = accounts.rent.get(account.rule.offer, np.zeros(hours))
+            accounts.rent[account.rule.offer] = rent + account.usd
+            accounts.rented_chips += account.chips
 
 
 def _rent_for(
     accounts: TokenAccounts,
     s: int,
     rate: ServiceRate,
-    price: NDArray[np.float64],
-    depth: NDArray[np.float64],
-    budget: NDArray[np.float64],
-    years: NDArray[np.int64],
+    account: Account,
+    system: str,
+    since: int,
     idle: NDArray[np.float64],
-) -> NDArray[np.float64]:
-    """Rent for one service on one offer; `depth` and `budget` are reduced in place. Returns USD by hour."""
+) -> None:
+    """Rent for one service on one system from an instant (ms) on; the account and `idle` go down."""
+    price, budget = account.market.price[system], account.budget
     per_chip = rate.tokens * 3600.0 / rate.chips
     wanted = accounts.left[s] - accounts.rented[s]
-    chips = np.minimum(np.maximum(wanted, 0.0) / per_chip, depth)
+    chips = np.minimum(np.maximum(wanted, 0.0) / per_chip, account.market.left[system])
+    chips[: -(-since // MS_HOUR)] = 0.0
     cost: NDArray[np.float64] = chips * price
-    for year in range(len(budget)):
+    years = (np.arange(len(chips)) / (DAYS_YEAR * 24)).astype(np.int64)
+    for year in range(int(years[-1]) + 1):
         span = years == year
         spent = np.cumsum(cost[span])
         allowed = np.clip(budget[year] - (spent - cost[span]), 0.0, cost[span])
         share = np.divide(allowed, cost[span], out=np.zeros_like(allowed), where=cost[span] > 0)
         chips[span] *= share
-        cost[span] = allowed
         budget[year] -= float(allowed.sum())
-    depth -= chips
+    account.book(system, 0, chips)
     accounts.rented[s] += chips * per_chip
-    accounts.rented_chips += chips
     twice = np.minimum(chips, idle)
     idle -= twice
     accounts.twice += twice * price
-    return cost
 
 
 def _idle_chips(run: Run, hours: int) -> NDArray[np.float64]:

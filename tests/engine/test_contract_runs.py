@@ -239,9 +239,15 @@ RENTAL = (
 )
 
 
-def sent_out(root: Path, rule: str) -> Any:
+def overflowed(root: Path, rule: str, *sets: str) -> Any:
     """The quickstart with much research and its own cluster only, under a rule of overflow; rent by month."""
-    more = ("demand.research.capacity={2026-01: 6000, 2027-07: 9000}", "strategies.wait={}", RENTAL, rule)
+    more = (
+        "demand.research.capacity={2026-01: 6000, 2027-07: 9000}",
+        "strategies.wait={}",
+        RENTAL,
+        rule,
+        *sets,
+    )
     prepared = prepare(load_study(root / "configs" / "quickstart.yaml", sets=more), "wait")
     built, recorder, _ = simulate_built(prepared, 0)
     return built, campaigns(built, tuple(recorder.edges)), compute_figures(built, recorder)
@@ -249,7 +255,7 @@ def sent_out(root: Path, rule: str) -> Any:
 
 def test_research_that_waits_is_sent_out_within_depth_and_budget(root: Path) -> None:
     rule = "overflow=[{offer: rental, budget_per_year: $20M, workloads: [research], after: 3d}]"
-    built, found, figures = sent_out(root, rule)
+    built, found, figures = overflowed(root, rule)
     begin, end = built.research.rented
     out = begin >= 0
     jobs = built.ctx.cluster.jobs[: built.campaigns]
@@ -264,10 +270,51 @@ def test_research_that_waits_is_sent_out_within_depth_and_budget(root: Path) -> 
     assert paid == pytest.approx(float((6 * jobs["size_ref"][out] * hours).sum()), rel=1e-6)
     # two years of $20M: a campaign is signed whole, in the year in which it starts
     assert 0 < paid <= 40e6
-    assert max(chips.max() for chips in built.rented[0].chips.values()) <= 2000
-    _, without, _ = sent_out(root, "overflow=[{offer: rental, budget_per_year: $0, workloads: [research]}]")
+    assert built.rentals[0].chips.max() <= 2000
+    _, without, _ = overflowed(root, "overflow=[{offer: rental, budget_per_year: $0, workloads: [research]}]")
     assert found.done.sum() > without.done.sum()
     assert found.finished.sum() > without.finished.sum()
+
+
+H100 = (
+    "offers.rental={provider: r, kind: on_demand, status: live, chips: {h100_hgx: 100%}, "
+    "price: {per_chip_hour: $2/h}, depth: {h100_hgx: {2026: 2000}}}"
+)
+
+
+def test_overflow_rents_systems_that_nothing_else_has(root: Path) -> None:
+    rule = "overflow=[{offer: rental, budget_per_year: $1B, workloads: [research], after: 3d}]"
+    built, _, _ = overflowed(root, rule, H100, "demand.research.systems=[gb200_nvl72, h100_hgx]")
+    assert not any(place.system == "h100_hgx" for place in built.ctx.places())
+    assert (built.research.rented[0] >= 0).sum() > 10
+    # a campaign takes longer on the slower chip, by its speed in reference chips
+    begin, end = built.research.rented
+    out = begin >= 0
+    rates = built.ctx.prepared.rates
+    speed = rates.research["h100_hgx"].flops / rates.reference
+    error = built.ctx.draws.rate_error("h100_hgx", "training", rates.research["h100_hgx"].log_error)
+    work = built.ctx.cluster.jobs["run"][: built.campaigns][out]
+    assert (end - begin)[out] == pytest.approx((work / (speed * error)).astype(np.int64), abs=1)
+
+
+def test_research_and_services_rent_on_one_account(root: Path) -> None:
+    """2,000 chips and $20M a year for both, whether one rule names them or two."""
+    tokens = "demand.inference.chat.tokens={2026-01: 20T/d, 2027-07: 20T/d}"
+    both = "overflow=[{offer: rental, budget_per_year: $20M, workloads: [inference, research], after: 3d}]"
+    built, _, figures = overflowed(root, both, tokens)
+    assert (built.research.rented[0] >= 0).any() and figures.tokens.rented.sum() > 0
+    assert figures.tokens.rented_chips.max() <= 2000 + 1e-6
+    paid, (account,) = figures.ledger.nominal("rental", "on_demand"), built.rentals
+    # what research signs counts in the year of its start, what it runs beyond the horizon is not booked
+    assert account.budget.min() >= -1e-6 and paid <= 40e6
+    two = ", ".join(
+        f"{{offer: rental, budget_per_year: $1B, workloads: [{work}], after: 3d}}"
+        for work in ("research", "inference")
+    )
+    built, _, figures = overflowed(root, f"overflow=[{two}]", tokens)
+    first, second = built.rentals
+    assert first.market is second.market and first.usd.any() and second.usd.any()
+    assert (first.chips + second.chips).max() <= 2000 + 1e-6
 
 
 def test_research_fills_the_chips_that_services_leave_at_night(root: Path) -> None:
