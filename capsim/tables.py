@@ -416,6 +416,7 @@ RULES = np.dtype(
         ("shares", "f8"),  # sum of the tenants' shares
         ("held", "i4"),  # jobs that are not admitted
         ("reclaim", "i4"),  # 1: jobs admitted beyond a quota are stopped for others within theirs
+        ("by_class", "i4"),  # 1: the class's priority goes before the key
     ],
     align=True,
 )

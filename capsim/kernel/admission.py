@@ -11,6 +11,7 @@ import numpy as np
 from capsim.jit import kernel
 from capsim.kernel.keys import book_queued
 from capsim.kernel.ordering import (
+    SUBMISSION,
     forget_rank,
     list_parked,
     list_queue,
@@ -239,7 +240,7 @@ def reclaim(s, t):
     if lacking <= 0:
         return
     count = list_borrowed(s, np.int64(tenant.cohort))
-    sort_line(s, count, False)
+    sort_line(s, count, SUBMISSION)
     for i in range(s.tenants.shape[0]):
         s.tenants[i].over = s.tenants[i].admitted - s.tenants[i].quota
     for i in range(s.clock[0].running):

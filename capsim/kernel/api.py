@@ -51,6 +51,7 @@ class Policy:
 
     ``order``: "fcfs", "sjf", "priority" (then fcfs), "edf", "fair-share", "drf", "las", "themis" or a
     registered order (see ``capsim.policies``); ``order_options``: see ``capsim.policies.orders.OPTIONS``.
+    ``by_class``: the priority of the job's class goes first, then the order.
     ``backfill``: "none" or "easy". ``placement``: "best-fit", "first-fit", "spread", "pack-tenant" or a
     registered placement. ``overrun``: what becomes of a job at its requested time: "end" or "run on".
     ``interval``: ms between passes (at its multiples, where one is due); 0: at every instant that needs one.
@@ -63,6 +64,7 @@ class Policy:
     overrun: str = "end"
     interval: int = 0
     order_options: Mapping[str, Any] = field(default_factory=dict)
+    by_class: bool = False
 
 
 class Cluster:
@@ -107,7 +109,7 @@ class Cluster:
         clock["placement"] = OWN if own else PLACEMENTS.index(str(policy.placement))
         clock["run_on"] = policy.overrun == "run on"
         clock["interval"] = policy.interval
-        self._order = policy.order
+        self._order, self._by_class = policy.order, policy.by_class
         self._over = 0  # jobs before this one are over
         n = len(jobs)
         self._ruled = self._add_rules(policy, jobs, governance, options)
@@ -137,13 +139,17 @@ class Cluster:
         except ValueError as error:
             raise LayoutError(str(error)) from None
         changing = policy.order in CHANGING
-        if policy.preemption and changing and policy.order != "las":
-            raise LayoutError(f"preemption goes by priority or las, not with order {policy.order!r}")
+        if policy.preemption and changing and policy.order != "las" and not policy.by_class:
+            raise LayoutError(
+                f"preemption goes by priority or las; with order {policy.order!r} set by_class as well:"
+                " otherwise a job that was stopped may come before the one it was stopped for"
+            )
         terms = options or JobOptions()
         terms.check(len(jobs))
         if changing or governance is not None or terms.ruled:
+            rules = {**self._options, "by_class": policy.by_class}
             self._s = add_rules(
-                self._s, governance or Governance(), jobs, policy.order, self._options, policy.interval, terms
+                self._s, governance or Governance(), jobs, policy.order, rules, policy.interval, terms
             )
             self._pointers = pointers(self._s)
             self._address = int(self._pointers.ctypes.data)
@@ -152,7 +158,8 @@ class Cluster:
     def _order_keys(self, rows: np.ndarray, deadline: np.ndarray | None = None) -> np.ndarray | None:
         try:
             priority = self._s.classes["priority"][rows["cls"]]
-            return order_keys(rows, priority, self._order, self._options.get("slack", 0.0), deadline)
+            slack, by_class = self._options.get("slack", 0.0), self._by_class
+            return order_keys(rows, priority, self._order, slack, deadline, by_class=by_class)
         except ValueError as error:
             raise LayoutError(str(error)) from None
 

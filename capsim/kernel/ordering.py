@@ -14,6 +14,10 @@ from capsim.kernel.queue import BIG, queue_insert, queue_next, queue_remove
 from capsim.kernel.reservation import drop_reservation
 from capsim.tables import NEVER
 
+SUBMISSION, CLASS, KEY = 0, 1, 2
+"""How jobs are compared: by submission alone; by class (where the policy says so), then submission; by
+class, key, submission."""
+
 
 @kernel()
 def submitted_before(s, a, b):
@@ -24,9 +28,13 @@ def submitted_before(s, a, b):
 
 
 @kernel()
-def comes_before(s, a, b, by_key):
-    """Whether job a comes before job b: by key, then submission; or by submission alone."""
-    if by_key:
+def comes_before(s, a, b, how):
+    """Whether job a comes before job b; ``how``: SUBMISSION, CLASS or KEY."""
+    if how > SUBMISSION and s.rules[0].by_class:
+        above, below = s.classes[s.jobs[a].cls].priority, s.classes[s.jobs[b].cls].priority
+        if above != below:
+            return above > below
+    if how == KEY:
         x, y = s.standings[a].key, s.standings[b].key
         if x != y:
             return x < y
@@ -59,16 +67,16 @@ def list_parked(s, n):
 
 
 @kernel()
-def is_sorted(s, n, by_key):
+def is_sorted(s, n, how):
     """Whether the first n jobs of ``line`` are in order."""
     for i in range(1, n):  # noqa: SIM110
-        if not comes_before(s, np.int64(s.line[i - 1]), np.int64(s.line[i]), by_key):
+        if not comes_before(s, np.int64(s.line[i - 1]), np.int64(s.line[i]), how):
             return False
     return True
 
 
 @kernel()
-def sort_line(s, n, by_key):
+def sort_line(s, n, how):
     """Merge sort of the first n jobs of ``line``; its second half is scratch."""
     line, at, other = s.line, np.int64(0), np.int64(s.line.shape[0] >> 1)
     width = 1
@@ -78,7 +86,7 @@ def sort_line(s, n, by_key):
             a, b = lo, mid
             for k in range(lo, hi):
                 left = a < mid and (
-                    b >= hi or comes_before(s, np.int64(line[at + a]), np.int64(line[at + b]), by_key)
+                    b >= hi or comes_before(s, np.int64(line[at + a]), np.int64(line[at + b]), how)
                 )
                 if left:
                     line[other + k] = line[at + a]
@@ -152,7 +160,7 @@ def find_gap(s, j):
         rank = queue_next(s, mid, BIG, np.int64(0), np.int64(0))
         if rank < 0 or rank >= hi:
             hi = mid
-        elif comes_before(s, np.int64(s.by_rank[rank]), j, True):
+        elif comes_before(s, np.int64(s.by_rank[rank]), j, KEY):
             before, lo = rank, rank + 1
         else:
             after, hi = rank, mid
@@ -167,7 +175,7 @@ def take_slot(s, j):
     if after - before < 2:
         n = list_queue(s)
         at = n
-        while at > 0 and not comes_before(s, np.int64(s.line[at - 1]), j, True):
+        while at > 0 and not comes_before(s, np.int64(s.line[at - 1]), j, KEY):
             s.line[at] = s.line[at - 1]
             at -= 1
         s.line[at] = j
@@ -187,7 +195,7 @@ def take_slot(s, j):
 
 @kernel()
 def count_ahead(s, n):
-    """Keys of drf: each job's with the chips of its tenant's earlier jobs of ``line`` counted.
+    """Keys of drf: each job's with the chips of its tenant's jobs before it in ``line`` counted.
 
     So the order is that of progressive filling: the next chips go to the least dominant share.
     """
@@ -218,8 +226,8 @@ def reorder(s):
     order = s.rules[0].order
     n = list_parked(s, list_queue(s))
     if order == DRF:
-        if not is_sorted(s, n, False):
-            sort_line(s, n, False)
+        if not is_sorted(s, n, CLASS):
+            sort_line(s, n, CLASS)
         count_ahead(s, n)
     else:
         for i in range(n):
@@ -233,8 +241,8 @@ def reorder(s):
             s.standings[j].key = queue_level(s, j)
         s.clock[0].stuck_rank = -1
     n = list_queue(s)
-    if not is_sorted(s, n, True):
-        sort_line(s, n, True)
+    if not is_sorted(s, n, KEY):
+        sort_line(s, n, KEY)
         spread(s, n, n)
 
 

@@ -61,10 +61,13 @@ def lend(s, j, sign):
 
 @kernel()
 def standing(s, j):
-    """What preemption compares: the class's priority or, with las, minus the queue that the job is in."""
-    if s.clock[0].levels:
-        return -np.int64(s.standings[j].key)
-    return np.int64(s.classes[s.jobs[j].cls].priority)
+    """What preemption compares: the class's priority; with las minus the queue that the job is in, with
+    las by class the one, then the other."""
+    priority = np.int64(s.classes[s.jobs[j].cls].priority)
+    if not s.clock[0].levels:
+        return priority
+    above = priority * (s.rules[0].n_levels + 1) if s.rules[0].by_class else np.int64(0)
+    return above - np.int64(s.standings[j].key)
 
 
 @kernel()

@@ -96,11 +96,31 @@ def order_keys(
     name: str | Callable[..., Any],
     slack: float = 0.0,
     deadline: np.ndarray | None = None,
+    *,
+    by_class: bool = False,
 ) -> np.ndarray | None:
     """The key of each job, smaller first; None: by submission alone (or changing with time).
 
     ``priority``: of each job's class. ``deadline``: instants, ms, for edf; -1: submission + slack x estimate.
+    ``by_class``: the priority goes before the key; keys are then complex numbers, which numpy sorts by the
+    real part (minus the priority), then by the imaginary one (the key).
     """
+    keys = _plain_keys(jobs, priority, name, slack, deadline)
+    if not by_class or name in CHANGING:
+        return keys
+    pairs = np.empty(len(jobs), np.complex128)
+    pairs.real, pairs.imag = -priority, 0.0 if keys is None else keys
+    return pairs
+
+
+def _plain_keys(
+    jobs: np.ndarray,
+    priority: np.ndarray,
+    name: str | Callable[..., Any],
+    slack: float,
+    deadline: np.ndarray | None,
+) -> np.ndarray | None:
+    """The keys by the order alone."""
     if isinstance(name, str):
         if name == "fcfs" or name in CHANGING:
             return None

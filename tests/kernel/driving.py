@@ -56,6 +56,7 @@ def cluster_of(case: Case) -> Cluster:
         case.overrun,
         case.interval,
         order_options=case.order_options,
+        by_class=case.by_class,
     )
     rows, options = job_rows(case), options_of(case)
     return Cluster(layout, rows, classes, services, policy=policy, governance=governance, options=options)

@@ -11,6 +11,7 @@ import pytest
 
 from capsim.kernel.api import Cluster, Policy
 from capsim.kernel.layout import Classes, Layout, LayoutError, make_jobs
+from capsim.policies.orders import CHANGING
 from tests.kernel.driving import drive
 from tests.oracles.case import Case, Command, Job, JobClass
 from tests.oracles.scheduler import Scheduler
@@ -151,6 +152,100 @@ def test_schedule_computed_by_hand(case: OrderCase) -> None:
         assert tuple(drive(case.case(order)).runs["start"][:n].tolist()) == expected, order
         assert tuple(life.start for life in Scheduler(case.case(order)).run()) == expected, order
     assert case.starts != case.fcfs
+
+
+CLASSED = (
+    # Submit, run, size, tenant, class (class 1 has priority) on one domain of 4 chips; starts with, and without.
+    # sjf: the longer B has priority. edf: so has B with the later deadline.
+    ("sjf", ((0, 5, 4, 0, 0), (1, 9, 4, 0, 1), (1, 2, 4, 0, 0)), (0, 5, 14), (0, 7, 5)),
+    ("edf", ((0, 5, 4, 0, 0), (1, 9, 4, 0, 1), (1, 2, 4, 0, 0)), (0, 5, 14), (0, 7, 5)),
+    # Tenant 0 has used 20 chip-ms at 5: C of tenant 1 goes before D of tenant 0, but B with priority before both.
+    (
+        "fair-share",
+        ((0, 5, 4, 0, 0), (1, 3, 4, 0, 1), (2, 3, 4, 1, 0), (2, 3, 4, 0, 0)),
+        (0, 5, 8, 11),
+        (0, 8, 5, 11),
+    ),
+    # At 0 the tenants take turns within the class: A and C with priority, then B, which its tenant's A is ahead of.
+    (
+        "drf",
+        ((0, 5, 2, 0, 1), (0, 5, 2, 0, 0), (0, 5, 2, 0, 1), (0, 5, 2, 1, 0)),
+        (0, 5, 0, 5),
+        (0, 5, 5, 0),
+    ),
+    # At 10 B would finish after (9 + 20) / 20 of its time alone, C after (5 + 2) / 2; B has priority.
+    ("themis", ((0, 10, 4, 0, 0), (1, 20, 4, 0, 1), (5, 2, 4, 0, 0)), (0, 10, 30), (0, 12, 10)),
+)
+
+
+def by_class(order: str, jobs: tuple[tuple[int, ...], ...], **rules: Any) -> Case:
+    """Jobs (submit, run, size, tenant, class) on one domain of 4 chips; class 1 has priority."""
+    layout = Layout()
+    layout.tranche(layout.site(layout.pool(4)), 1)
+    return Case(
+        layout,
+        (JobClass(preemptible=True), JobClass(priority=1, preemptible=True)),
+        tuple(Job(submit, run, run, n, n, n, cls, tenant) for submit, run, n, tenant, cls in jobs),
+        10_000,
+        commands=(Command(0, "activate", (0, None)),),
+        order=order,
+        **{"backfill": "none", **rules},
+    )
+
+
+def starts(case: Case) -> tuple[int, ...]:
+    """Starts by the kernel, which are those of the obvious scheduler."""
+    found = tuple(drive(case).runs["start"][: len(case.jobs)].tolist())
+    assert found == tuple(life.start for life in Scheduler(case).run())
+    return found
+
+
+@pytest.mark.parametrize(("order", "jobs", "expected", "alone"), CLASSED, ids=[row[0] for row in CLASSED])
+def test_the_class_goes_before_the_key(
+    order: str, jobs: tuple[tuple[int, ...], ...], expected: tuple[int, ...], alone: tuple[int, ...]
+) -> None:
+    options = {"order_options": {"recalculate": 0} if order in CHANGING else {}}
+    assert starts(by_class(order, jobs, by_class=True, **options)) == expected
+    assert starts(by_class(order, jobs, **options)) == alone
+
+
+def test_a_late_job_takes_its_place_by_class_and_key() -> None:
+    """sjf by class: of the late jobs C (class 1) goes before B (shorter) and after A (shorter, class 1)."""
+    layout = Layout()
+    layout.tranche(layout.site(layout.pool(4)), 1)
+    classes = Classes(1)
+    classes.add()
+    classes.add(priority=1)
+    listed = make_jobs(
+        np.array([0, 1, 1]), np.array([10, 3, 2]), np.array([4, 4, 4]), cls=np.array([0, 1, 0])
+    )
+    policy = Policy(order="sjf", by_class=True)
+    made = Cluster(layout, listed, classes, policy=policy, max_extra_jobs=2)
+    made.activate(0)
+    made.advance(5)
+    late = [
+        made.submit(make_jobs(np.array([5]), np.array([run]), np.array([4]), cls=cls), watched=False)
+        for run, cls in ((1, 0), (4, 1))
+    ]
+    made.advance(100)
+    assert made.runs["start"][[1, *late[::-1], 2]].tolist() == [10, 13, 17, 18]
+
+
+def test_preemption_by_class_goes_with_fair_share() -> None:
+    """B has priority and stops A at 2; tenant 1 has used nothing, so its C (submitted later) goes before A."""
+    jobs = ((0, 10, 4, 0, 0), (2, 5, 4, 0, 1), (3, 5, 4, 1, 0))
+    case = by_class("fair-share", jobs, by_class=True, preemption=True, order_options={"recalculate": 0})
+    assert starts(case) == (0, 2, 7)
+    assert drive(case).runs["end"][0] == 20
+
+
+def test_las_by_class_stops_lower_classes_first_then_lower_queues() -> None:
+    """Two chips each: A (class 0, first queue) and B (class 1, second queue) run; C of class 1 stops A, the lower
+    class; D of class 1, first queue, then stops B."""
+    jobs = ((0, 50, 2, 0, 1), (0, 50, 2, 0, 0), (8, 6, 2, 0, 1), (11, 5, 2, 0, 1))
+    options = {"thresholds": (12,), "recalculate": 5, "promote": 0.0}
+    case = by_class("las", jobs, by_class=True, preemption=True, order_options=options)
+    assert starts(case) == (0, 0, 8, 11)
 
 
 def cluster(jobs: int, order: str, **options: Any) -> Cluster:

@@ -104,6 +104,7 @@ class Case:
     overrun: str = "end"
     interval: int = 0
     order_options: Mapping[str, Any] = field(default_factory=dict)
+    by_class: bool = False
     shares: tuple[float, ...] = ()
     tenants: tuple[Tenant, ...] = ()
     reclaim: bool = True

@@ -61,8 +61,10 @@ def cases(draw: st.DrawFn, features: frozenset[str] = frozenset(), backfill: str
     if "preemption" in features:
         order = "priority"
     options: dict[str, Any] = {}
+    by_class = draw(st.booleans()) if features & {"order", "fairness"} else False
     if "fairness" in features:
-        order, options = draw(orders("preemption" in features))
+        order, options = draw(orders())
+        by_class |= "preemption" in features and order != "las"
     placements = (
         ["best-fit", "first-fit", "spread", "pack-tenant"] if "placement" in features else ["best-fit"]
     )
@@ -82,6 +84,7 @@ def cases(draw: st.DrawFn, features: frozenset[str] = frozenset(), backfill: str
         overrun=draw(st.sampled_from(["end", "run on"])) if "limits" in features else "end",
         interval=draw(st.sampled_from([0, 1, 4, 7])) if "interval" in features else 0,
         order_options=options,
+        by_class=by_class,
         tenants=tenants,
         reclaim=draw(st.booleans()) if "tenants" in features else True,
         shares=draw(st.sampled_from([(), (1.0, 2.0, 1.0)])) if "fairness" in features else (),
@@ -127,11 +130,9 @@ def limits_of(draw: st.DrawFn, largest: int) -> tuple[Tenant, ...]:
 
 
 @st.composite
-def orders(draw: st.DrawFn, preemption: bool) -> tuple[str, dict[str, Any]]:
-    """An order whose keys change with time (or by deadline), with its options; las with preemption."""
+def orders(draw: st.DrawFn) -> tuple[str, dict[str, Any]]:
+    """An order whose keys change with time (or by deadline), with its options."""
     order = draw(st.sampled_from(["fair-share", "drf", "las", "themis", "edf"]))
-    if preemption:
-        order = "las"
     if order == "edf":
         return order, {"slack": draw(st.sampled_from([0.5, 1.0, 3.0]))}
     options: dict[str, Any] = {"recalculate": draw(st.sampled_from([0, 1, 7, 500]))}

@@ -30,21 +30,24 @@ def with_victims(world: World, pool: int, victims: list[int]) -> FreeMap:
     return free
 
 
-def rank_of(world: World, j: int) -> int:
-    """What preemption compares: the class's priority or, with las, minus the queue."""
-    return -int(world.standing.keys[j]) if world.case.order == "las" else world.class_of(j).priority
+def rank_of(world: World, j: int) -> tuple[int, int]:
+    """What preemption compares: the class's priority; with las minus the queue, after the class if it counts."""
+    priority = world.class_of(j).priority
+    if world.case.order != "las":
+        return priority, 0
+    return priority if world.case.by_class else 0, -int(world.standing.keys[j])
 
 
-def candidates(world: World, priority: int, pool: int, *, levels: bool = False) -> list[int]:
-    """Jobs that may be stopped in a pool for a priority: least work at risk first, ties highest index.
+def candidates(world: World, rank: tuple[int, int], pool: int, *, levels: bool = False) -> list[int]:
+    """Jobs that may be stopped in a pool for a job of this rank: least work at risk first, ties highest index.
 
     ``levels``: those of a lower queue of las, the lowest first.
     """
     running = world.running(lambda life: life.pool == pool and life.notice is None)
     if levels:
-        lower = [j for j in running if world.class_of(j).preemptible and rank_of(world, j) < priority]
+        lower = [j for j in running if world.class_of(j).preemptible and rank_of(world, j) < rank]
         return sorted(lower, key=lambda j: (rank_of(world, j), -j))
-    able = [j for j in running if world.class_of(j).preemptible and world.class_of(j).priority < priority]
+    able = [j for j in running if world.class_of(j).preemptible and (world.class_of(j).priority, 0) < rank]
     return sorted(able, key=lambda j: (at_risk(world, j), -j))
 
 

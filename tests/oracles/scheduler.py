@@ -31,7 +31,13 @@ class Scheduler:
         self.world = World(case, mutant)
         self.integrals: list[dict[str, int]] = [{} for _ in case.layout.sites]
         changing = any(called.time > 0 and called.name != "activate" for called in case.commands)
-        overtaken = case.order != "fcfs" or case.preemption or case.overrun != "end" or bool(case.tenants)
+        overtaken = (
+            case.order != "fcfs"
+            or case.by_class
+            or case.preemption
+            or case.overrun != "end"
+            or bool(case.tenants)
+        )
         self.due = False
         self.held: passes.Reservation | None = None
         bound = any(job.after or job.array >= 0 or job.retries for job in case.jobs)

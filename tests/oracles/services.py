@@ -63,7 +63,7 @@ def preempt_for(world: World, service: int, pool: int) -> None:
         free = with_victims(world, pool, victims)
         return min(missing, sum(chips // spec.chips[pool] for chips in free.values()))
 
-    able = candidates(world, spec.priority, pool)
+    able = candidates(world, (spec.priority, 0), pool)
     victims: list[int] = []
     while able and fitting(victims) < missing:
         victims.append(able.pop(0))

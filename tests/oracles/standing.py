@@ -81,11 +81,18 @@ def before_pass(world: World) -> None:
         for j in waiting(world):
             if world.case.order == "las":
                 promote(world, j)
-            earlier = [other for other in waiting(world) if world.jobs[other].tenant == world.jobs[j].tenant]
-            standing.keys[j] = key(world, j, earlier[: earlier.index(j)])
+            standing.keys[j] = key(world, j, ahead_of(world, j))
         if world.case.order == "las":
             for j in world.running():
                 standing.keys[j] = level(world, j)
+
+
+def ahead_of(world: World, j: int) -> list[int]:
+    """Waiting jobs of the job's tenant before it: by class, if that goes first, then by submission."""
+    mine = [other for other in waiting(world) if world.jobs[other].tenant == world.jobs[j].tenant]
+    if world.case.by_class:
+        mine.sort(key=lambda other: -world.class_of(other).priority)
+    return mine[: mine.index(j)]
 
 
 def after_instant(world: World) -> None:

@@ -114,13 +114,14 @@ class World:
         place = {j: at for at, j in enumerate(self.submitted)}
 
         def key(j: int) -> tuple[float, float, int]:
+            ranked = self.case.by_class or self.case.order == "priority"
+            priority = -self.class_of(j).priority if ranked else 0
             if self.case.order in CHANGING:
-                return self.standing.keys[j], 0, place[j]
+                return priority, self.standing.keys[j], place[j]
             if self.case.order == "edf":
                 job = self.jobs[j]
                 due = job.submit + self.standing.options["slack"] * job.requested
-                return due if job.deadline < 0 else job.deadline, 0, place[j]
-            priority = -self.class_of(j).priority if self.case.order == "priority" else 0
+                return priority, due if job.deadline < 0 else job.deadline, place[j]
             return priority, self.jobs[j].requested if self.case.order == "sjf" else 0, place[j]
 
         return sorted((j for j in self.submitted if self.is_waiting(j)), key=key)
