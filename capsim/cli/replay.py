@@ -35,6 +35,21 @@ Types = Annotated[
 ]
 Estimates = Annotated[str, typer.Option("--estimate", help="requested, exact, factor:F or requested:F")]
 TenantsFrom = Annotated[str, typer.Option("--tenants-from", help="Tenants of an SWF: user, group or queue")]
+ClassesFrom = Annotated[
+    str, typer.Option("--classes-from", help="Classes of an SWF: queue, partition, executable, user or group")
+]
+Tenants = Annotated[
+    Path | None,
+    typer.Option("--tenants", metavar="FILE.yaml", help="Tenants' quotas and shares, classes, drains"),
+]
+Dependencies = Annotated[
+    str, typer.Option("--dependencies", help="ignore, after (and arrays), or think (SWF fields 17 and 18)")
+]
+Fates = Annotated[bool, typer.Option("--fates", help="Jobs fail and are cancelled as the trace says")]
+Retry = Annotated[int, typer.Option("--retry", metavar="N", help="Attempts of a failing job before its last")]
+Preemption = Annotated[
+    str, typer.Option("--preemption", help="none, or priority: a blocked head stops jobs of lower classes")
+]
 SameInstant = Annotated[
     str,
     typer.Option("--same-instant", help="together, ends-first, submissions-first, one-by-one (fcfs, easy)"),
@@ -63,6 +78,12 @@ def replay(
     types: Types = None,
     estimate: Estimates = "requested",
     tenants_from: TenantsFrom = "user",
+    classes_from: ClassesFrom = "",
+    tenants: Tenants = None,
+    dependencies: Dependencies = "ignore",
+    fates: Fates = False,
+    retry: Retry = 0,
+    preemption: Preemption = "none",
     same_instant: SameInstant = "together",
     order_option: OrderOptions = None,
     share: Shares = None,
@@ -78,10 +99,11 @@ def replay(
     Starts are in seconds on the trace's own clock, under the trace's own job numbers.
     """
     from capsim.engine.queue_options import read_queue_options
-    from capsim.engine.replay import Machine, replay_trace, with_estimates
-    from capsim.engine.replay_policies import parse_policies
+    from capsim.engine.replay import Machine, ReplayRules, replay_trace, with_estimates
+    from capsim.engine.replay_policies import parse_policies, parse_policy
     from capsim.engine.replay_types import types_of
     from capsim.spec.chip_types import read_chip_types
+    from capsim.spec.governance import read_governance
     from capsim.study.replays import compare_schedules
     from capsim.workload.traces import read_jobs
     from capsim.workload.traces.writing import check_name
@@ -90,13 +112,23 @@ def replay(
         check_name(out)
     policies = parse_policies(policy, depth)
     options = read_queue_options(order_option or (), share or ())
-    options.check_used(policies)
+    governed = read_governance(tenants) if tenants else None
+    rules = ReplayRules(governed, dependencies, fates, retry, preemption)
+    options.check_used(policies, rules.tenants)
     began = time.perf_counter()
-    trace = with_estimates(read_jobs(file, format, tenants_from), estimate)
+    terms = fates or dependencies != "ignore"
+    trace = with_estimates(read_jobs(file, format, tenants_from, classes_from, terms), estimate)
     read = time.perf_counter()
+    rules.check(trace, [parse_policy(name) for name in policies])
     kinds = types_of(read_chip_types(types), trace, seed) if types else None
     machine = Machine(domain, block_domains, segment, locality)
-    how: dict[str, Any] = {"chips": chips, "machine": machine, "types": kinds, "options": options}
+    how: dict[str, Any] = {
+        "chips": chips,
+        "machine": machine,
+        "types": kinds,
+        "options": options,
+        "rules": rules,
+    }
     schedules = [replay_trace(trace, policy=name, same_instant=same_instant, **how) for name in policies]
     done = time.perf_counter()
     if out is not None:

@@ -8,6 +8,7 @@ from typing import Any
 
 from capsim.engine.replay_policies import ReplayPolicy, parse_policy
 from capsim.errors import InputError
+from capsim.spec.governance import TenantTerms
 from capsim.spec.quantities import DURATION, NUMBER, Form, did_you_mean
 
 FORMS: dict[str, Form] = {
@@ -30,8 +31,11 @@ class QueueOptions:
     options: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     shares: Mapping[str, float] = field(default_factory=dict)
 
-    def check_used(self, policies: Sequence[str]) -> None:
-        """Raise InputError for options and shares that none of the policies looks at."""
+    def check_used(self, policies: Sequence[str], tenants: Mapping[str, TenantTerms] | None = None) -> None:
+        """Raise InputError for options and shares that none of the policies looks at, or are said twice.
+
+        ``tenants``: those of a file of --tenants.
+        """
         orders = {parse_policy(name).order for name in policies}
         problems = [
             f"--order-option {order}.{option}: no policy here has the order {order}; name one or leave it out"
@@ -41,31 +45,31 @@ class QueueOptions:
         ]
         if self.shares and orders.isdisjoint(SHARING):
             problems.append(f"--share: no policy here looks at shares; name one of {', '.join(SHARING)}")
+        problems += [
+            f"--share: {name!r} has its terms in the file of --tenants; write its share there"
+            for name in self.shares
+            if name in (tenants or {})
+        ]
         if problems:
             raise InputError("\n".join(problems))
 
-    def policy(self, replay: ReplayPolicy) -> Any:
-        """The kernel's policy. Least attained service preempts, as Tiresias does; nothing else."""
+    def check_tenants(self, tenants: Sequence[str]) -> None:
+        """Raise InputError for shares of tenants that the trace does not have."""
+        unknown = [name for name in self.shares if name not in tenants]
+        if unknown:
+            hint = did_you_mean(unknown[0], tenants) or "capsim trace info names the largest"
+            raise InputError(f"--share: the trace has no tenant {unknown[0]!r}; {hint}")
+
+    def policy(self, replay: ReplayPolicy, preemption: bool = False) -> Any:
+        """The kernel's policy. Least attained service preempts, as Tiresias does; others where asked to."""
         from capsim.kernel.api import Policy
 
         return Policy(
             order=replay.order,
             backfill=replay.backfill,
-            preemption=replay.preempts,
+            preemption=replay.preempts or preemption,
             order_options=self.options.get(replay.order, {}),
         )
-
-    def governance(self, tenants: Sequence[str]) -> Any:
-        """The kernel's tenants, None without any share. InputError for one that the trace does not have."""
-        from capsim.kernel.governance import Governance, Tenant
-
-        if not self.shares:
-            return None  # all alike, which is the kernel's default; no rules need be loaded for it
-        unknown = [name for name in self.shares if name not in tenants]
-        if unknown:
-            hint = did_you_mean(unknown[0], tenants) or "capsim trace info names the largest"
-            raise InputError(f"--share: the trace has no tenant {unknown[0]!r}; {hint}")
-        return Governance([Tenant(share=self.shares.get(name, 1.0)) for name in tenants])
 
 
 def read_queue_options(options: Sequence[str], shares: Sequence[str]) -> QueueOptions:

@@ -2,20 +2,34 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from capsim.engine.queue_options import QueueOptions
+from capsim.engine.queue_options import SHARING, QueueOptions
 from capsim.engine.replay_jobs import Columns, Done, Machine, with_estimates
 from capsim.engine.replay_policies import POLICIES, ReplayPolicy, parse_policy
+from capsim.engine.replay_rules import ReplayRules, Submitted, submitted
 from capsim.engine.replay_types import Types
 from capsim.engine.schedule_figures import Outcomes, idle_while_wanted, schedule_figures, wait_by_size
+from capsim.engine.tenant_figures import by_tenant
 from capsim.errors import InputError
 from capsim.workload.traces.model import Ints, JobTrace
+from capsim.workload.traces.terms import COMPLETED, FATES
 
-__all__ = ["POLICIES", "Machine", "Schedule", "measure", "replay_trace", "starts_of", "with_estimates"]
+__all__ = [
+    "POLICIES",
+    "Machine",
+    "ReplayRules",
+    "Schedule",
+    "measure",
+    "replay_trace",
+    "starts_of",
+    "with_estimates",
+]
 
 
 @dataclass(frozen=True)
@@ -23,9 +37,11 @@ class Schedule:
     """Starts and ends of the jobs of a trace that fit the machine, in the trace's (submission, file) order.
 
     ``index`` is each scheduled job's place in the trace, ``start`` and ``end`` int64 ms on the trace's own
-    clock, ``run`` ms that it takes undisturbed at its greatest speed, ``wait`` ms in the queue,
-    ``preemptions`` their number, ``lost`` chip-ms done again. ``unused`` are mean shares of the machine by
-    use, where they were sampled; ``typed``: on several chip types.
+    clock, ``run`` ms that it takes undisturbed at its greatest speed, all attempts together, ``wait`` ms in
+    the queue, ``preemptions`` their number, ``lost`` chip-ms done again. ``eligible`` is the submission, or
+    later the instant from which a job waited for no other. ``unused`` are mean shares of the machine by use,
+    where they were sampled; ``typed``: on several chip types; ``left_out``: how many jobs were not scheduled,
+    by reason; ``fates``: index into FATES of each job; ``shares``: those of --share.
     """
 
     trace: JobTrace
@@ -39,12 +55,17 @@ class Schedule:
     preemptions: Ints
     lost: Ints
     unused: dict[str, float]
+    eligible: Ints
+    fates: Ints
+    left_out: dict[str, int]
+    rules: ReplayRules
+    shares: Mapping[str, float]
     typed: bool = False
 
     @property
     def too_large(self) -> int:
         """Jobs left out because the empty machine could not hold them."""
-        return len(self.trace) - len(self.index)
+        return self.left_out["too_large"]
 
     @property
     def job(self) -> Ints:
@@ -56,7 +77,7 @@ class Schedule:
         """The arrays that figures are made of."""
         trace, index = self.trace, self.index
         return Outcomes(
-            trace.submit[index],
+            self.eligible,
             trace.size[index],
             self.run,
             self.wait,
@@ -74,22 +95,29 @@ def replay_trace(
     machine: Machine | None = None,
     types: Types | None = None,
     options: QueueOptions | None = None,
+    rules: ReplayRules | None = None,
     same_instant: str = "together",
 ) -> Schedule:
     """Schedule every job of ``trace`` that fits on ``chips`` chips, or on ``types``.
 
     ``chips`` is the header's MaxProcs by default.
-    ``policy`` is a name as docs/traces.md defines it; ``options`` are settings of its order. Jobs are ended
-    at their requested time.
+    ``policy`` is a name as docs/traces.md defines it; ``options`` are settings of its order, ``rules`` what
+    governs the cluster. Jobs are ended at their requested time.
     ``same_instant`` is one of ``capsim.engine.same_instant.ORDERS``.
-    Raises InputError for an unknown policy, machine or option.
+    Raises InputError for an unknown policy, machine or option, and for rules that the policy cannot follow.
     """
-    chosen = parse_policy(policy)
-    machine = machine or Machine()
-    if types is not None and same_instant != "together":
-        raise InputError("--same-instant is there for fcfs and easy on interchangeable chips; leave it out")
+    chosen, machine = parse_policy(policy), machine or Machine()
+    options, rules = options or QueueOptions(), rules or ReplayRules()
+    rules.check(trace, [chosen])
+    options.check_tenants(trace.tenants)
+    if same_instant != "together" and (types is not None or rules.any):
+        raise InputError(
+            "--same-instant is there for fcfs and easy on interchangeable chips without further rules;"
+            " leave it out"
+        )
     if types is not None:
-        return _on_types(trace, chosen, types, options, plain=chips is None and machine == Machine())
+        plain = chips is None and machine == Machine()
+        return _on_types(trace, chosen, types, options, rules, plain)
     if chosen.objective:
         raise InputError(f"policy {chosen.name} needs chip types; describe them with --types FILE.yaml")
     size = chips if chips is not None else trace.chips
@@ -98,32 +126,37 @@ def replay_trace(
     if size < 1:
         raise InputError(f"--chips is {size}; write a number of at least 1")
     machine.check(size)
-    index = np.flatnonzero(machine.fits(trace.size, size))
-    jobs = columns_of(trace, index)
+    chosen_jobs = _Chosen(trace, machine.fits(trace.size, size), rules)
+    index, jobs = chosen_jobs.index, chosen_jobs.jobs
     if same_instant != "together":
         from capsim.engine.same_instant import starts_by
 
         done = undisturbed(jobs, starts_by(same_instant, chosen, machine.domain > 0, jobs, size))
     elif len(index) == 0:
         done = undisturbed(jobs, jobs.submit)
-    elif chosen.scalar and not machine.domain:
+    elif chosen.scalar and not machine.domain and not rules.any:
         done = undisturbed(jobs, starts_of(chosen.name, *jobs, size, chosen.depth))
     else:
         from capsim.engine.replay_cluster import Queue, run_cluster
 
-        queue = Queue(trace.tenant[index].astype(np.int64), trace.tenants, options or QueueOptions())
+        queue = Queue(chosen_jobs.tenant, trace.tenants, options, rules, chosen_jobs.terms())
         done = run_cluster(chosen, jobs, queue, size, machine)
-    return _schedule(trace, chosen, size, index, jobs.run, done)
+    return chosen_jobs.schedule(chosen, size, jobs.run, done, options)
 
 
 def _on_types(
-    trace: JobTrace, policy: ReplayPolicy, types: Types, options: QueueOptions | None, plain: bool
+    trace: JobTrace,
+    policy: ReplayPolicy,
+    types: Types,
+    options: QueueOptions,
+    rules: ReplayRules,
+    plain: bool,
 ) -> Schedule:
     """A schedule on several chip types: Gavel's rounds, or a queue whose jobs go where they end first."""
     if not plain:
         raise InputError("--types names the chips; leave out --chips, --domain and what belongs to it")
-    index = np.flatnonzero(types.fits(trace.size))
-    jobs = columns_of(trace, index)
+    chosen = _Chosen(trace, types.fits(trace.size), rules)
+    index, jobs = chosen.index, chosen.jobs
     speed = types.job_speed(jobs.size, index)
     if len(index) == 0:
         done = undisturbed(jobs, jobs.submit)
@@ -134,10 +167,74 @@ def _on_types(
     else:
         from capsim.engine.replay_cluster import Queue, run_typed
 
-        queue = Queue(trace.tenant[index].astype(np.int64), trace.tenants, options or QueueOptions())
-        done = run_typed(policy, jobs, queue, types.job_class[index], types)
+        terms = chosen.terms(types.job_class[index])
+        done = run_typed(policy, jobs, Queue(chosen.tenant, trace.tenants, options, rules, terms), types)
     fastest = np.ceil(jobs.run / speed.max(axis=1, initial=0.0)).astype(np.int64)
-    return _schedule(trace, policy, types.total, index, fastest, done, typed=True)
+    return chosen.schedule(policy, types.total, fastest, done, options, typed=True)
+
+
+class _Chosen:
+    """The jobs of a trace that a machine and the tenants' limits let in, and their terms."""
+
+    def __init__(self, trace: JobTrace, fits: NDArray[np.bool_], rules: ReplayRules) -> None:
+        self.trace, self.rules = trace, rules
+        within = rules.admissible(trace)
+        self.index = np.flatnonzero(fits & within)
+        self.left_out = {
+            "too_large": int(np.count_nonzero(~fits)),
+            "above_quota": int(np.count_nonzero(fits & ~within)),
+        }
+        self.jobs = columns_of(trace, self.index)
+        self.submitted: Submitted | None = None
+
+    @property
+    def tenant(self) -> Ints:
+        """Each job's tenant."""
+        return self.trace.tenant[self.index].astype(np.int64)
+
+    def terms(self, job_class: Ints | None = None) -> Submitted:
+        """The jobs as the rules see them; ``job_class``: classes with speeds of their own."""
+        self.submitted = submitted(self.trace, self.index, self.rules, job_class)
+        return self.submitted
+
+    def schedule(
+        self,
+        policy: ReplayPolicy,
+        chips: int,
+        run: Ints,
+        done: Done,
+        options: QueueOptions,
+        typed: bool = False,
+    ) -> Schedule:
+        """What a scheduler did, on the trace's own clock; jobs that never started are left out."""
+        began, terms = done.start >= 0, self.submitted
+        zero = int(self.trace.submit[self.index[0]]) if len(self.index) else 0
+        eligible = self.jobs.submit if done.eligible is None else done.eligible
+        left_out = self.left_out | {
+            "never_eligible": int(np.count_nonzero(~began)),
+            "waits_for_unknown": terms.lost_waits + self.trace.terms.unknown_waits
+            if terms is not None and self.rules.dependencies != "ignore"
+            else 0,
+        }
+        return Schedule(
+            trace=self.trace,
+            policy=policy.name,
+            chips=chips,
+            index=self.index[began],
+            start=done.start[began] + zero,
+            end=done.end[began] + zero,
+            run=(run if terms is None else run * terms.attempts)[began],
+            wait=done.wait[began],
+            preemptions=done.preemptions[began],
+            lost=done.lost[began],
+            unused=done.unused,
+            eligible=eligible[began] + zero,
+            fates=np.zeros(len(run), dtype=np.int64)[began] if terms is None else terms.fate[began],
+            left_out=left_out,
+            rules=self.rules,
+            shares=options.shares,
+            typed=typed,
+        )
 
 
 def columns_of(trace: JobTrace, index: Ints) -> Columns:
@@ -155,33 +252,6 @@ def undisturbed(jobs: Columns, start: Ints) -> Done:
     """A schedule in which every job runs from its start to its end."""
     none = np.zeros(len(start), dtype=np.int64)
     return Done(start, start + jobs.run, start - jobs.submit, none, none, {})
-
-
-def _schedule(
-    trace: JobTrace,
-    policy: ReplayPolicy,
-    chips: int,
-    index: Ints,
-    run: Ints,
-    done: Done,
-    typed: bool = False,
-) -> Schedule:
-    """What a scheduler did, on the trace's own clock."""
-    zero = int(trace.submit[index[0]]) if len(index) else 0
-    return Schedule(
-        trace,
-        policy.name,
-        chips,
-        index,
-        done.start + zero,
-        done.end + zero,
-        run,
-        done.wait,
-        done.preemptions,
-        done.lost,
-        done.unused,
-        typed,
-    )
 
 
 def starts_of(
@@ -202,7 +272,8 @@ def measure(schedule: Schedule) -> dict[str, Any]:
 
     See ``schedule_figures`` and docs/traces.md. A job counts as backfilled if it starts before a job that
     was submitted earlier. ``fragmentation`` is the share of the machine that was free while a job waited:
-    exact on interchangeable chips, else the mean over samples, with ``unused`` by reason.
+    exact on interchangeable chips, else the mean over samples, with ``unused`` by reason. ``by_tenant`` and
+    ``fates`` are there where tenants or fates are told apart.
     """
     trace = schedule.trace
     figures: dict[str, Any] = {
@@ -211,13 +282,14 @@ def measure(schedule: Schedule) -> dict[str, Any]:
         "policy": schedule.policy,
         "chips": schedule.chips,
         "jobs": len(schedule.index),
-        "too_large": schedule.too_large,
+        **schedule.left_out,
         "cleaning": trace.cleaning.as_dict(),
     }
     if len(schedule.index) == 0:
         return figures
     outcomes = schedule.outcomes
-    overtaking = schedule.start < np.maximum.accumulate(schedule.start)
+    in_turn = schedule.start[np.argsort(schedule.eligible, kind="stable")]
+    overtaking = in_turn < np.maximum.accumulate(in_turn)
     unused = schedule.unused
     figures |= schedule_figures(outcomes)
     if schedule.typed:
@@ -231,4 +303,20 @@ def measure(schedule: Schedule) -> dict[str, Any]:
         "backfilled_share": float(overtaking.mean()),
         "wait_by_size": wait_by_size(outcomes),
     }
+    return figures | _governed(schedule)
+
+
+def _governed(schedule: Schedule) -> dict[str, Any]:
+    """Figures that only a governed cluster has: of each tenant, and of how jobs ended."""
+    rules, outcomes, figures = schedule.rules, schedule.outcomes, dict[str, Any]()
+    if rules.fates:
+        counts = np.bincount(schedule.fates, minlength=len(FATES)).tolist()
+        figures["fates"] = dict(zip(FATES, counts, strict=True))
+        completed = outcomes.work[schedule.fates == COMPLETED].sum()
+        figures["completed_share"] = float(completed / outcomes.work.sum())
+    if rules.file is not None or schedule.shares or parse_policy(schedule.policy).order in SHARING:
+        names = schedule.trace.tenants
+        shares = {name: float(rules.terms_of(name).share) for name in names} | dict(schedule.shares)
+        stopped = bool(schedule.preemptions.any()) or rules.retried(schedule.trace)
+        figures["by_tenant"] = by_tenant(outcomes, schedule.start, names, shares, stopped)
     return figures

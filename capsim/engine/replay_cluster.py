@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from capsim.engine.queue_options import QueueOptions
+from capsim.engine.replay_agenda import Agenda, Feedback, add_drain
 from capsim.engine.replay_jobs import REASONS, Columns, Done, Machine
 from capsim.engine.replay_policies import ReplayPolicy
+from capsim.engine.replay_rules import Kind, ReplayRules, Submitted
 from capsim.engine.replay_types import Types
 from capsim.errors import InputError
 from capsim.kernel.api import Cluster
 from capsim.kernel.layout import Classes, Layout, make_jobs
+from capsim.tables import DONE, NEVER, RUNNING
 from capsim.workload.traces.model import Ints
+from capsim.workload.traces.terms import Waits
 
 MOST_CHIPS = 2**30
 """The kernel counts chips in 32 bits."""
@@ -23,11 +28,13 @@ SAMPLES = 400
 
 
 class Queue(NamedTuple):
-    """Each job's tenant, the tenants' names, and the settings of the queue."""
+    """Each job's tenant, the tenants' names, the settings of the queue, and what else governs the jobs."""
 
     tenant: Ints
     tenants: tuple[str, ...]
     options: QueueOptions
+    rules: ReplayRules
+    jobs: Submitted
 
 
 def layout_of(chips: int, machine: Machine) -> Layout:
@@ -56,69 +63,122 @@ def run_cluster(
             + f"; write at most {MOST_CHIPS:,}"
         )
     classes = Classes(1)
-    classes.add(locality=machine.locality, preemptible=policy.preempts)
-    cluster = Cluster(
-        layout_of(chips, machine),
-        make_jobs(jobs.submit, jobs.run, jobs.size, jobs.requested, tenant=queue.tenant),
-        classes,
-        policy=queue.options.policy(policy),
-        governance=queue.options.governance(queue.tenants),
-    )
-    cluster.activate(0)
-    done = _finish(cluster, jobs, chips)
-    if not machine.domain and not done.preemptions.any():
-        return done._replace(unused={})  # the schedule itself says exactly what stood free
-    return done
+    for kind in queue.jobs.kinds:
+        classes.add(locality=machine.locality, **_stopping(kind, policy, queue.rules))
+    return _finish(policy, jobs, queue, layout_of(chips, machine), classes, exact=not machine.domain)
 
 
-def run_typed(policy: ReplayPolicy, jobs: Columns, queue: Queue, job_class: Ints, types: Types) -> Done:
+def run_typed(policy: ReplayPolicy, jobs: Columns, queue: Queue, types: Types) -> Done:
     """Schedule the jobs on a pool of each chip type, each where it is estimated to run shortest."""
     if policy.backfill == "conservative":
         raise InputError("conservative backfilling knows one type of chips only; leave --types out")
     layout, classes = Layout(), Classes(len(types.chips))
     for chips in types.chips.tolist():
         layout.tranche(layout.site(layout.pool(chips)), 1)
-    for speed in types.speed:
-        classes.add(speed=speed.tolist(), assignment="earliest start", preemptible=policy.preempts)
+    for kind in queue.jobs.kinds:
+        speed = types.speed[kind.job_class].tolist()
+        classes.add(speed=speed, assignment="earliest start", **_stopping(kind, policy, queue.rules))
+    return _finish(policy, jobs, queue, layout, classes)
+
+
+def _stopping(kind: Kind, policy: ReplayPolicy, rules: ReplayRules) -> dict[str, Any]:
+    """What a class of the kernel says of priority and of being stopped."""
+    terms = kind.terms
+    return {
+        "priority": kind.priority,
+        "preemptible": bool(terms.preemptible) and (policy.preempts or rules.any),
+        "grace": int(terms.grace),
+        "interval": int(terms.checkpoint or 0),
+        "stall": int(terms.stall) if terms.checkpoint else 0,
+        "restart": int(terms.restart),
+    }
+
+
+def _finish(
+    policy: ReplayPolicy, jobs: Columns, queue: Queue, layout: Layout, classes: Classes, exact: bool = False
+) -> Done:
+    """Run the jobs to the last end and collect what became of them.
+
+    ``exact``: where nothing stopped and nothing was drained, the schedule itself says what stood free.
+    """
+    terms, rules = queue.jobs, queue.rules
+    table = make_jobs(jobs.submit, jobs.run, jobs.size, jobs.requested, tenant=queue.tenant, cls=terms.kind)
+    thinking = terms.waits if rules.dependencies == "think" else None
+    feedback = Feedback(table, thinking) if thinking is not None else None
     cluster = Cluster(
         layout,
-        make_jobs(jobs.submit, jobs.run, jobs.size, jobs.requested, tenant=queue.tenant, cls=job_class),
+        table if feedback is None else table[feedback.listed],
         classes,
-        policy=queue.options.policy(policy),
-        governance=queue.options.governance(queue.tenants),
+        policy=queue.options.policy(policy, rules.preemption == "priority"),
+        governance=rules.governance(queue.tenants, queue.options.shares),
+        options=terms.options() if feedback is None else None,
+        max_extra_jobs=feedback.late if feedback is not None else 0,
     )
-    for tranche in range(len(types.chips)):
+    for tranche in range(len(layout.tranches)):
         cluster.activate(tranche)
-    return _finish(cluster, jobs, types.total)
-
-
-def _finish(cluster: Cluster, jobs: Columns, chips: int) -> Done:
-    """Run a cluster to the last end and collect what became of its jobs."""
-    unused = _sample(cluster, int(jobs.submit[-1]), chips)
-    runs = cluster.runs
+    agenda = Agenda()
+    drains = rules.file.terms.drains if rules.file is not None else []
+    for drain in drains:
+        add_drain(agenda, cluster, len(layout.sites), drain)
+    chips = sum(layout.domain_chips(i) * tranche.domains for i, tranche in enumerate(layout.tranches))
+    unused = _sample(cluster, jobs, chips, agenda, feedback)
+    place = feedback.order() if feedback is not None else np.arange(len(table))
+    runs = cluster.runs[place]
     start, end, wait, preemptions, lost = (
         runs[name].astype(np.int64) for name in ("start", "end", "waited", "preemptions", "lost")
     )
-    return Done(start, end, wait, preemptions, lost, unused)
+    eligible = jobs.submit
+    if feedback is not None:
+        eligible = cluster.jobs["submit"][place].astype(np.int64)
+    elif terms.waits is not None:
+        eligible, end = eligible_at(jobs.submit, start, end, runs["state"] == DONE, terms.waits)
+    if exact and not drains and not preemptions.any() and (terms.attempts == 1).all():
+        unused = {}
+    return Done(start, end, wait, preemptions, lost, unused, eligible)
 
 
-def _sample(cluster: Cluster, last: int, chips: int) -> dict[str, float]:
+def eligible_at(
+    submit: Ints, start: Ints, end: Ints, completed: NDArray[np.bool_], waits: Waits
+) -> tuple[Ints, Ints]:
+    """When each job had none left to wait for, and the ends, for jobs that were cancelled before a start too.
+
+    Such a job ends when one that it needs ends otherwise, at its submission at the earliest.
+    """
+    eligible, ends = submit.copy(), end.copy()
+    gone = np.where(start < 0, NEVER, 0)
+    by_job = np.argsort(waits.job, kind="stable")
+    for job, on, ok in zip(*(column[by_job].tolist() for column in waits[:3]), strict=True):
+        eligible[job] = max(eligible[job], ends[on])
+        if start[job] < 0 and ok and not completed[on]:
+            gone[job] = min(gone[job], max(int(submit[job]), int(ends[on])))
+            ends[job] = gone[job]
+    return eligible, ends
+
+
+def _sample(
+    cluster: Cluster, jobs: Columns, chips: int, agenda: Agenda, feedback: Feedback | None
+) -> dict[str, float]:
     """Run to the last end; mean shares of the machine that are free by reason, wanted, and held as spares."""
-    jobs = len(cluster.jobs)
-    step = max(last // SAMPLES, 60_000)
+    step = max(int(jobs.submit[-1]) // SAMPLES, 60_000)
     sums = dict.fromkeys((*REASONS, "wanted"), 0)
-    now, samples = 0, 0
+    now, samples = step, 0
     while True:
-        now += step
-        cluster.advance(now)
-        count = cluster.counters()
-        if count["completed"] + count["at_limit"] == jobs:
-            break
-        samples += 1
-        for free in cluster.fragmentation():
-            for reason in REASONS:
-                sums[reason] += free[reason]
-            sums["wanted"] += sum(free[reason] for reason in REASONS[1:])
+        until = agenda.next(now)
+        status = cluster.advance(until)
+        if status.job >= 0:
+            assert feedback is not None
+            feedback.ended(status.job, status.now, agenda, cluster)
+            continue
+        if until == now:
+            if np.count_nonzero(cluster.runs["state"] > RUNNING) == len(jobs.submit):
+                break
+            samples += 1
+            for free in cluster.fragmentation():
+                for reason in REASONS:
+                    sums[reason] += free[reason]
+                sums["wanted"] += sum(free[reason] for reason in REASONS[1:])
+            now += step
+        agenda.act(until)
     shares = {name: total / (max(samples, 1) * chips) for name, total in sums.items()}
     held = cluster.chip_time()
     whole = float(chips) * int(cluster.runs["end"].max())

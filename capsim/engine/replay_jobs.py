@@ -24,7 +24,11 @@ REASONS = ("no_demand", "reserved", "too_few", "scattered")
 
 
 class Done(NamedTuple):
-    """What a scheduler did with each job (ms from the first submission, chip-ms), and what stood free."""
+    """What a scheduler did with each job (ms from the first submission, chip-ms), and what stood free.
+
+    ``start`` is -1 for a job that was cancelled before it started. ``eligible``: instants from which jobs
+    wait, where that is not their submission for all.
+    """
 
     start: Ints
     end: Ints
@@ -32,6 +36,7 @@ class Done(NamedTuple):
     preemptions: Ints
     lost: Ints
     unused: dict[str, float]
+    eligible: Ints | None = None
 
 
 @dataclass(frozen=True)

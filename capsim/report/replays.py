@@ -28,6 +28,17 @@ UNUSED = (
 """Headings of the reasons why chips stand free, their keys, and when they leave a narrow table."""
 
 
+LEFT_OUT = {
+    "too_large": "larger than the machine: not scheduled",
+    "above_quota": "larger than their tenant may ever have: not scheduled",
+    "never_eligible": "cancelled before they started: a job that they need did not complete",
+    "waits_for_unknown": "dependencies left out: no such job is scheduled before",
+}
+"""What is said of jobs that were left out, by the figure that counts them."""
+
+MOST_TENANTS = 10
+
+
 def replay_report(found: dict[str, Any], cleaning: Sequence[str], width: int) -> list[Line]:
     """The whole report of ``study.replays.compare_schedules`` for ``width`` columns."""
     rows: list[Row] = found["policies"]
@@ -37,12 +48,19 @@ def replay_report(found: dict[str, Any], cleaning: Sequence[str], width: int) ->
     head += paragraph("", f"{first['jobs']:,} jobs scheduled", width)
     for sentence in cleaning:
         head += paragraph("", sentence, width)
-    if first["too_large"]:
-        head += paragraph("", f"{first['too_large']:,} larger than the machine: not scheduled", width)
+    for key, text in LEFT_OUT.items():
+        if first[key]:
+            head += paragraph("", f"{first[key]:,} {text}", width)
+    if "fates" in first:
+        ends = ", ".join(f"{count:,} {fate}" for fate, count in first["fates"].items())
+        chip_time = percent(first["completed_share"], 1)
+        head += paragraph("", f"{ends}; completed jobs have {chip_time} % of the chip-time", width)
     if not first["jobs"]:
         return head
     tables = [spread_table(name, title, rows, width) for name, title in SPREADS.items()]
-    return blocks(head, *tables, machine_table(rows, width), wait_chart(rows, width), notes(found, width))
+    tenants = [tenant_table(rows, width)] if "by_tenant" in first else []
+    machine = machine_table(rows, width)
+    return blocks(head, *tables, machine, *tenants, wait_chart(rows, width), notes(found, width))
 
 
 def spread_table(name: str, title: str, rows: Sequence[Row], width: int) -> list[Line]:
@@ -123,6 +141,37 @@ def machine_table(rows: Sequence[Row], width: int) -> list[Line]:
             Column("lost work", "%", lambda row: percent(row["lost_share"], 2), 1),
         ]
     return [Line("Machine", "bold"), *tabulate(columns, rows, width)]
+
+
+def tenant_table(rows: Sequence[Row], width: int) -> list[Line]:
+    """The tenants with the most chip-time: their shares, what they held, how long they waited, by policy."""
+    policies = {row["policy"]: {item["tenant"]: item for item in row.get("by_tenant", ())} for row in rows}
+    largest = [item["tenant"] for item in rows[0]["by_tenant"][:MOST_TENANTS]]
+    cells = [
+        {"policy": policy, "first": policy == rows[0]["policy"]} | of[tenant]
+        for tenant in largest
+        for policy, of in policies.items()
+        if tenant in of
+    ]
+
+    def held(row: Row) -> str:
+        return "-" if row["held_while_waiting"] is None else percent(row["held_while_waiting"], 1)
+
+    columns: list[Column[Row]] = [
+        Column("", "tenant", lambda row: row["tenant"] if row["first"] else "", left=True),
+        Column("", "policy", lambda row: row["policy"], left=True),
+        Column("share", "%", lambda row: percent(row["share"], 1), 2),
+        Column("of all", "work %", lambda row: percent(row["chip_time_share"], 1), 3),
+        Column("held while it", "waited %", held, 1),
+        Column("wait, s", "mean", lambda row: figure(row["wait_mean_s"])),
+        Column("", "p95", lambda row: figure(row["wait_p95_s"]), 4),
+        Column("slowdown", "mean", lambda row: figure(row["bounded_slowdown_mean"]), 5),
+    ]
+    if len(rows) == 1:
+        del columns[1]
+    more = len(rows[0]["by_tenant"]) - len(largest)
+    note = [Line(f"and {more:,} more tenants (--json has them all)", "dim")] if more > 0 else []
+    return [Line("Tenants with the most work", "bold"), *tabulate(columns, cells, width), *note]
 
 
 def wait_chart(rows: Sequence[Row], width: int) -> list[Line]:

@@ -113,6 +113,13 @@ def test_replay_writes_starts_on_the_traces_own_clock(
         ),
         (("replay", "TABLE", "--chips", "9000000000", "--policy", "sjf"), "too many for sjf; write at most"),
         (("replay", "TABLE", "--chips", "4", "--share", "all=2"), "no policy here looks at shares"),
+        (("replay", "TABLE", "--chips", "4", "--fates"), "does not say how jobs end"),
+        (("replay", "TABLE", "--chips", "4", "--retry", "2"), "add --fates"),
+        (("replay", "TABLE", "--chips", "4", "--tenants", "none.yaml"), "none.yaml: cannot be read"),
+        (
+            ("replay", "TABLE", "--chips", "4", "--classes-from", "queue"),
+            "a table of jobs has a class column",
+        ),
         (("replay", "TABLE", "--chips", "4", "--out", "starts.txt"), "end it in .csv"),
         (("replay", "none.swf"), "no such file"),
         (("info", "TABLE", "--format", "xls"), "unknown trace format"),
@@ -181,6 +188,29 @@ def test_tenants_of_an_swf_from_its_fields(tmp_path: Path, capsim: Command) -> N
     assert (
         "not from 'site'" in capsim("trace", "replay", path, "--chips", "4", "--tenants-from", "site").stderr
     )
+
+
+def test_a_governed_cluster(tmp_path: Path, capsim: Command) -> None:
+    """Two queues of one chip each on two chips; user 7's second job waits for its quota, job 3 fails."""
+    path, governed = tmp_path / "t.swf", tmp_path / "tenants.yaml"
+    row = "{} 0 -1 10 1 -1 -1 1 10 -1 {} {} 3 1 {} 1 {} -1\n"
+    path.write_text(
+        row.format(1, 1, 7, 1, -1) + row.format(2, 1, 7, 2, -1) + row.format(3, 0, 8, 2, -1)
+        + row.format(4, 1, 8, 2, 1)
+    )  # fmt: skip
+    governed.write_text("tenants: {user 7: {quota: 1, share: 3}}\nclasses: {queue 2: {priority: 5}}\n")
+    words = ("trace", "replay", path, "--chips", "2", "--tenants", governed, "--classes-from", "queue")
+    more = ("--dependencies", "after", "--fates", "--quiet", "--policy", "fcfs,priority+easy")
+    found = json.loads(capsim(*words, *more, "--json").stdout)
+    for row_ in found["policies"]:
+        assert row_["fates"] == {"completed": 3, "failed": 1, "cancelled": 0}
+        rows = {item["tenant"]: item for item in row_["by_tenant"]}
+        assert rows["user 7"]["share"] == 0.75 and rows["user 7"]["wait_mean_s"] == 5.0
+        assert rows["user 8"]["wait_mean_s"] == 0.0
+    text = capsim(*words, *more).stdout
+    assert "Tenants with the most work" in text and "3 completed, 1 failed, 0 cancelled" in text
+    governed.write_text("tenants: {user 9: {quota: 1}}\n")
+    assert "1:11: the trace has no tenant `user 9`" in capsim(*words, *more).stderr
 
 
 def test_replay_of_an_empty_trace(tmp_path: Path, capsim: Command) -> None:

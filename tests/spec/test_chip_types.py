@@ -60,7 +60,7 @@ def test_classes_are_drawn_by_share_and_keyed_by_the_job(tmp_path: Path) -> None
 
 def test_the_example_of_the_documentation_is_read(tmp_path: Path, root: Path) -> None:
     text = (root / "docs" / "traces.md").read_text(encoding="utf-8")
-    example = text.split("```yaml\n")[1].split("```")[0]
+    example = text.split("## Chip types")[1].split("```yaml\n")[1].split("```")[0]
     given = read_chip_types(written(tmp_path, example))
     assert set(given.types) == {"v100", "k80"} and given.restart == 20_000
 

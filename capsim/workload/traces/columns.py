@@ -239,6 +239,8 @@ def parquet_columns(data: bytes, wanted: Mapping[str, Column], source: str) -> C
 
 def parquet_column(values: Any, given: str, column: Column, source: str) -> Any:
     """One Parquet column as numpy array or list of str."""
+    if values.null_count and column.kind == "text" and column.optional:
+        return ["" if value is None else str(value) for value in values.to_pylist()]
     if values.null_count:
         row = values.is_null().to_pylist().index(True) + 1
         raise InputError(f"{source}: row {row}: {given} is empty; write {expected(column)}")

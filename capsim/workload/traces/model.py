@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from capsim.errors import InputError
+from capsim.workload.traces.terms import JobTerms
 
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
@@ -66,7 +67,8 @@ class RawJobs:
     """Jobs as a file states them, in file order; every array has one entry a record.
 
     ``size`` and ``requested`` are ≤ 0 where the file does not say; ``allocated`` stands in for a
-    missing ``size``. ``submit``, ``run`` and ``requested`` are seconds; NaN is unknown.
+    missing ``size``. ``submit``, ``run`` and ``requested`` are seconds; NaN is unknown. In ``terms`` jobs
+    wait for job numbers.
     """
 
     job: Ints
@@ -79,6 +81,7 @@ class RawJobs:
     tenants: tuple[str, ...]
     job_class: NDArray[np.int32] | None = None
     job_classes: tuple[str, ...] = ()
+    terms: JobTerms = field(default_factory=JobTerms)
 
 
 @dataclass(frozen=True)
@@ -87,8 +90,8 @@ class JobTrace:
 
     ``job`` is the trace's own job number, ``submit`` int64 ms on the trace's own clock, ``size`` chips,
     ``run`` and ``requested`` int64 ms with ``run`` ≤ ``requested``, ``tenant`` an index into ``tenants``,
-    ``job_class`` one into ``job_classes`` where the trace names classes. ``chips`` is the machine size that
-    the file's header states, if any.
+    ``job_class`` one into ``job_classes`` where the trace names classes, ``terms`` what else it says of them.
+    ``chips`` is the machine size that the file's header states, if any.
     """
 
     source: str
@@ -106,6 +109,7 @@ class JobTrace:
     notes: tuple[str, ...] = field(default=())
     job_class: NDArray[np.int32] | None = None
     job_classes: tuple[str, ...] = ()
+    terms: JobTerms = field(default_factory=JobTerms)
 
     def __len__(self) -> int:
         return len(self.job)
@@ -199,6 +203,7 @@ def clean(
         notes=notes,
         job_class=None if raw.job_class is None else raw.job_class[kept][order],
         job_classes=raw.job_classes,
+        terms=raw.terms.of_rows(np.flatnonzero(kept)[order], raw.job),
     )
 
 

@@ -42,12 +42,19 @@ BUILD: dict[str, Callable[[Columns, str], JobTrace | RequestTrace]] = {
 }
 
 
-def read_trace(path: Path, format: str | None = None, tenants_from: str = "user") -> JobTrace | RequestTrace:
+def read_trace(
+    path: Path,
+    format: str | None = None,
+    tenants_from: str = "user",
+    classes_from: str = "",
+    terms: bool = False,
+) -> JobTrace | RequestTrace:
     """Read any known trace; ``format`` is one of FORMATS, None looks at the content.
 
-    ``tenants_from`` is the SWF field (user, group or queue) whose values are the tenants; the other formats
-    have one column for them and know only the default. Gzip is unpacked transparently. Raises InputError,
-    with line numbers, for what cannot be read.
+    ``tenants_from`` and ``classes_from`` are the SWF fields whose values are the tenants and the classes of
+    jobs; the other formats have one column for them and know only the defaults. ``terms``: of an SWF how
+    jobs ended and whom they wait for as well; a table of jobs says it in columns. Gzip is unpacked
+    transparently. Raises InputError, with line numbers, for what cannot be read.
     """
     if format is not None and format not in FORMATS:
         raise InputError(f"unknown trace format {format!r}; write one of {', '.join(FORMATS)}")
@@ -58,16 +65,24 @@ def read_trace(path: Path, format: str | None = None, tenants_from: str = "user"
     if chosen == "swf":
         if packed:
             raise InputError(f"{source}: a Parquet file, not SWF text; leave the format out")
-        return read_swf(data, source, tenants_from)
+        return read_swf(data, source, tenants_from, classes_from, terms)
     if tenants_from != "user":
         raise InputError(f"--tenants-from {tenants_from} is for SWF; a table of jobs has a tenant column")
+    if classes_from:
+        raise InputError(f"--classes-from {classes_from} is for SWF; a table of jobs has a class column")
     read = parquet_columns if packed else csv_columns
     return BUILD[chosen](read(data, TABLES[chosen], source), source)
 
 
-def read_jobs(path: Path, format: str | None = None, tenants_from: str = "user") -> JobTrace:
+def read_jobs(
+    path: Path,
+    format: str | None = None,
+    tenants_from: str = "user",
+    classes_from: str = "",
+    terms: bool = False,
+) -> JobTrace:
     """Read and clean a job trace (see ``read_trace``); InputError also for a request trace."""
-    trace = read_trace(path, format, tenants_from)
+    trace = read_trace(path, format, tenants_from, classes_from, terms)
     if isinstance(trace, RequestTrace):
         raise InputError(f"{path}: holds requests to an LLM service, not jobs; give a job trace")
     return trace

@@ -13,15 +13,28 @@ import re
 import numpy as np
 import pyarrow as pa
 import pyarrow.csv as arrow_csv
+from numpy.typing import NDArray
 
 from capsim.errors import InputError
-from capsim.workload.traces.model import LARGEST_SIZE, LATEST_SECONDS, Floats, JobTrace, RawJobs, clean
+from capsim.workload.traces.model import (
+    LARGEST_SIZE,
+    LATEST_SECONDS,
+    Floats,
+    JobTrace,
+    RawJobs,
+    clean,
+    to_milliseconds,
+)
+from capsim.workload.traces.terms import JobTerms, fates_of_status, waits_of_numbers
 
 FIELDS = 18
 JOB, SUBMIT, RUN, ALLOCATED, REQUESTED_SIZE, REQUESTED_TIME = 0, 1, 3, 4, 7, 8
-USER, GROUP, QUEUE = 11, 12, 14
+STATUS, USER, GROUP, EXECUTABLE, QUEUE, PARTITION, PRECEDING, THINK = 10, 11, 12, 13, 14, 15, 16, 17
 TENANTS = {"user": USER, "group": GROUP, "queue": QUEUE}
 """The fields whose values may be taken for tenants."""
+
+CLASSES = TENANTS | {"executable": EXECUTABLE, "partition": PARTITION}
+"""The fields whose values may be taken for classes of jobs."""
 
 USED = (JOB, SUBMIT, RUN, ALLOCATED, REQUESTED_SIZE, REQUESTED_TIME)
 NAMES = {
@@ -34,26 +47,40 @@ NAMES = {
     USER: "user",
     GROUP: "group",
     QUEUE: "queue",
+    STATUS: "status",
+    EXECUTABLE: "executable",
+    PARTITION: "partition",
+    PRECEDING: "preceding job",
+    THINK: "think time",
 }
-WHOLE = (JOB, ALLOCATED, REQUESTED_SIZE, USER, GROUP, QUEUE)
+WHOLE = (JOB, ALLOCATED, REQUESTED_SIZE, STATUS, USER, GROUP, EXECUTABLE, QUEUE, PARTITION, PRECEDING)
 NUMBER = re.compile(rb"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
 PROBLEMS_SHOWN = 5
 
 
-def read_swf(data: bytes, source: str, tenants_from: str = "user") -> JobTrace:
+def read_swf(
+    data: bytes, source: str, tenants_from: str = "user", classes_from: str = "", terms: bool = False
+) -> JobTrace:
     """Read and clean the SWF text ``data``; ``source`` names it in messages.
 
-    ``tenants_from`` is one of TENANTS. Raises InputError for another, and with the line numbers of the first
-    malformed records.
+    ``tenants_from`` is one of TENANTS, ``classes_from`` one of CLASSES or empty: the trace names no classes.
+    ``terms``: read how jobs ended and whom they wait for, too. Raises InputError for another name, and with
+    the line numbers of the first malformed records.
     """
     if tenants_from not in TENANTS:
         raise InputError(f"tenants are taken from {', '.join(TENANTS)} of an SWF, not from {tenants_from!r}")
-    used = (*USED, TENANTS[tenants_from])
+    if classes_from and classes_from not in CLASSES:
+        raise InputError(f"classes are taken from {', '.join(CLASSES)} of an SWF, not from {classes_from!r}")
+    wanted = (*USED, TENANTS[tenants_from], *((STATUS, PRECEDING, THINK) if terms else ()))
+    used = tuple(dict.fromkeys((*wanted, *((CLASSES[classes_from],) if classes_from else ()))))
     header, body_start = split_header(data)
     columns = parse_fast(data[body_start:], used)
     if columns is None:
         columns = parse_careful(data, source, used)
-    users, tenant = np.unique(columns[used[-1]].astype(np.int64), return_inverse=True)
+    tenant, tenants = named(columns[TENANTS[tenants_from]], tenants_from)
+    job_class, job_classes = (
+        named(columns[CLASSES[classes_from]], classes_from) if classes_from else (None, ())
+    )
     raw = RawJobs(
         job=columns[JOB].astype(np.int64),
         submit=columns[SUBMIT],
@@ -61,12 +88,31 @@ def read_swf(data: bytes, source: str, tenants_from: str = "user") -> JobTrace:
         size=columns[REQUESTED_SIZE].astype(np.int64),
         allocated=columns[ALLOCATED].astype(np.int64),
         requested=columns[REQUESTED_TIME],
-        tenant=tenant.astype(np.int32),
-        tenants=tuple("unknown" if u < 0 else f"{tenants_from} {u}" for u in users.tolist()),
+        tenant=tenant,
+        tenants=tenants,
+        job_class=job_class,
+        job_classes=job_classes,
+        terms=terms_of(columns) if terms else JobTerms(),
     )
     start = header.get("UnixStartTime", "")
     clock = f"seconds since Unix time {start}" if start not in ("", "0") else "seconds of the log"
     return clean(raw, source=source, format="swf", chips=header_chips(header), clock=clock)
+
+
+def named(column: Floats, field: str) -> tuple[NDArray[np.int32], tuple[str, ...]]:
+    """Each record's index into the names of a field's values, and the names: ``user 3``, ``unknown``."""
+    values, index = np.unique(column.astype(np.int64), return_inverse=True)
+    names = ("unknown" if value < 0 else f"{field} {value}" for value in values.tolist())
+    return index.astype(np.int32), tuple(names)
+
+
+def terms_of(columns: dict[int, Floats]) -> JobTerms:
+    """How each record ended, and the job that it waits for."""
+    preceding = columns[PRECEDING].astype(np.int64)
+    return JobTerms(
+        waits=waits_of_numbers(preceding, to_milliseconds(columns[THINK])),
+        fate=fates_of_status(columns[STATUS].astype(np.int64)),
+    )
 
 
 def split_header(data: bytes) -> tuple[dict[str, str], int]:
@@ -137,7 +183,7 @@ def value_bound(index: int) -> float:
     """The largest magnitude that a field may have (job numbers: what a float64 holds exactly)."""
     if index in (ALLOCATED, REQUESTED_SIZE):
         return float(LARGEST_SIZE)
-    return LATEST_SECONDS if index in (SUBMIT, RUN, REQUESTED_TIME) else 2.0**53
+    return LATEST_SECONDS if index in (SUBMIT, RUN, REQUESTED_TIME, THINK) else 2.0**53
 
 
 def parse_careful(data: bytes, source: str, used: tuple[int, ...]) -> dict[int, Floats]:

@@ -15,6 +15,7 @@ from capsim.workload.traces.model import (
     clean,
     to_milliseconds,
 )
+from capsim.workload.traces.terms import JobTerms, arrays_of_text, fates_of_text, waits_of_text
 
 LARGEST_TOKENS = 1e9
 """More tokens than this in one request are taken for damage."""
@@ -27,8 +28,16 @@ JOBS = {
     "requested": Column("number", optional=True),
     "tenant": Column("text", optional=True),
     "class": Column("text", optional=True),
+    "priority": Column("whole", optional=True, low=-1e6, high=1e6),
+    "deadline": Column("number", optional=True),
+    "after": Column("text", optional=True),
+    "fate": Column("text", optional=True),
+    "retries": Column("whole", optional=True, low=0, high=1000),
+    "array": Column("text", optional=True),
+    "array_limit": Column("whole", optional=True, low=-1, high=1e9),
 }
-"""capsim's own job table: seconds on any clock, ``requested`` and ``size`` ≤ 0 where unknown."""
+"""capsim's own job table: seconds on any clock; ``requested``, ``size`` and ``array_limit`` ≤ 0 where
+unknown, ``deadline`` negative where there is none."""
 
 PHILLY = {
     "timestamp": Column("time"),
@@ -76,8 +85,32 @@ def jobs_of_table(columns: Columns, source: str) -> JobTrace:
         tenants=tenants,
         job_class=job_class,
         job_classes=job_classes,
+        terms=terms_of(columns, source),
     )
     return clean(raw, source=source, format="jobs", clock="seconds of the table")
+
+
+def terms_of(columns: Columns, source: str) -> JobTerms:
+    """What the further columns of capsim's own job table say."""
+
+    def whole(name: str) -> Ints | None:
+        return columns[name].astype(np.int64) if name in columns else None
+
+    array: Ints | None = None
+    arrays: tuple[str, ...] = ()
+    limits: tuple[int, ...] = ()
+    if "array" in columns:
+        array, arrays, limits = arrays_of_text(columns["array"], columns.get("array_limit"), source)
+    return JobTerms(
+        waits=waits_of_text(columns["after"], source) if "after" in columns else None,
+        fate=fates_of_text(columns["fate"], source) if "fate" in columns else None,
+        retries=whole("retries"),
+        priority=whole("priority"),
+        deadline=to_milliseconds(columns["deadline"]) if "deadline" in columns else None,
+        array=array,
+        arrays=arrays,
+        array_limits=limits,
+    )
 
 
 def jobs_of_philly(columns: Columns, source: str) -> JobTrace:

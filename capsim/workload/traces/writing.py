@@ -15,7 +15,8 @@ import pyarrow.csv as arrow_csv
 import pyarrow.parquet as arrow_parquet
 
 from capsim.errors import InputError
-from capsim.workload.traces.model import Floats, Ints, JobTrace, RequestTrace
+from capsim.workload.traces.model import MILLISECONDS, Floats, Ints, JobTrace, RequestTrace
+from capsim.workload.traces.terms import FATES
 
 
 def seconds(milliseconds: Ints) -> Ints | Floats:
@@ -39,7 +40,33 @@ def write_jobs(trace: JobTrace, path: Path) -> None:
     if trace.job_class is not None:
         classes = np.array(trace.job_classes, dtype=object)
         columns["class"] = pa.array(classes[trace.job_class], type=pa.string())
-    write_table(path, columns)
+    write_table(path, columns | term_columns(trace))
+
+
+def term_columns(trace: JobTrace) -> dict[str, Any]:
+    """The columns of a job table that say what the trace says beyond size and time."""
+    terms = trace.terms
+    columns: dict[str, Any] = {}
+    if terms.priority is not None:
+        columns["priority"] = terms.priority
+    if terms.deadline is not None:
+        columns["deadline"] = np.where(terms.deadline >= 0, terms.deadline / MILLISECONDS, -1.0)
+    if terms.waits is not None:
+        after = [""] * len(trace)
+        for job, on, ok, _ in zip(*(column.tolist() for column in terms.waits), strict=True):
+            word = f"{'afterok:' if ok else ''}{trace.job[on]}"
+            after[job] = f"{after[job]} {word}".strip()
+        columns["after"] = pa.array(after, type=pa.string())
+    if terms.fate is not None:
+        columns["fate"] = pa.array([FATES[code] for code in terms.fate.tolist()], type=pa.string())
+    if terms.retries is not None:
+        columns["retries"] = terms.retries
+    if terms.array is not None:
+        names = np.array((*terms.arrays, ""), dtype=object)
+        limits = np.array((*terms.array_limits, 0), dtype=np.int64)
+        columns["array"] = pa.array(names[terms.array], type=pa.string())
+        columns["array_limit"] = limits[terms.array]
+    return columns
 
 
 def write_requests(trace: RequestTrace, path: Path) -> None:

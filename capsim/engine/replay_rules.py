@@ -1,0 +1,250 @@
+"""What governs a replay: tenants' limits, classes, dependencies, fates, maintenance, for the kernel."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from capsim.engine.replay_policies import ReplayPolicy
+from capsim.errors import InputError
+from capsim.spec.governance import ClassTerms, GovernanceFile, TenantTerms, most_chips
+from capsim.workload.traces.model import Ints, JobTrace
+from capsim.workload.traces.terms import CANCELLED, COMPLETED, FAILED, Waits
+
+DEPENDENCIES = ("ignore", "after", "think")
+PREEMPTION = ("none", "priority")
+
+
+@dataclass(frozen=True)
+class ReplayRules:
+    """What of a trace is heeded, and how the cluster is governed.
+
+    ``file``: tenants, classes, drains. ``dependencies``: "after": jobs wait for others to end, and arrays for
+    their tasks; "think": jobs that wait are submitted their think time after that end. ``fates``: jobs fail
+    and are cancelled as the trace says; ``retry``: attempts of a job that fails before its last one.
+    ``preemption``: a blocked head stops jobs of lower classes.
+    """
+
+    file: GovernanceFile | None = None
+    dependencies: str = "ignore"
+    fates: bool = False
+    retry: int = 0
+    preemption: str = "none"
+
+    def __post_init__(self) -> None:
+        """Raise InputError, with all problems, for options that are not known or need each other."""
+        problems = []
+        if self.dependencies not in DEPENDENCIES:
+            problems.append(
+                f"--dependencies is {self.dependencies!r}; write one of {', '.join(DEPENDENCIES)}"
+            )
+        if self.preemption not in PREEMPTION:
+            problems.append(f"--preemption is {self.preemption!r}; write one of {', '.join(PREEMPTION)}")
+        if not 0 <= self.retry <= 1000:
+            problems.append(f"--retry is {self.retry}; write a number of attempts up to 1000")
+        if self.retry and not self.fates:
+            problems.append("--retry runs failed jobs again; add --fates, which lets jobs fail")
+        if self.retry and self.dependencies == "think":
+            problems.append("--retry and --dependencies think do not go together; write --dependencies after")
+        if problems:
+            raise InputError("\n".join(problems))
+
+    @property
+    def any(self) -> bool:
+        """Whether anything is asked for."""
+        return self != ReplayRules()
+
+    def retried(self, trace: JobTrace) -> bool:
+        """Whether jobs have attempts that fail before their last one."""
+        return self.fates and (self.retry > 0 or trace.terms.retries is not None)
+
+    @property
+    def tenants(self) -> Mapping[str, TenantTerms]:
+        """The tenants that the file names."""
+        return self.file.terms.tenants if self.file is not None else {}
+
+    def terms_of(self, tenant: str) -> TenantTerms:
+        """What a tenant may use: the terms under its name, else those of all others."""
+        if self.file is None:
+            return TenantTerms()
+        return self.file.terms.tenants.get(tenant, self.file.terms.others)
+
+    def class_terms(self, name: str) -> ClassTerms:
+        """The terms of a class; the defaults where the file has none."""
+        return self.file.terms.classes.get(name, ClassTerms()) if self.file is not None else ClassTerms()
+
+    def check(self, trace: JobTrace, policies: Sequence[ReplayPolicy]) -> None:
+        """Raise InputError for what the trace does not have or a policy cannot do."""
+        if not self.any:
+            return
+        if self.file is not None:
+            self.file.check_names(trace.tenants, trace.job_classes)
+        problems = []
+        for policy in policies:
+            if policy.objective or policy.backfill == "conservative":
+                problems.append(
+                    f"policy {policy.name} knows no tenants, classes, dependencies or fates; leave it out"
+                )
+            elif self.preemption == "priority" and policy.order in ("fair-share", "drf", "las", "themis"):
+                problems.append(
+                    f"--preemption priority does not go with the order {policy.order}; write priority, fcfs,"
+                    " sjf or edf"
+                )
+        if self.preemption == "priority" and len(set(self.priorities(trace).tolist())) < 2:
+            problems.append(
+                "--preemption priority: all jobs have one priority; give them a column priority, or classes"
+                " priorities in the file of --tenants"
+            )
+        terms = trace.terms
+        if self.dependencies != "ignore" and terms.waits is None and terms.array is None:
+            problems.append("--dependencies: no job of the trace waits for another; leave it out")
+        if self.dependencies == "think" and trace.format != "swf":
+            problems.append("--dependencies think: only SWF has think times; write --dependencies after")
+        if self.fates and terms.fate is None and terms.retries is None:
+            problems.append("--fates: the trace does not say how jobs end; leave it out")
+        if problems:
+            raise InputError("\n".join(problems))
+
+    def priorities(self, trace: JobTrace) -> Ints:
+        """Priority of each job of a trace: its own, else that of its class."""
+        if trace.terms.priority is not None:
+            return trace.terms.priority
+        if trace.job_class is None:
+            return np.zeros(len(trace), dtype=np.int64)
+        by_class = [int(self.class_terms(name).priority) for name in trace.job_classes]
+        return np.array(by_class, dtype=np.int64)[trace.job_class]
+
+    def admissible(self, trace: JobTrace) -> NDArray[np.bool_]:
+        """Which jobs are within the most that their tenants may ever have."""
+        named = {name: self.terms_of(name) for name in trace.tenants}
+        most = most_chips(named)
+        limit = np.array([most.get(name, 2**62) for name in trace.tenants], dtype=np.int64)
+        return np.asarray(trace.size <= limit[trace.tenant]) if len(limit) else np.ones(len(trace), bool)
+
+    def governance(self, tenants: Sequence[str], shares: Mapping[str, float]) -> Any:
+        """The kernel's tenants; None where nothing tells them apart. ``shares``: those of --share."""
+        from capsim.kernel.governance import Governance, Tenant
+
+        if self.file is None and not shares:
+            return None  # all alike, which is the kernel's default; no rules need be loaded for it
+        rows = [self.terms_of(name) for name in tenants]
+        cohorts = {name: i for i, name in enumerate(dict.fromkeys(r.cohort for r in rows if r.cohort))}
+        return Governance(
+            [
+                Tenant(
+                    share=shares.get(name, float(row.share)),
+                    quota=None if row.quota is None else int(row.quota),
+                    cohort=None if row.cohort is None else cohorts[row.cohort],
+                    borrow=None if row.borrow is None else int(row.borrow),
+                    max_running=None if row.max_running is None else int(row.max_running),
+                )
+                for name, row in zip(tenants, rows, strict=True)
+            ],
+            reclaim=self.file is None or bool(self.file.terms.reclaim),
+        )
+
+
+class Kind(NamedTuple):
+    """Jobs that one class of the kernel stands for."""
+
+    job_class: int
+    priority: int
+    terms: ClassTerms
+
+
+class Submitted(NamedTuple):
+    """The jobs of a replay as the rules see them, by index into what is scheduled.
+
+    ``kinds``: distinct classes, ``kind`` the one of each job. ``waits``: pairs that are heeded, with indices
+    of scheduled jobs; ``lost_waits``: pairs whose other job is not scheduled. ``attempts``: of each job,
+    ``fate``: index into FATES.
+    """
+
+    kinds: list[Kind]
+    kind: Ints
+    waits: Waits | None
+    lost_waits: int
+    attempts: Ints
+    fate: Ints
+    deadline: Ints | None
+    array: Ints | None
+    array_limits: tuple[int, ...]
+
+    def options(self) -> Any:
+        """The kernel's options of these jobs, waits apart; None where there are none."""
+        from capsim.kernel.options import JobOptions
+        from capsim.tables import CANCELLED as GONE
+        from capsim.tables import DONE, FAILED_JOB
+
+        plain = not (self.fate.any() or (self.attempts > 1).any())
+        if plain and self.deadline is None and self.array is None and self.waits is None:
+            return None
+        states = np.zeros(3, dtype=np.int64)
+        states[[COMPLETED, FAILED, CANCELLED]] = DONE, FAILED_JOB, GONE
+        after = []
+        if self.waits is not None:
+            kinds = ("afterany", "afterok")
+            rows = zip(*(column.tolist() for column in self.waits[:3]), strict=True)
+            after = [(job, on, kinds[ok]) for job, on, ok in rows]
+        return JobOptions(
+            after=after,
+            array=self.array,
+            array_limits=self.array_limits,
+            deadline=self.deadline,
+            fate=None if plain else states[self.fate],
+            retries=None if plain else self.attempts - 1,
+        )
+
+
+def submitted(trace: JobTrace, index: Ints, rules: ReplayRules, job_class: Ints | None = None) -> Submitted:
+    """The terms of the jobs ``index`` of a trace; ``job_class``: classes with speeds of their own."""
+    terms = trace.terms
+    named = trace.job_class[index].astype(np.int64) if trace.job_class is not None else None
+    of_class = [rules.class_terms(name) for name in trace.job_classes]
+    none = np.zeros(len(index), dtype=np.int64)
+    columns = [
+        none if job_class is None else job_class,
+        none if named is None else named,
+        rules.priorities(trace)[index],
+    ]
+    rows, kind = np.unique(np.stack(columns), axis=1, return_inverse=True)
+    kinds = [
+        Kind(int(speeds), int(priority), of_class[own] if of_class else ClassTerms())
+        for speeds, own, priority in rows.T.tolist()
+    ]
+    heeded = rules.dependencies != "ignore"
+    waits, lost = None, 0
+    if heeded and terms.waits is not None:
+        waits, lost = _scheduled(terms.waits, index, len(trace))
+    attempts = none + 1
+    fate = terms.fate[index] if rules.fates and terms.fate is not None else none
+    if rules.fates:
+        attempts += terms.retries[index] if terms.retries is not None else 0
+        attempts[fate == FAILED] += rules.retry
+    array: Ints | None = None
+    limits: tuple[int, ...] = ()
+    if heeded and terms.array is not None and any(terms.array_limits):
+        bounded = np.append(np.array(terms.array_limits) > 0, False)
+        own = terms.array[index]
+        array = np.where(bounded[own], own, -1)
+        limits = tuple(limit or 1 for limit in terms.array_limits)
+    deadline = None
+    if terms.deadline is not None and len(index):
+        zero = int(trace.submit[index[0]])
+        own = terms.deadline[index]
+        deadline = np.where(own >= 0, np.maximum(own - zero, 0), -1)
+    return Submitted(kinds, kind.reshape(-1), waits, lost, attempts, fate, deadline, array, limits)
+
+
+def _scheduled(waits: Waits, index: Ints, jobs: int) -> tuple[Waits, int]:
+    """Pairs as indices into the scheduled jobs, and how many wait for one that is not scheduled."""
+    place = np.full(jobs, -1, dtype=np.int64)
+    place[index] = np.arange(len(index))
+    own = waits.only(place[waits.job] >= 0)
+    known = place[own.on] >= 0
+    found = own.only(known)
+    return found._replace(job=place[found.job], on=place[found.on]), int(np.count_nonzero(~known))

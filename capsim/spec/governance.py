@@ -1,0 +1,194 @@
+"""Schema of how a shared cluster is governed: its tenants and their limits, classes of jobs, maintenance.
+
+A study has the tenants in its section ``scheduler``; ``capsim trace replay --tenants FILE.yaml`` reads all
+of it from a file of its own, by the same rules for numbers, units and errors.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from collections.abc import Mapping as AnyMapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from pydantic import Field, ValidationError
+
+from capsim.errors import Problem, StudyError
+from capsim.spec.base import Section
+from capsim.spec.explain import explain, limited, locate
+from capsim.spec.nodes import Mapping, parse
+from capsim.spec.quantities import did_you_mean, shown
+from capsim.spec.values import (
+    ByKey,
+    Count,
+    DurationMs,
+    Flag,
+    PositiveCount,
+    PositiveDurationMs,
+    PositiveNumber,
+    Value,
+    Whole,
+)
+
+MOST_CHIPS = 2**30
+MOST_SHARE = 1e9
+
+
+class TenantTerms(Section):
+    """What one tenant may use; how its jobs stand against those of others."""
+
+    share: PositiveNumber = Field(
+        default=Value(1), description="weight in the orders fair-share, drf and themis"
+    )
+    quota: Count | None = Field(
+        default=None, description="chips that its admitted jobs may have together; any number where absent"
+    )
+    cohort: str | None = Field(
+        default=None, description="tenants that lend each other what they do not use of their quotas"
+    )
+    borrow: Count | None = Field(
+        default=None, description="chips beyond the quota; all that the cohort has where absent"
+    )
+    max_running: PositiveCount | None = Field(default=None, description="admitted jobs at a time")
+
+
+class ClassTerms(Section):
+    """A class of jobs: who goes first, who may be stopped, and what that costs."""
+
+    priority: Count = Field(default=Whole(0), description="the greater, the earlier and the safer")
+    preemptible: Flag = Field(default=True, description="jobs of a higher class may stop it")
+    grace: DurationMs = Field(default=Whole(0), description="from the notice to the stop")
+    checkpoint: PositiveDurationMs | None = Field(
+        default=None,
+        description="work between checkpoints, since the last of which a stop without a grace loses all; it"
+        " loses nothing where absent",
+    )
+    stall: PositiveDurationMs = Field(
+        default=Whole(1), description="time that a checkpoint takes, where there are any; at least 1 ms"
+    )
+    restart: DurationMs = Field(default=Whole(0), description="time lost when a stopped job goes on")
+
+
+class Drain(Section):
+    """Maintenance of the whole machine."""
+
+    at: DurationMs = Field(description="after the first submission")
+    lasts: PositiveDurationMs
+    grace: DurationMs | None = Field(
+        default=None,
+        description="after it running jobs are checkpointed and stopped; they run on where absent",
+    )
+
+
+class Governance(Section):
+    """What ``--tenants`` describes."""
+
+    tenants: ByKey[str, TenantTerms] = Field(default_factory=dict)
+    others: TenantTerms = Field(default_factory=TenantTerms, description="every tenant that is not named")
+    reclaim: Flag = Field(
+        default=True, description="jobs admitted beyond a quota are stopped for tenants within theirs"
+    )
+    classes: ByKey[str, ClassTerms] = Field(default_factory=dict)
+    drains: list[Drain] = Field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class GovernanceFile:
+    """A file of governance and where its keys stand."""
+
+    terms: Governance
+    tree: Mapping
+
+    def problem(self, path: Sequence[str | int], what: str, hint: str) -> Problem:
+        """A problem at the key of a path."""
+        return locate(self.tree, path).key_at.problem(what, hint)
+
+    def check_names(self, tenants: Iterable[str], classes: Iterable[str]) -> None:
+        """Raise StudyError for tenants and classes that a trace does not have."""
+        problems = []
+        for section, kind, given, known in (
+            ("tenants", "tenant", self.terms.tenants, tuple(tenants)),
+            ("classes", "class", self.terms.classes, tuple(classes)),
+        ):
+            for name in given:
+                if name not in known:
+                    hint = did_you_mean(name, known) if known else f"the trace names no {section}"
+                    what = f"the trace has no {kind} {shown(name)}"
+                    problems.append(self.problem((section, name), what, hint))
+        if problems:
+            raise StudyError(limited(problems))
+
+
+def read_governance(path: Path) -> GovernanceFile:
+    """Read and check a file of governance. Raises StudyError with all its problems and their places."""
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        problem = Problem(str(path), 0, 0, f"cannot be read ({error.strerror or error})", "name a YAML file")
+        raise StudyError([problem]) from None
+    parsed = parse(data, str(path))
+    if parsed.problems:
+        raise StudyError(limited(parsed.problems))
+    try:
+        terms = Governance.model_validate(parsed.root)
+    except ValidationError as error:
+        raise StudyError(limited(explain(error, parsed.root, Governance, {}))) from None
+    found = GovernanceFile(terms, parsed.root)
+    problems = []
+    for name, key, what, hint in wrong_tenants(dict(terms.tenants)):
+        problems.append(found.problem(("tenants", name, key), what, hint))
+    if terms.others.cohort is not None:
+        what, hint = "tenants that are not named cannot share a cohort", "name each of them under tenants"
+        problems.append(found.problem(("others", "cohort"), what, hint))
+    for number, drain in enumerate(terms.drains[1:], 1):
+        before = terms.drains[number - 1]
+        if drain.at < before.at + before.lasts:
+            what = "this drain begins before the one above it is over"
+            problems.append(found.problem(("drains", number), what, "write them in order of time, apart"))
+    if problems:
+        raise StudyError(limited(problems))
+    return found
+
+
+def wrong_tenants(tenants: AnyMapping[str, TenantTerms]) -> list[tuple[str, str, str, str]]:
+    """Terms that do not go together: (tenant, key, what is wrong, what to write instead)."""
+    found: list[tuple[str, str, str, str]] = []
+    members: dict[str, list[str]] = {}
+    for name, row in tenants.items():
+        if row.cohort is not None:
+            members.setdefault(row.cohort, []).append(name)
+            if row.quota is None:
+                what = f"{shown(name)} shares a cohort without a quota"
+                found.append((name, "cohort", what, "add quota: 64"))
+        if row.borrow is not None and row.cohort is None:
+            what = f"{shown(name)} borrows from nobody"
+            found.append((name, "borrow", what, "add cohort: NAME, or leave it out"))
+        for key in ("quota", "borrow"):
+            if (getattr(row, key) or 0) > MOST_CHIPS:
+                found.append((name, key, f"{getattr(row, key):,} chips", f"write at most {MOST_CHIPS:,}"))
+        if row.share > MOST_SHARE:
+            found.append((name, "share", f"a share of {float(row.share):g}", f"write at most {MOST_SHARE:g}"))
+    for cohort, names in members.items():
+        if len(names) == 1:
+            what = f"{shown(names[0])} is alone in the cohort {shown(cohort)}, which has nothing to lend it"
+            found.append((names[0], "cohort", what, "name the cohort of another tenant, or leave it out"))
+        elif not any(tenants[name].quota for name in names):
+            what = f"the cohort {shown(cohort)} has no quota to lend"
+            found.append((names[0], "cohort", what, "give one of its tenants a quota above 0"))
+    return found
+
+
+def most_chips(tenants: AnyMapping[str, TenantTerms]) -> dict[str, int]:
+    """Chips of the largest job that each tenant with a quota may ever have."""
+    together: dict[str, int] = {}
+    for row in tenants.values():
+        if row.cohort is not None:
+            together[row.cohort] = together.get(row.cohort, 0) + int(row.quota or 0)
+    found: dict[str, int] = {}
+    for name, row in tenants.items():
+        if row.quota is not None and row.cohort is None:
+            found[name] = int(row.quota)
+        elif row.quota is not None and row.cohort is not None:
+            most = together[row.cohort]
+            found[name] = most if row.borrow is None else min(most, int(row.quota) + int(row.borrow))
+    return found

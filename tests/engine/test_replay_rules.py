@@ -1,0 +1,236 @@
+"""A governed replay: each rule on a trace whose schedule was computed by hand, seconds throughout."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from capsim.engine.queue_options import read_queue_options
+from capsim.engine.replay import Schedule, measure, replay_trace
+from capsim.engine.replay_rules import ReplayRules
+from capsim.errors import InputError
+from capsim.spec.governance import read_governance
+from capsim.workload.traces import JobTrace, read_jobs
+from tests.workload.traces.test_terms import swf
+
+
+def jobs(folder: Path, rows: str, more: str = "") -> JobTrace:
+    """Rows of job, submit, size, run and ``more`` columns."""
+    path = folder / "jobs.csv"
+    path.write_text(f"job,submit,size,run{',' * bool(more)}{more}\n{rows}")
+    return read_jobs(path)
+
+
+def ruled(folder: Path, text: str, **options: Any) -> ReplayRules:
+    path = folder / "tenants.yaml"
+    path.write_text(text)
+    return ReplayRules(read_governance(path), **options)
+
+
+def starts(found: Schedule) -> list[float]:
+    return [float(start) / 1000 for start in found.start]
+
+
+def replay(trace: JobTrace, rules: ReplayRules, chips: int, policy: str = "easy") -> Schedule:
+    return replay_trace(trace, policy=policy, chips=chips, rules=rules)
+
+
+def test_a_quota_holds_a_tenant_and_lets_others_pass(tmp_path: Path) -> None:
+    """4 chips. a may have 2: its second job waits until 100 although 2 chips are free; b starts at once."""
+    trace = jobs(tmp_path, "1,0,2,100,a\n2,1,2,100,a\n3,2,2,50,b\n", "tenant")
+    governed = ruled(tmp_path, "tenants: {a: {quota: 2}}")
+    assert starts(replay(trace, ReplayRules(), 4, "fcfs")) == [0, 1, 100]
+    for policy in ("fcfs", "easy", "sjf"):
+        assert starts(replay(trace, governed, 4, policy)) == [0, 100, 2]
+    found = measure(replay(trace, governed, 4))
+    assert found["wait_s"]["mean"] == pytest.approx(99 / 3)
+    rows = {row["tenant"]: row for row in found["by_tenant"]}
+    # a waits from 1 to 100 and holds 2 of 4 chips; b never waits
+    assert rows["a"]["held_while_waiting"] == pytest.approx(0.5)
+    assert rows["b"]["held_while_waiting"] is None
+    assert rows["a"]["chip_time_share"] == pytest.approx(400 / 500)
+    assert rows["a"]["wait_mean_s"] == pytest.approx(99 / 2)
+
+
+def test_a_cohort_lends_and_reclaims(tmp_path: Path) -> None:
+    """a borrows b's 2 chips from 1 on; at 10 b wants them. Reclaim stops job 2, which has done 9 of its 100
+    s, and goes on at 60 when b is done: it ends at 60 + 91. Without reclaim b waits until job 1 ends."""
+    rows = "1,0,2,100,a\n2,1,2,100,a\n3,10,2,50,b\n"
+    trace = jobs(tmp_path, rows, "tenant")
+    text = "tenants: {a: {quota: 2, cohort: x}, b: {quota: 2, cohort: x}}\n"
+    found = replay(trace, ruled(tmp_path, text), 4)
+    assert starts(found) == [0, 1, 10]
+    assert (found.end / 1000).tolist() == [100, 151, 60]
+    assert found.preemptions.tolist() == [0, 1, 0]
+    assert starts(replay(trace, ruled(tmp_path, text + "reclaim: false\n"), 4)) == [0, 1, 100]
+    held = text + "classes: {all: {preemptible: false}}\n"
+    trace = jobs(tmp_path, rows.replace(",a\n", ",a,all\n").replace(",b\n", ",b,all\n"), "tenant,class")
+    assert starts(replay(trace, ruled(tmp_path, held), 4)) == [0, 1, 100]
+
+
+def test_jobs_at_a_time_and_terms_of_all_others(tmp_path: Path) -> None:
+    """8 chips. Everybody has one job at a time, b two."""
+    trace = jobs(tmp_path, "1,0,1,10,a\n2,0,1,10,a\n3,0,1,10,b\n4,0,1,10,b\n5,0,1,10,b\n", "tenant")
+    governed = ruled(tmp_path, "tenants: {b: {max_running: 2}}\nothers: {max_running: 1}\n")
+    assert starts(replay(trace, governed, 8)) == [0, 10, 0, 0, 10]
+
+
+def test_jobs_above_the_most_that_their_tenant_may_have_are_counted(tmp_path: Path) -> None:
+    trace = jobs(tmp_path, "1,0,3,10,a\n2,0,2,10,a\n3,0,9,10,a\n", "tenant")
+    found = measure(replay(trace, ruled(tmp_path, "tenants: {a: {quota: 2}}"), 8))
+    assert (found["jobs"], found["too_large"], found["above_quota"]) == (1, 1, 1)
+
+
+def test_jobs_wait_for_others_and_some_never_start(tmp_path: Path) -> None:
+    """8 chips. 2 waits for 1 in whatever way; 3 needs its success and is cancelled, as 1 fails; 4 needs 3 to
+    be over, which it is at 100; 5 waits for a job that is not there."""
+    rows = "1,0,1,100,,failed\n2,1,1,10,1,\n3,2,1,10,afterok:1,\n4,3,1,10,3,\n5,4,1,10,77,\n"
+    trace = jobs(tmp_path, rows, "after,fate")
+    heeded = replay(trace, ReplayRules(dependencies="after", fates=True), 8)
+    assert heeded.job.tolist() == [1, 2, 4, 5]
+    assert starts(heeded) == [0, 100, 100, 4]
+    assert heeded.wait.tolist() == [0, 0, 0, 0]
+    assert (heeded.eligible / 1000).tolist() == [0, 100, 100, 4]
+    figures = measure(heeded)
+    assert (figures["never_eligible"], figures["waits_for_unknown"]) == (1, 1)
+    assert figures["fates"] == {"completed": 3, "failed": 1, "cancelled": 0}
+    assert figures["completed_share"] == pytest.approx(30 / 130)
+    assert figures["completion_s"]["mean"] == pytest.approx((100 + 10 + 10 + 10) / 4)
+    all_complete = replay(trace, ReplayRules(dependencies="after"), 8)
+    assert starts(all_complete) == [0, 100, 100, 110, 4]
+    assert starts(replay(trace, ReplayRules(), 8)) == [0, 1, 2, 3, 4]
+
+
+def test_think_times_move_submissions(tmp_path: Path) -> None:
+    """1 chip. 2 is submitted 30 s after 1's end; 3 has an unknown think time: at 2's end, for it was submitted
+    before; 4 at its own instant, which is later than 1's end."""
+    path = swf(
+        tmp_path,
+        {"job": 1},
+        {"job": 2, "submit": 1, "preceding": 1, "think": 30},
+        {"job": 3, "submit": 2, "preceding": 2},
+        {"job": 4, "submit": 500, "preceding": 1},
+    )
+    trace = read_jobs(path, terms=True)
+    found = replay(trace, ReplayRules(dependencies="think"), 2)
+    assert starts(found) == [0, 40, 50, 500]
+    assert (found.eligible / 1000).tolist() == [0, 40, 50, 500]
+    assert measure(found)["wait_s"]["max"] == 0
+    assert starts(replay(trace, ReplayRules(dependencies="after"), 2)) == [0, 10, 20, 500]
+
+
+def test_a_failed_job_is_run_again(tmp_path: Path) -> None:
+    """1 chip. Job 1 fails twice and then for good; job 2 waits for all of it (fcfs: 1 keeps its place)."""
+    trace = jobs(tmp_path, "1,0,1,10,failed,1\n2,1,1,10,completed,0\n", "fate,retries")
+    found = replay(trace, ReplayRules(fates=True, retry=1), 1, "fcfs")
+    assert starts(found) == [0, 30]
+    assert (found.end / 1000).tolist() == [30, 40]
+    figures = measure(found)
+    assert figures["utilisation"] == pytest.approx(1.0)
+    assert figures["completed_share"] == pytest.approx(10 / 40)
+    assert starts(replay(trace, ReplayRules(fates=True), 1, "fcfs")) == [0, 20]
+    assert starts(replay(trace, ReplayRules(), 1, "fcfs")) == [0, 10]
+
+
+def test_tasks_of_an_array(tmp_path: Path) -> None:
+    """8 chips; two tasks of x at a time, any number of y."""
+    rows = "1,0,1,10,x,2\n2,0,1,20,x,2\n3,0,1,10,x,2\n4,0,1,10,y,-1\n5,0,1,10,,-1\n6,0,1,10,y,-1\n"
+    trace = jobs(tmp_path, rows, "array,array_limit")
+    assert starts(replay(trace, ReplayRules(dependencies="after"), 8)) == [0, 0, 10, 0, 0, 0]
+    assert starts(replay(trace, ReplayRules(), 8)) == [0] * 6
+
+
+def test_deadlines_and_priorities_of_jobs(tmp_path: Path) -> None:
+    """1 chip, on a clock that begins at 1000. Jobs 2, 3 and 4 wait from 1001 on."""
+    rows = "1,1000,1,10,-1,0\n2,1001,1,10,2000,0\n3,1001,1,10,1500,1\n4,1001,1,10,-1,2\n"
+    trace = jobs(tmp_path, rows, "deadline,priority")
+    # without a deadline: submission + 2 × requested, 1021: before both
+    assert starts(replay_trace(trace, policy="edf", chips=1)) == [1000, 1030, 1020, 1010]
+    assert starts(replay_trace(trace, policy="priority", chips=1)) == [1000, 1030, 1020, 1010]
+    assert starts(replay_trace(trace, policy="fcfs", chips=1)) == [1000, 1010, 1020, 1030]
+
+
+CLASSES = "classes:\n  prod: {priority: 10, preemptible: false}\n  test: {%s}\n"
+
+
+@pytest.mark.parametrize(
+    ("terms", "starts_at", "end"),
+    [
+        ("", 50, 110),  # at once; nothing is lost
+        ("grace: 5 s", 55, 110),  # five seconds later, in which it goes on working
+        ("checkpoint: 20 s", 50, 120.002),  # 40 of 50 s kept; two more checkpoints of 1 ms each
+        ("checkpoint: 20 s, grace: 5 s", 55, 110.005),  # all but 3 checkpoints' 3 ms of 55 s kept, two more
+        ("restart: 7 s", 50, 117),
+        ("preemptible: false", 100, 100),
+    ],
+)
+def test_a_higher_class_stops_a_lower_one(tmp_path: Path, terms: str, starts_at: int, end: float) -> None:
+    """1 chip. A test job of 100 s runs from 0; a prod job of 10 s comes at 50."""
+    trace = jobs(tmp_path, "1,0,1,100,test\n2,50,1,10,prod\n", "class")
+    rules = ruled(tmp_path, CLASSES % terms, preemption="priority")
+    found = replay(trace, rules, 1, "priority+easy")
+    assert starts(found) == [0, starts_at]
+    assert found.end[0] / 1000 == end
+    waits = ruled(tmp_path, CLASSES % terms)
+    undisturbed = 100.004 if "checkpoint" in terms else 100  # four checkpoints
+    assert starts(replay(trace, waits, 1, "priority+easy")) == [0, undisturbed]
+
+
+def test_drains(tmp_path: Path) -> None:
+    """4 chips, drained from 50 to 150. Job 1 runs on to its end at 100, or is stopped at 60 with its work kept
+    and goes on at 150; job 2, submitted at 55, starts at 150."""
+    trace = jobs(tmp_path, "1,0,2,100\n2,55,2,10\n")
+    for text, end in (("", 100), (", grace: 10 s", 190)):
+        rules = ruled(tmp_path, f"drains: [{{at: 50 s, lasts: 100 s{text}}}]")
+        found = replay(trace, rules, 4)
+        assert starts(found) == [0, 150]
+        assert (found.end / 1000).tolist() == [end, 160]
+
+
+def test_quotas_on_several_chip_types(tmp_path: Path) -> None:
+    """Two types of 2 chips; a may have 2 chips of both together."""
+    from capsim.engine.replay_types import types_of
+    from capsim.spec.chip_types import read_chip_types
+
+    path = tmp_path / "types.yaml"
+    path.write_text("types: {v: {chips: 2}, k: {chips: 2}}\nclasses: {all: {speeds: {v: 1, k: 0.5}}}\n")
+    trace = jobs(tmp_path, "1,0,2,100,a\n2,1,2,100,a\n3,2,2,50,b\n", "tenant")
+    types = types_of(read_chip_types(path), trace, 0)
+    rules = ruled(tmp_path, "tenants: {a: {quota: 2}}")
+    assert starts(replay_trace(trace, policy="easy", types=types)) == [0, 1, 100]
+    assert starts(replay_trace(trace, policy="easy", types=types, rules=rules)) == [0, 100, 2]
+
+
+def test_shares_of_the_file_count(tmp_path: Path) -> None:
+    """As in test_queue_options: with a share of 2 for b its usage counts half, and job 4 goes before 3."""
+    trace = jobs(tmp_path, "1,0,1,100,a\n2,1,1,100,b\n3,2,1,10,a\n4,3,1,10,b\n", "tenant")
+    options = read_queue_options(["fair-share.half_life=0s", "fair-share.recalculate=0s"], [])
+    rules = ruled(tmp_path, "tenants: {b: {share: 2}}")
+    found = replay_trace(trace, policy="fair-share", chips=1, options=options, rules=rules)
+    assert starts(found) == [0, 100, 210, 200]
+    rows = {row["tenant"]: row["share"] for row in measure(found)["by_tenant"]}
+    assert rows == {"a": pytest.approx(1 / 3), "b": pytest.approx(2 / 3)}
+
+
+@pytest.mark.parametrize(
+    ("options", "policy", "said"),
+    [
+        ({"dependencies": "some"}, "easy", "write one of ignore, after, think"),
+        ({"preemption": "always"}, "easy", "write one of none, priority"),
+        ({"retry": 2}, "easy", "add --fates"),
+        ({"retry": -1, "fates": True}, "easy", "--retry is -1"),
+        ({"dependencies": "think", "fates": True, "retry": 1}, "easy", "do not go together"),
+        ({"dependencies": "after"}, "easy", "no job of the trace waits for another"),
+        ({"dependencies": "think"}, "easy", "only SWF has think times"),
+        ({"fates": True}, "easy", "does not say how jobs end"),
+        ({"preemption": "priority"}, "easy", "all jobs have one priority"),
+        ({"preemption": "priority"}, "fair-share", "does not go with the order fair-share"),
+        ({"fates": True}, "conservative", "policy conservative knows no tenants"),
+    ],
+)
+def test_what_does_not_go_together(tmp_path: Path, options: dict[str, Any], policy: str, said: str) -> None:
+    trace = jobs(tmp_path, "1,0,1,100\n")
+    with pytest.raises(InputError, match=said):
+        replay(trace, ReplayRules(**options), 1, policy)

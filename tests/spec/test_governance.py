@@ -1,0 +1,86 @@
+"""Files of governance: what they give, and what is said about wrong ones."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from capsim.errors import StudyError
+from capsim.spec.governance import GovernanceFile, most_chips, read_governance
+
+GOOD = """tenants:
+  alignment: {share: 2, quota: 64, cohort: lab, borrow: 32}
+  pretraining: {quota: 128, cohort: lab}
+  guests: {quota: 8, max_running: 2}
+others: {max_running: 4}
+classes:
+  prod: {priority: 10, preemptible: false}
+  test: {grace: 2 min, checkpoint: 30 min, restart: 1 min}
+drains:
+  - {at: 2d, lasts: 8 h, grace: 10 min}
+  - {at: 9d, lasts: 8 h}
+"""
+
+
+def read(folder: Path, text: str) -> GovernanceFile:
+    path = folder / "tenants.yaml"
+    path.write_text(text)
+    return read_governance(path)
+
+
+def test_a_file_is_read_with_its_units(tmp_path: Path) -> None:
+    found = read(tmp_path, GOOD)
+    terms = found.terms
+    assert terms.reclaim and terms.classes["test"].checkpoint == 1_800_000
+    assert [(drain.at, drain.grace) for drain in terms.drains] == [
+        (172_800_000, 600_000),
+        (777_600_000, None),
+    ]
+    assert most_chips(terms.tenants) == {"alignment": 96, "pretraining": 192, "guests": 8}
+    found.check_names(["alignment", "pretraining", "guests", "x"], ["prod", "test"])
+
+
+def test_the_example_of_the_documentation_is_read(tmp_path: Path, root: Path) -> None:
+    text = (root / "docs" / "traces.md").read_text(encoding="utf-8")
+    example = text.split("## Governance")[1].split("```yaml\n")[1].split("```")[0]
+    terms = read(tmp_path, example).terms
+    assert terms.tenants["user 3"].borrow == 256 and terms.classes["queue 2"].stall == 20_000
+
+
+def test_names_that_the_trace_does_not_have(tmp_path: Path) -> None:
+    with pytest.raises(StudyError) as caught:
+        read(tmp_path, GOOD).check_names(["alignement", "pretraining", "guests"], [])
+    text = str(caught.value)
+    assert "2:3: the trace has no tenant `alignment`; did you mean `alignement`?" in text
+    assert "7:3: the trace has no class `prod`; the trace names no classes" in text
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ("{share: 2,", "{shares: 2,", "2:15: unknown key `shares`"),
+        ("share: 2", "share: 0", "2:22: `0` is out of bounds"),
+        ("share: 2", "share: 1e12", "2:15: a share of 1e+12; write at most 1e+09"),
+        ("quota: 64, ", "", "`alignment` shares a cohort without a quota"),
+        ("quota: 64", "quota: 2G", "2,000,000,000 chips; write at most 1,073,741,824"),
+        ("cohort: lab, borrow", "borrow", "`alignment` borrows from nobody"),
+        ("128, cohort: lab", "128", "`alignment` is alone in the cohort `lab`, which has nothing to lend it"),
+        ("quota: 64", "quota: sixty", "2:32: `sixty` is not a number; write a whole number"),
+        ("max_running: 4", "cohort: lab, quota: 4", "tenants that are not named cannot share a cohort"),
+        ("at: 9d", "at: 2d", "11:5: this drain begins before the one above it is over"),
+        ("grace: 2 min", "grace: 2", "8:17: `2` lacks its unit"),
+        ("max_running: 2", "max_running: 0", "out of bounds"),
+    ],
+)
+def test_wrong_files_say_where_and_what(tmp_path: Path, old: str, new: str, said: str) -> None:
+    with pytest.raises(StudyError) as caught:
+        read(tmp_path, GOOD.replace(old, new))
+    assert said in str(caught.value), str(caught.value)
+
+
+def test_a_cohort_without_quotas_and_no_file(tmp_path: Path) -> None:
+    with pytest.raises(StudyError, match="the cohort `lab` has no quota to lend"):
+        read(tmp_path, "tenants: {a: {quota: 0, cohort: lab}, b: {quota: 0, cohort: lab}}\n")
+    with pytest.raises(StudyError, match="cannot be read"):
+        read_governance(tmp_path / "none.yaml")
