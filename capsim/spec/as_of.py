@@ -1,4 +1,4 @@
-"""The decision date: offers announced later and prices read later are not on the table.
+"""The decision date: offers announced later and prices published later are not on the table.
 
 Facts about hardware and models describe things, not knowledge of the market: they are used whenever they
 were read, and counted. Numbers of an offer or a market whose source is dated later are used too, because
@@ -14,6 +14,7 @@ from typing import NamedTuple
 from capsim.errors import Problem
 from capsim.spec.explain import locate
 from capsim.spec.findings import Finding
+from capsim.spec.markets import Market
 from capsim.spec.nodes import Mapping
 from capsim.spec.offers import Offer
 from capsim.spec.paths import join_path
@@ -57,7 +58,12 @@ def apply_as_of(study: Study, tree: Mapping, file: str) -> Dated:
         where = Problem(file, 0, 0, f"{later_prices} prices dated after {date} are not used")
         findings.append(Finding(CHECK, "info", where))
     offers = {name: _without(offer, hidden) for name, offer in study.offers.items() if name not in hidden}
-    dated = study.model_copy(update={"offers": offers, "prices": known_prices})
+    markets = {name: _known(market, date) for name, market in study.markets.items()}
+    for name, market in markets.items():
+        if later := len(study.markets[name].mean) - len(market.mean):
+            what = f"{later} published prices of `{name}` dated after {date} are not used"
+            findings.append(Finding(CHECK, "info", Problem(file, 0, 0, what)))
+    dated = study.model_copy(update={"offers": offers, "markets": markets, "prices": known_prices})
     findings += _later_facts(dated, tree, file)
     return Dated(dated, hidden, findings)
 
@@ -66,6 +72,12 @@ def _without(offer: Offer, hidden: dict[str, datetime.date]) -> Offer:
     """The offer without overlaps with offers that are not on the table."""
     known = [overlap for overlap in offer.overlaps if overlap.offer not in hidden]
     return offer if len(known) == len(offer.overlaps) else offer.model_copy(update={"overlaps": known})
+
+
+def _known(market: Market, date: datetime.date) -> Market:
+    """The market without published means that were read later; one without a date is the study's own."""
+    known = {at: price for at, price in market.mean.items() if price.as_of is None or price.as_of <= date}
+    return market if len(known) == len(market.mean) else market.model_copy(update={"mean": known})
 
 
 def _later_facts(study: Study, tree: Mapping, file: str) -> list[Finding]:

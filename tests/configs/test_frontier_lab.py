@@ -8,7 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from capsim.compile.calendar import Calendar
 from capsim.compile.checks import run_checks
+from capsim.control.price_paths import market_path
 from capsim.spec.loader import Loaded, load_study, read_study
 from capsim.spec.provenance import values_of
 from capsim.spec.study import Study
@@ -35,6 +37,7 @@ CASES = [
     "grid-late",
     "refusal-kept",
     "supplier-default",
+    "research-rented",
     "talks-close",
     "headline-demand",
     "no-growth-surprise",
@@ -248,3 +251,24 @@ def test_the_case_of_hindsight_replaces_the_talks(root: Path) -> None:
     assert held["openai-amazon-2026"] == "max"
     overlap = study.offers["openai-amazon-talks-2025"].overlaps
     assert [(item.offer, float(item.share)) for item in overlap] == [("openai-amazon-2026", 1.0)]
+
+
+def test_hindsight_knows_the_prices_of_2026(root: Path) -> None:
+    """What was published after the decision date moves no price; in hindsight it does."""
+    file = root / "configs" / "frontier-lab.yaml"
+    blind, late = load_study(file).study, load_study(file, case="hindsight").study
+    assert [dict(blind.markets[name].mean) for name in ("contract-1y", "spot-h100")] == [{}, {}]
+    published = {str(day): float(price) for day, price in late.markets["contract-1y"].mean.items()}
+    assert published == {"2026-03-01": 2.35, "2026-06-01": 2.65}
+
+
+def test_older_chips_end_at_the_price_of_their_work_on_rubin(study: Study) -> None:
+    """$3.81 over 9 H100 and over 3 GB200, two years after Rubin comes."""
+    calendar = Calendar(study.horizon.start, study.horizon.end, 0.08)
+    month = 12 * 3 - 1 + 12  # 2029-10
+    for name, most in (("contract-1y", 3.81 / 9), ("contract-1y-blackwell", 3.81 / 3)):
+        start = float(study.markets[name].start)
+        for world in range(5):
+            path = market_path(study, calendar, name, (7, world))
+            assert path[0] == 1.0
+            assert path[month] * start <= most + 1e-9

@@ -423,6 +423,18 @@ def test_the_decision_date_hides_offers_and_prices() -> None:
     assert any("physical facts read later than 2026-02-01: " in item.text for item in early.findings)
 
 
+def test_the_decision_date_hides_published_means_of_a_market(write: Write) -> None:
+    """The one dated 2026-03 is not known on 2026-02-01; the one without a date is the study's own."""
+    mean = "mean: {2026-03: {value: $2/h, as_of: 2026-03}, 2026-06: {value: $3/h, as_of: 2025-11}, 2026-09: $4/h}"
+    path = write(("one-year: {start", f"one-year: {{{mean}, start"))
+    early, late = load_study(path), load_study(path, as_of="2026-12")
+    assert [str(day) for day in early.study.markets["one-year"].mean] == ["2026-06-01", "2026-09-01"]
+    assert len(late.study.markets["one-year"].mean) == 3
+    told = "1 published prices of `one-year` dated after 2026-02-01 are not used"
+    assert told in [item.text for item in early.findings]
+    assert told not in [item.text for item in late.findings]
+
+
 def test_a_fact_dated_later_is_a_named_warning(write: Write) -> None:
     path = write(
         (
