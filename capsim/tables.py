@@ -92,6 +92,7 @@ CLASS = np.dtype(
         ("n_pools", "i4"),  # pools it can run in (filled by the kernel)
         ("parked", "i4"),  # first job of the class that no capacity of today could hold; -1
         ("park_min", "i4"),  # least size of these
+        ("hopeless", "i8"),  # in a pass: the capacity could not hold a job of the class so large or larger
         ("waiting", "i4"),  # queued jobs, parked ones apart
         ("bound_free", "i8"),  # in a pass: no larger job of the class can be placed on the free chips
         ("bound_extra", "i8"),  # the same without touching the reservation

@@ -216,20 +216,55 @@ def could_hold(s, k, n):
 
 
 @kernel()
+def unpark_job(s, k, j):
+    """Put a job of class k that was set aside back into the queue."""
+    s.runs[j].first_piece = -1
+    s.runs[j].parked = 0
+    tell(s, RETURN, j)
+    queue_insert(s, np.int64(s.runs[j].rank), np.int64(s.jobs[j].size_min), s.runs[j].shortest)
+    s.classes[k].waiting += 1
+    s.clock[0].parked -= 1
+    s.clock[0].dirty = 1
+
+
+@kernel()
 def unpark_class(s, k):
-    """Put the parked jobs of a class back into the queue."""
+    """Put all parked jobs of a class back into the queue."""
     j = np.int64(s.classes[k].parked)
     s.classes[k].parked = -1
     while j >= 0:
         after = np.int64(s.runs[j].first_piece)
-        s.runs[j].first_piece = -1
-        s.runs[j].parked = 0
-        tell(s, RETURN, j)
-        queue_insert(s, np.int64(s.runs[j].rank), np.int64(s.jobs[j].size_min), s.runs[j].shortest)
-        s.classes[k].waiting += 1
-        s.clock[0].parked -= 1
-        s.clock[0].dirty = 1
+        unpark_job(s, k, j)
         j = after
+
+
+@kernel()
+def unpark_fitting(s, k):
+    """Put the parked jobs of a class back into the queue that the capacity could hold by now.
+
+    What holds n chips holds fewer too: the sizes known to fit and not to fit close in on each other.
+    """
+    cls = s.classes[k]
+    fitting, too_large = np.int64(0), BIG
+    j = np.int64(cls.parked)
+    cls.parked = -1
+    least = np.int64(2**31 - 1)
+    while j >= 0:
+        after = np.int64(s.runs[j].first_piece)
+        n = np.int64(s.jobs[j].size_min)
+        if fitting < n < too_large:
+            if could_hold(s, k, n):
+                fitting = n
+            else:
+                too_large = n
+        if n <= fitting:
+            unpark_job(s, k, j)
+        else:
+            s.runs[j].first_piece = cls.parked
+            cls.parked = j
+            least = min(least, n)
+        j = after
+    cls.park_min = least
 
 
 @kernel()
@@ -240,7 +275,7 @@ def unpark(s):
         return
     for k in range(s.classes.shape[0]):
         if s.classes[k].parked >= 0 and could_hold(s, np.int64(k), np.int64(s.classes[k].park_min)):
-            unpark_class(s, np.int64(k))
+            unpark_fitting(s, np.int64(k))
 
 
 @kernel()
@@ -266,12 +301,17 @@ def schedule_pass(s):
         unpark(s)
     new = np.int64(c.first_new)
     c.first_new = c.leaves
+    for k in range(s.classes.shape[0]):
+        s.classes[k].hopeless = BIG
     rank = np.int64(-1)
     if c.queued > c.parked:
         rank = queue_next(s, np.int64(0), BIG, np.int64(0), np.int64(0))
     while rank >= 0:
         j = np.int64(s.by_rank[rank])
-        if start_somewhere(s, j, False) == STARTED or (c.preemption and preempt_for_job(s, j)):
+        cls = s.classes[s.jobs[j].cls]
+        if s.jobs[j].size_min >= cls.hopeless:
+            park(s, j)
+        elif start_somewhere(s, j, False) == STARTED or (c.preemption and preempt_for_job(s, j)):
             rank = np.int64(s.runs[j].rank)
             note_head_start(s, rank)
             c.dirty = 1
@@ -286,6 +326,7 @@ def schedule_pass(s):
             c.dirty = 1
             break
         else:
+            cls.hopeless = s.jobs[j].size_min
             park(s, j)
         rank = queue_next(s, rank + 1, BIG, np.int64(0), np.int64(0))
     if rank < 0:

@@ -54,7 +54,7 @@ def small_shadow(s, site, n, before):
 
 @kernel()
 def has_part(s, site, time, rest):
-    """Whether a domain not wholly free by ``time`` has ``rest`` chips then."""
+    """Whether a domain that is not wholly free by ``time`` has ``rest`` chips free already now."""
     st = s.sites[site]
     level = bit_next(s.bits, st.levels_at, np.int64(st.level_words), rest)
     while 0 <= level < st.domain_chips:
@@ -65,16 +65,46 @@ def has_part(s, site, time, rest):
                 return True
             i = bit_next(s.bits, row, np.int64(st.words), i + 1)
         level = bit_next(s.bits, st.levels_at, np.int64(st.level_words), level + 1)
-    for d in range(st.first_domain, st.first_domain + st.n_domains):
-        dom = s.doms[d]
-        if dom.active and not dom.leaving and dom.last_end > time and free_at(s, np.int64(d), time) >= rest:
-            return True
     return False
 
 
 @kernel()
-def large_shadow(s, site, n):
-    """First estimated end at which the site gives k wholly free domains and the remainder; else NEVER."""
+def part_shadow(s, site, rest, time, later):
+    """First instant from ``time`` on, at most ``later``, at which a domain apart from those wholly free by
+    ``time`` has ``rest`` chips; the chips of ending jobs are added up in the order of their ends.
+    """
+    c = s.clock[0]
+    if time > c.now and has_part(s, site, time, rest):
+        return time
+    c.stamp += 1
+    cursor = ends_first(s, site, np.int64(-1))
+    while cursor >= 0:
+        slot = ends_slot(s, site, cursor)
+        end = s.ends[slot].time
+        if end >= later:
+            break
+        p = np.int64(s.runs[s.ends[slot].job].first_piece)
+        while p >= 0:
+            piece = s.pieces[p]
+            dom = s.doms[piece.domain]
+            if dom.site == site and not dom.leaving:
+                if dom.stamp != c.stamp:
+                    dom.stamp = c.stamp
+                    dom.scratch = dom.free
+                dom.scratch += piece.chips + piece.spare
+                if dom.scratch >= rest and (end > time or (time > c.now and dom.last_end > time)):
+                    return max(end, time)
+            p = np.int64(piece.next)
+        cursor = ends_next(s, site, cursor)
+    return later
+
+
+@kernel()
+def large_shadow(s, site, n, before):
+    """First estimated end at which the site gives k wholly free domains and the remainder.
+
+    Another instant from ``before`` on, or NEVER, where that is not earlier.
+    """
     st = s.sites[site]
     k = n // st.segment
     rest = n - k * st.segment
@@ -83,24 +113,12 @@ def large_shadow(s, site, n):
     whole = np.int64(st.whole)
     now = s.clock[0].now
     time = now if whole >= k else ends_select(s, site, k - whole)
-    if rest == 0:
+    if rest == 0 or time >= before:
         return time
     later = ends_select(s, site, k + 1 - whole)
-    if time == later or (time > now and has_part(s, site, time, rest)):
+    if time == later:
         return time
-    cursor = ends_first(s, site, time)
-    while cursor >= 0:
-        slot = ends_slot(s, site, cursor)
-        if s.ends[slot].time >= later:
-            break
-        p = np.int64(s.runs[s.ends[slot].job].first_piece)
-        while p >= 0:
-            d = np.int64(s.pieces[p].domain)
-            if s.doms[d].site == site and not s.doms[d].leaving and free_at(s, d, s.ends[slot].time) >= rest:
-                return s.ends[slot].time
-            p = np.int64(s.pieces[p].next)
-        cursor = ends_next(s, site, cursor)
-    return later
+    return part_shadow(s, site, rest, time, later)
 
 
 @kernel()
@@ -170,7 +188,7 @@ def pool_shadow(s, pool, n, max_sites, before):
         if n <= p.domain_chips:
             time = small_shadow(s, site, n, best)
         else:
-            time = large_shadow(s, site, n)
+            time = large_shadow(s, site, n, best)
         if time < best:
             best, where = time, site
     if max_sites > 1 and n > p.domain_chips:
