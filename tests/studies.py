@@ -116,13 +116,18 @@ class Silent:
         return lambda site, **_: self.calls.append((name, site))
 
 
-def lived(prepared: Prepared, run: int = 0, tokens: Any = None, **gauges: float) -> Context:
+def lived(
+    prepared: Prepared, run: int = 0, tokens: Any = None, draws: Draws | None = None, **gauges: float
+) -> Context:
     """The context after all contracts of a strategy have run their course; gauges keep their values.
 
     Args:
         tokens: demand by service and hour, none where absent.
+        draws: of the world, in place of those of `run`.
     """
     ctx = contract_context(prepared, cluster=Silent(prepared), run=run)
+    if draws is not None:
+        ctx.draws = draws
     if tokens is not None:
         ctx.demand = DemandWorld(None, tokens, {})
     ctx.lots.update({lot.key: LotState(planned=lot.planned) for lot in prepared.portfolio.lots})

@@ -48,6 +48,11 @@ class Lot:
     option: str = ""
     instead_of: tuple[str, ...] = ()
 
+    @property
+    def stands_in(self) -> bool:
+        """Whether these chips stand in for a tranche that is late, as long as it is awaited."""
+        return bool(self.instead_of) and self.option == ""
+
     def planned_end(self, horizon_end: int) -> int:
         """When the lot leaves if it is on time; lots without an end stay to the horizon's end."""
         if self.ends is not None:

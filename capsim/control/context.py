@@ -28,9 +28,11 @@ class LotState:
         delivered: ms, chips accepted: rent starts; -1 before.
         powered: (ms, chips) as power came; negative as it went.
         ended: ms at which the contract ended or was left; -1 while it lasts.
+        signed: ms at which it was ordered or its option exercised; 0 for what is held from the start.
         price_factor: market price at purchase over the price of the offer.
         left: ms at which its holder ends it for convenience, before its time; -1 where it does not.
-        rent_until: ms at which the rent of the first term ends though the chips stay; -1 where they do not.
+        rent_until: ms at which rent ends, after all terms, though the chips stay: they were bought, or make
+            good what was lost; -1 where they do not.
         renewals: (begin, end, USD per chip-hour) of each further term.
         bought: ms at which leased chips were bought; -1 if they were not.
         let: (ms, chips, USD per chip-hour) let to others from then on; of bought chips sold: USD per chip.
@@ -49,6 +51,7 @@ class LotState:
     renewals: list[tuple[int, int, float]] = field(default_factory=list)
     bought: int = -1
     let: list[tuple[int, int, float]] = field(default_factory=list)
+    signed: int = 0
 
 
 @dataclass

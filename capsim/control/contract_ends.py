@@ -41,8 +41,7 @@ def until_end(ctx: Context, lot: Lot) -> Generator[Any, Any, bool]:
         outages = [min(b, end) - max(a, state.delivered) for a, b in ctx.draws.outages(lot.offer)]
         free = made_good_ms(spec, state.delay, outages)
         if free > 0:
-            if state.rent_until < 0:
-                state.rent_until = ctx.now
+            state.rent_until = ctx.now
             ctx.log("make-good", lot.offer, f"{lot.chips:,} {lot.system} stay {free / MS_DAY:.1f} d, free")
             if end + free >= ctx.end:
                 return False
@@ -72,8 +71,6 @@ def _renewals(ctx: Context, lot: Lot, end: int) -> Generator[Any, Any, int]:
         last = state.renewals[-1][2] if state.renewals else lot.price_hour * state.price_factor
         price = renewal_price(ctx, lot, last) if spec.price == "market" else last
         price *= 1.0 + float(spec.change or 0.0)
-        if not state.renewals:
-            state.rent_until = end
         state.renewals.append((end, end + int(spec.term), price))
         end += int(spec.term)
         ctx.log("renewal", lot.offer, f"tranche {lot.index}: {lot.chips:,} {lot.system} at ${price:.2f}/h")

@@ -70,6 +70,9 @@ class Deliveries:
         ctx = self.ctx
         state = ctx.lots[lot.key]
         there = state.delivered >= 0
+        if lot.option and lot.option not in ctx.exercised:
+            state.status = "unused"
+            return
         state.status, state.ended = status, ctx.now
         if status == "left" and kind == "termination":
             state.left = ctx.now
@@ -134,7 +137,8 @@ class Deliveries:
         state = ctx.lots[lot.key]
         if awaited.status != "planned" or at >= ctx.end:
             return
-        state.status, state.planned, state.arrived, state.delivered = "delivered", at, ctx.now, ctx.now
+        state.status, state.planned, state.signed = "delivered", at, ctx.now
+        state.arrived = state.delivered = ctx.now
         state.powered.append((ctx.now, lot.chips))
         ctx.cluster.activate(ctx.tranche[lot.key])
         ctx.log(

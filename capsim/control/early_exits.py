@@ -31,6 +31,8 @@ def leave(ctx: Context, deliveries: Deliveries, offer: str) -> None:
     """Leave an offer for convenience now: its chips go, and none come any more."""
     ctx.terminated.add(offer)
     for lot in ctx.prepared.portfolio.lots:
+        if ctx.lots[lot.key].bought >= 0:
+            continue  # bought chips are the buyer's
         if lot.offer == offer and ctx.lots[lot.key].status in ("planned", "delivered"):
             text = f"tranche {lot.index}: {lot.chips:,} {lot.system} left for convenience"
             deliveries.remove(lot, "left", "termination", text)

@@ -28,6 +28,15 @@ def _follow(
         ctx.prices[name] = float(path[month])
 
 
+def market_ratio(ctx: Context, market: str, at: int) -> float:
+    """A market's price at an instant over its start; after the horizon as it was at the end."""
+    if market not in ctx.market_paths:
+        ctx.market_paths[market] = ctx.draws.market(market)
+    path = ctx.market_paths[market]
+    month = np.searchsorted(ctx.prepared.calendar.months(), at, side="right") - 1
+    return float(path[int(np.clip(month, 0, len(path) - 1))])
+
+
 def hourly_market(ctx: Context, market: str | None, hours: int) -> NDArray[np.float64]:
     """A market's price over its start by hour, shape (hours,); 1 without a market."""
     if market is None:

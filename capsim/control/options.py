@@ -56,7 +56,10 @@ def exercise(ctx: Context, deliveries: Deliveries, reference: str) -> None:
     ctx.exercised[reference] = ctx.now
     ctx.log("option", offer, f"{option.name} exercised, premium {float(option.premium):,.0f} USD")
     for lot in ctx.prepared.portfolio.lots:
-        if lot.option != reference or not lot.contingent:
+        if lot.option != reference:
+            continue
+        ctx.lots[lot.key].signed = ctx.now
+        if not lot.contingent:
             continue
         if option.kind == "swap":
             old = ctx.lots[lot.instead_of[0]]

@@ -47,7 +47,7 @@ class Purchases:
             return False
         self.room.pop(0)
         ctx.lots[lot.key].price_factor = factor
-        ctx.lots[lot.key].status = "planned"
+        ctx.lots[lot.key].status, ctx.lots[lot.key].signed = "planned", ctx.now
         ctx.log("rule", lot.offer, f"{why}: {lot.chips:,} {lot.system} bought")
         self.orders.append((ctx.now, lot))
         ctx.env.process(self.deliveries.deliver(lot, ctx.now + int(self.buy.lead)))

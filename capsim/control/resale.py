@@ -9,6 +9,7 @@ from capsim.compile.calendar import DAYS_YEAR, MS_DAY
 from capsim.compile.lots import Lot
 from capsim.compile.portfolio import placement_unit
 from capsim.control.context import Context
+from capsim.control.markets import market_ratio
 from capsim.control.measures import holds
 from capsim.spec.contract_delivery import Letting, Resale
 
@@ -35,7 +36,7 @@ def resell(ctx: Context, spec: Letting) -> None:
     """Let (or sell, where they were bought) a share of an offer's delivered chips now."""
     for lot in ctx.prepared.portfolio.lots:
         state = ctx.lots[lot.key]
-        if lot.offer != spec.offer or state.status != "delivered":
+        if lot.offer != spec.offer or state.status != "delivered" or lot.stands_in:
             continue
         unit = placement_unit(ctx.prepared.study.systems[lot.system])
         units = ctx.cluster.retire(
@@ -45,17 +46,31 @@ def resell(ctx: Context, spec: Letting) -> None:
             resale_price(ctx, lot) * (1.0 - float(spec.discount or 0.0)) * (1.0 - float(spec.haircut or 0.0))
         )
         state.let.append((ctx.now, units * unit, price))
-        how = "sold" if lot.price_chip > 0 else "let"
-        per = "a chip" if lot.price_chip > 0 else "a chip-hour"
+        owned = paid_per_chip(ctx, lot) > 0
+        how, per = ("sold", "a chip") if owned else ("let", "a chip-hour")
         ctx.log("resale", lot.offer, f"{units * unit:,} {lot.system} {how} at ${price:,.2f} {per}")
 
 
 def resale_price(ctx: Context, lot: Lot) -> float:
     """What the market pays today, USD per chip-hour; for bought chips their residual value, USD per chip."""
-    offer = ctx.prepared.study.offers[lot.offer]
+    offer, state = ctx.prepared.study.offers[lot.offer], ctx.lots[lot.key]
     moved = 1.0 if offer.market is None else ctx.prices[offer.market]
-    if lot.price_chip <= 0:
+    price = paid_per_chip(ctx, lot)
+    if price <= 0:
         return lot.price_hour * moved
-    age = (ctx.now - ctx.lots[lot.key].delivered) / (DAYS_YEAR * MS_DAY)
+    since = state.delivered
+    if state.bought >= 0:
+        since = state.bought
+        moved /= 1.0 if offer.market is None else market_ratio(ctx, offer.market, since)
+    age = (ctx.now - since) / (DAYS_YEAR * MS_DAY)
     left: float = (1.0 - float(offer.residual_per_year or 0.0)) ** age
-    return lot.price_chip * moved * left
+    return price * moved * left
+
+
+def paid_per_chip(ctx: Context, lot: Lot) -> float:
+    """What a chip of a lot was bought for, USD, before its market moved; 0 where chips are rented."""
+    if ctx.lots[lot.key].bought < 0:
+        return lot.price_chip
+    spec = ctx.prepared.study.offers[lot.offer].lease_end
+    residual = spec.residual if spec is not None else None
+    return float((residual.get(lot.system, 0.0) if isinstance(residual, dict) else residual) or 0.0)

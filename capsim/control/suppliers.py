@@ -21,14 +21,15 @@ def _default(ctx: Context, deliveries: Deliveries, provider: str, at: int) -> Ge
     yield ctx.until(at)
     ctx.defaulted[provider] = ctx.now
     for lot in ctx.prepared.portfolio.lots:
-        if lot.price_chip > 0 and ctx.lots[lot.key].delivered >= 0:
+        state = ctx.lots[lot.key]
+        if state.bought >= 0 or (lot.price_chip > 0 and state.delivered >= 0):
             continue  # bought chips are the buyer's
-        if ctx.provider(lot.offer) == provider and ctx.lots[lot.key].status in ("planned", "delivered"):
+        if ctx.provider(lot.offer) == provider and state.status in ("planned", "delivered"):
             text = f"{provider} defaults: {lot.chips:,} {lot.system} of tranche {lot.index} are lost"
             deliveries.remove(lot, "defaulted", "default", text)
     for shell in ctx.prepared.portfolio.shells:
-        state = ctx.shells[shell.key]
-        if ctx.provider(shell.offer) == provider and state.status in ("planned", "delivered"):
+        power = ctx.shells[shell.key]
+        if ctx.provider(shell.offer) == provider and power.status in ("planned", "delivered"):
             deliveries.remove_shell(
                 shell, "defaulted", f"{provider} defaults: {shell.kw / 1000:,.0f} MW lost"
             )

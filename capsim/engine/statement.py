@@ -21,12 +21,12 @@ from capsim.compile.prepare import Prepared
 from capsim.control.context import Context, LotState
 from capsim.engine.billing.adjustments import bill_premiums
 from capsim.engine.billing.ledger import MONTH_MS, Ledger, overlap
-from capsim.engine.billing.lifecycle import bill_lease_end, bill_renewals, bill_resale, bill_spot
+from capsim.engine.billing.lifecycle import bill_lease_end, bill_resale, bill_spot
 from capsim.engine.billing.power import bill_power, power_prices
 from capsim.engine.billing.prepayment import bill_prepayment
 from capsim.engine.billing.prices import lot_price, lot_value, shell_price
 from capsim.engine.billing.purchase import bill_purchase
-from capsim.engine.billing.rent import Rent, bill_rent, lot_rent
+from capsim.engine.billing.rent import Rent, bill_rent, rents
 from capsim.engine.billing.shell import bill_shell
 from capsim.engine.billing.spans import away_ms, lot_span, shell_span
 from capsim.engine.billing.termination import bill_termination
@@ -193,7 +193,7 @@ class _Builder:
         self.labels = ctx.prepared.calendar.month_labels()
         self.items: list[tuple[int, Item]] = []
         self.explained: dict[str, Reals] = {}
-        self.rents: list[Rent] = []
+        self.rents = rents(ctx, ledger.edges, used)
 
     def fill(self) -> None:
         """Items of every lot and shell, then of the offer, then whatever is left of the ledger."""
@@ -217,10 +217,12 @@ class _Builder:
 
     def hours(self) -> Iterator[Hours]:
         """Chip-hours by month, of all lots that pay rent in their first term."""
-        if not self.rents:
+        mine = {lot.key for lot in self.ctx.prepared.portfolio.lots if lot.offer == self.offer}
+        rented = [rent for key, rent in self.rents.items() if key in mine]
+        if not rented:
             return
         names = ("due", "committed", "used", "extra")
-        sums = [np.sum([getattr(rent, name) for rent in self.rents], axis=0) for name in names]
+        sums = [np.sum([getattr(rent, name) for rent in rented], axis=0) for name in names]
         for month in np.flatnonzero(sums[0] > 0):
             yield Hours(self.labels[month], *(float(values[month]) for values in sums))
 
@@ -241,28 +243,20 @@ class _Builder:
 
     def _lot(self, lot: Lot, state: LotState) -> None:
         ctx, edges = self.ctx, self.ledger.edges
-        used = self.used[f"{lot.offer}/{lot.system}"]
         name = _name(lot)
-        rent = lot_rent(ctx, edges, lot, used)
+        rent = self.rents.get(lot.key)
         if rent is not None:
-            self.rents.append(rent)
             self._rent(name, ctx.prepared.study.offers[lot.offer], lot, state, rent)
-        self._booked(name, lambda book: bill_rent(book, ctx, lot, state, used), skip="commitment")
-        usd = np.zeros(len(edges) - 1) if rent is None else rent.usd
+            self._booked(name, lambda book: bill_rent(book, ctx, lot, state, rent), skip="commitment")
         whole = lot_value(ctx, lot, state)
         self._booked(
             name,
-            lambda book: bill_prepayment(book, ctx, lot, state, usd),
+            lambda book: bill_prepayment(book, ctx, lot, state, rent),
             {"prepayment": (whole, "$ of value", "prepaid share of the value")},
         )
         bought = {"purchase": (float(lot.chips), "chips", "chips bought")}
         self._booked(name, lambda book: bill_purchase(book, ctx, lot, state), bought)
         there = overlap(edges, *lot_span(lot, state, ctx.end)) / MS_HOUR * lot.chips
-        self._booked(
-            name,
-            lambda book: bill_renewals(book, ctx, lot, state, used),
-            {"commitment": (there, "chip-hours", "further term")},
-        )
         spot = there - away_ms(ctx, lot, state, edges, *lot_span(lot, state, ctx.end)) / MS_HOUR
         self._booked(
             name,

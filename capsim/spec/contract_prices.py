@@ -191,6 +191,10 @@ class TakeOrPay(Section):
 
     share: Share
     starts: Literal["on_delivery", "on_date"] = "on_delivery"
+    scope: Literal["tranche", "offer"] = Field(
+        default="tranche",
+        description="use and commitment are compared for each tranche and system, or for all that is held",
+    )
     ramp: list[CommitmentStep] = Field(
         default_factory=list, description="committed share by time since the start; before its first step 0"
     )

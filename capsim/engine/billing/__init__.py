@@ -9,7 +9,7 @@ from capsim.engine.billing.book import book
 from capsim.engine.billing.equity import vest_equity
 from capsim.engine.billing.ledger import Ledger, overlap
 from capsim.engine.billing.obligations import contract_values, owed_after
-from capsim.engine.billing.rent import Rent, lot_rent
+from capsim.engine.billing.rent import Rent, rents
 from capsim.engine.billing.spans import let_ms, lot_span
 
 __all__ = [
@@ -18,9 +18,9 @@ __all__ = [
     "book",
     "contract_values",
     "let_ms",
-    "lot_rent",
     "lot_span",
     "overlap",
     "owed_after",
+    "rents",
     "vest_equity",
 ]

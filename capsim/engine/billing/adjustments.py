@@ -23,9 +23,12 @@ def bill_porting(ledger: Ledger, prepared: Prepared) -> None:
 
 
 def bill_premiums(ledger: Ledger, ctx: Context) -> None:
-    """Book the premium of each exercised option on the day of its decision."""
+    """Book the premium of each exercised option on the day of its decision; a slice pays that slice of it."""
     offers = ctx.prepared.study.offers
+    part = ctx.prepared.study.strategies[ctx.prepared.strategy].share
     for reference, at in ctx.exercised.items():
         offer_name, _, option_name = reference.rpartition(".")
         option = next(o for o in offers[offer_name].options if o.name == option_name)
-        ledger.add_at(offer_name, "premium", at, float(option.premium))
+        ledger.add_at(
+            offer_name, "premium", at, float(option.premium) * (1.0 if part is None else float(part))
+        )

@@ -8,12 +8,12 @@ from numpy.typing import NDArray
 from capsim.control.context import Context
 from capsim.engine.billing.adjustments import bill_porting, bill_premiums
 from capsim.engine.billing.ledger import Ledger
-from capsim.engine.billing.lifecycle import bill_lease_end, bill_renewals, bill_resale, bill_spot
+from capsim.engine.billing.lifecycle import bill_lease_end, bill_resale, bill_spot
 from capsim.engine.billing.min_spend import bill_min_spend
 from capsim.engine.billing.power import bill_power
 from capsim.engine.billing.prepayment import bill_prepayment
 from capsim.engine.billing.purchase import bill_purchase
-from capsim.engine.billing.rent import bill_rent
+from capsim.engine.billing.rent import bill_rent, rents
 from capsim.engine.billing.shell import bill_shell
 from capsim.engine.billing.termination import bill_termination
 
@@ -27,14 +27,16 @@ def book(ctx: Context, used: dict[str, NDArray[np.float64]]) -> Ledger:
     """
     prepared = ctx.prepared
     ledger = Ledger(prepared.calendar, np.array(prepared.calendar.months(), dtype=np.int64))
+    rented = rents(ctx, ledger.edges, used)
     for lot in prepared.portfolio.lots:
         state = ctx.lots[lot.key]
         if state.status in ("not converted", "unused"):
             continue
-        rent = bill_rent(ledger, ctx, lot, state, used[f"{lot.offer}/{lot.system}"])
+        rent = rented.get(lot.key)
+        if rent is not None:
+            bill_rent(ledger, ctx, lot, state, rent)
         bill_prepayment(ledger, ctx, lot, state, rent)
         bill_purchase(ledger, ctx, lot, state)
-        bill_renewals(ledger, ctx, lot, state, used[f"{lot.offer}/{lot.system}"])
         bill_spot(ledger, ctx, lot, state)
         bill_lease_end(ledger, ctx, lot, state)
         bill_resale(ledger, ctx, lot, state)

@@ -29,8 +29,7 @@ def bill_min_spend(ledger: Ledger, ctx: Context) -> None:
             continue
         spec = given if isinstance(given, MinSpend) else MinSpend(share=given)
         items = [(lot, ctx.lots[lot.key]) for lot in portfolio.lots if lot.offer == name]
-        items = [(lot, s) for lot, s in items if not lot.contingent or lot.option in ctx.exercised]
-        items = [(lot, s) for lot, s in items if not (s.status == "unused" and lot.option == "")]
+        items = [(lot, s) for lot, s in items if s.status != "unused" and not lot.stands_in]
         shells = [(shell, ctx.shells[shell.key]) for shell in portfolio.shells if shell.offer == name]
         statuses = [state.status for _, state in items] + [state.status for _, state in shells]
         if all(status == "not converted" for status in statuses) or "defaulted" in statuses:

@@ -6,9 +6,8 @@ from capsim.compile.lots import Lot, Shell
 from capsim.compile.price_path import committed_path
 from capsim.control.context import Context
 from capsim.engine.billing.ledger import YEAR_MS, Ledger
-from capsim.engine.billing.lifecycle import renewals_owed
 from capsim.engine.billing.prices import HOURS_MONTH, lot_price, lot_value, shell_price, shell_value
-from capsim.engine.billing.spans import lot_end, shell_end
+from capsim.engine.billing.spans import first_end, shell_end
 
 
 def contract_values(ctx: Context) -> dict[str, tuple[float, float]]:
@@ -34,24 +33,26 @@ def remaining(ctx: Context, lot: Lot, at: int) -> float:
     """What a lot signed by `at` still has to pay from then to the end of its contract, USD.
 
     Its committed hours at its price, further terms that are decided, and its purchase if it is still to be
-    delivered.
+    delivered. Nothing for chips that stand in for late ones, which stay as long as they are needed.
     """
     state = ctx.lots[lot.key]
     if state.status in ("not converted", "unused", "terminated"):
         return 0.0
     offer = ctx.prepared.study.offers[lot.offer]
-    signed = ctx.exercised.get(lot.option, state.planned)
-    if (lot.contingent and signed > at) or offer.kind == "spot":
+    unsigned = state.signed > at or (lot.option and lot.option not in ctx.exercised)
+    if unsigned or lot.stands_in or offer.kind == "spot":
         return 0.0
     begin = state.delivered if state.delivered >= 0 else max(state.planned + state.delay, 0)
     pay = offer.take_or_pay
-    end = lot_end(lot, state, ctx.end)
+    notice = int(offer.renewal.notice or 0) if offer.renewal is not None else 0
+    end = first_end(lot, state, ctx.end)
+    end = max([end, *(last for first, last, _ in state.renewals if first - notice <= at)])
     since = begin if pay is None or pay.starts == "on_delivery" else min(state.planned, begin)
     path = lot_price(ctx, lot, state).times(committed_path(pay, since))
     amount = lot.chips * path.hours(max(at, begin), max(end, at, begin))
     if begin > at:
         amount += lot.chips * lot.price_chip * state.price_factor
-    return amount + renewals_owed(ctx, lot, state, at)
+    return amount
 
 
 def shell_remaining(ctx: Context, shell: Shell, at: int) -> float:

@@ -3,33 +3,27 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
 from capsim.compile.lots import Lot
 from capsim.compile.remedies import leaves_at
 from capsim.control.context import Context, LotState
 from capsim.engine.billing.ledger import Ledger, overlap
 from capsim.engine.billing.prices import agreed_price
-from capsim.engine.billing.spans import agreed_span, lot_end, lot_span, rent_span
+from capsim.engine.billing.rent import Rent
+from capsim.engine.billing.spans import agreed_span, first_end, lot_span, rent_span
 
 ROUNDING = 1e-9
 """Share of a prepayment below which what is left of it is rounding."""
 
 
-def bill_prepayment(
-    ledger: Ledger, ctx: Context, lot: Lot, state: LotState, rent: NDArray[np.float64]
-) -> None:
-    """Book what is paid in advance for a lot, its draw-down, and what is left of it at the end.
-
-    Args:
-        rent: USD by month that the lot pays, shape (months,).
-    """
+def bill_prepayment(ledger: Ledger, ctx: Context, lot: Lot, state: LotState, rent: Rent | None) -> None:
+    """Book what is paid in advance for a lot, its draw-down, and what is left of it at the end."""
     spec = ctx.prepared.study.offers[lot.offer].prepay
-    if spec is None or lot.prepaid <= 0:
+    if spec is None or lot.prepaid <= 0 or (lot.option and lot.option not in ctx.exercised):
         return
     rented = agreed_price(ctx, lot, state).hours(*agreed_span(lot, state, ctx.end))
     paid = lot.prepaid * lot.chips * rented
-    due = max(state.planned - int(spec.before), 0)
+    due = max(state.planned - int(spec.before), state.signed)
     over = state.ended if state.status in ("defaulted", "left") else ctx.end
     if due >= min(over, ctx.end):
         return
@@ -40,17 +34,18 @@ def bill_prepayment(
         ledger.add_at(lot.offer, "drawdown", state.planned if back is None else back, -paid)
         return
     begin, end = rent_span(lot, state, ctx.end)
-    drawn = np.zeros_like(rent)
-    if end > begin:
+    drawn = np.zeros(len(ledger.edges) - 1)
+    if rent is not None and end > begin:
         first = begin + int(spec.credited_after)
         if spec.credited == "evenly":
-            drawn = paid * overlap(ledger.edges, first, end) / max(lot_end(lot, state, ctx.end) - first, 1)
+            last = first_end(lot, state, ctx.end)
+            drawn = paid * overlap(ledger.edges, first, min(end, last)) / max(last - first, 1)
         else:
             span = overlap(ledger.edges, begin, end)
             share = np.divide(
-                overlap(ledger.edges, first, max(end, first)), span, out=np.zeros_like(rent), where=span > 0
+                overlap(ledger.edges, first, max(end, first)), span, out=np.zeros_like(drawn), where=span > 0
             )
-            drawn = np.diff(np.minimum(np.cumsum(np.maximum(rent, 0.0) * share), paid), prepend=0.0)
+            drawn = np.diff(np.minimum(np.cumsum(np.maximum(rent.usd, 0.0) * share), paid), prepend=0.0)
         ledger.add(lot.offer, "drawdown", -drawn)
     left = paid - float(drawn.sum())
     if left > ROUNDING * paid:
@@ -67,9 +62,9 @@ def _what_is_left(ledger: Ledger, ctx: Context, lot: Lot, state: LotState, left:
     elif state.left >= 0:
         if offer.prepay is not None and offer.prepay.refundable:
             ledger.add_at(lot.offer, "drawdown", state.left, -left)
-    elif state.status == "ended" and lot.ends is not None and state.delay > 0:
+    elif state.status == "ended" and lot.ends is not None and state.delivered > max(state.planned, 0):
         # a late supplier gives back what was paid for hours of a fixed window that it did not deliver
         ledger.add_at(lot.offer, "drawdown", state.ended - 1, -left)
-    elif lot_span(lot, state, ctx.end)[1] == ctx.end and state.rent_until < 0:
+    elif state.status == "planned" or (lot_span(lot, state, ctx.end)[1] == ctx.end and state.rent_until < 0):
         # what is still to be drawn down after the horizon is worth its amount at the end
         ledger.add_at(lot.offer, "undrawn", ctx.end - 1, -left)

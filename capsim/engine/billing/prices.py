@@ -2,28 +2,38 @@
 
 from __future__ import annotations
 
-import numpy as np
-
 from capsim.compile.calendar import MS_HOUR
 from capsim.compile.lots import Lot, Shell
 from capsim.compile.price_path import MarketPrice, StepPath, agreed_path, moved_path, moves, signed_on
 from capsim.control.context import Context, LotState
+from capsim.control.markets import market_ratio
 from capsim.engine.billing.ledger import MONTH_MS
-from capsim.engine.billing.spans import agreed_span, lot_end, shell_end
+from capsim.engine.billing.spans import agreed_span, first_end, shell_end
 
 HOURS_MONTH = MONTH_MS / MS_HOUR
 
 
 def lot_price(ctx: Context, lot: Lot, state: LotState) -> StepPath:
-    """USD per chip-hour that a lot pays, from its delivery on (from the plan where it has not come yet)."""
+    """USD per chip-hour that a lot pays, from its delivery on (from the plan where it has not come yet).
+
+    Further terms are steps at their own prices; the terms that move a price move that of the first term only.
+    """
     offer = ctx.prepared.study.offers[lot.offer]
     price = lot.price_hour * state.price_factor
-    if not moves(offer):
-        return StepPath.constant(price)
-    start = state.delivered if state.delivered >= 0 else state.planned + state.delay
-    end = lot_end(lot, state, ctx.end)
-    market = _market_price(ctx, lot)
-    return moved_path(offer, price, ctx.prepared.calendar, start, end, market, lot.system)
+    path = StepPath.constant(price)
+    if moves(offer):
+        start = state.delivered if state.delivered >= 0 else state.planned + state.delay
+        end = first_end(lot, state, ctx.end)
+        market = _market_price(ctx, lot)
+        path = moved_path(offer, price, ctx.prepared.calendar, start, end, market, lot.system)
+    if not state.renewals or price <= 0:
+        return path
+    same = offer.renewal is not None and offer.renewal.price == "same"
+    moved = path.at(state.renewals[0][0] - 1) / price if same else 1.0
+    starts, values = path.starts, path.values
+    for begin, _, further in state.renewals:
+        starts, values = (*starts, begin), (*values, further * moved)
+    return StepPath(starts, values)
 
 
 def agreed_price(ctx: Context, lot: Lot, state: LotState) -> StepPath:
@@ -54,15 +64,6 @@ def shell_price(ctx: Context, shell: Shell) -> StepPath:
     offer = ctx.prepared.study.offers[shell.offer]
     end = shell_end(shell, state, ctx.end)
     return agreed_path(offer, shell.price_kw_month, ctx.prepared.calendar, start, end)
-
-
-def market_ratio(ctx: Context, market: str, at: int) -> float:
-    """A market's price at an instant over its start; after the horizon as it was at the end."""
-    if market not in ctx.market_paths:
-        ctx.market_paths[market] = ctx.draws.market(market)
-    path = ctx.market_paths[market]
-    month = np.searchsorted(ctx.prepared.calendar.months(), at, side="right") - 1
-    return float(path[int(np.clip(month, 0, len(path) - 1))])
 
 
 def _market_price(ctx: Context, lot: Lot) -> MarketPrice:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from capsim.compile.lots import Lot
 from capsim.control.context import Context, LotState
+from capsim.control.markets import market_ratio
 from capsim.engine.billing.ledger import YEAR_MS, Ledger, overlap
-from capsim.engine.billing.prices import market_ratio
 from capsim.engine.billing.spans import lot_span
 from capsim.spec.offers import Offer
 

@@ -18,7 +18,7 @@ def lot_span(lot: Lot, state: LotState, end: int) -> tuple[int, int]:
 
 
 def rent_span(lot: Lot, state: LotState, end: int) -> tuple[int, int]:
-    """When the first term's rent runs: as long as the lot is there, but not in free hours or renewals."""
+    """When rent runs, further terms included: as long as the lot is there, but not in free hours."""
     begin, last = lot_span(lot, state, end)
     return (begin, min(last, state.rent_until) if state.rent_until >= 0 else last)
 
@@ -56,6 +56,11 @@ def away_ms(
 
 
 def lot_end(lot: Lot, state: LotState, end: int) -> int:
+    """When the lot's last term ends if nobody leaves it, possibly after the horizon."""
+    return state.renewals[-1][1] if state.renewals else first_end(lot, state, end)
+
+
+def first_end(lot: Lot, state: LotState, end: int) -> int:
     """When the lot's first term ends if nobody leaves it, possibly after the horizon."""
     if lot.ends is not None:
         return lot.ends

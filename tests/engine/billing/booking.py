@@ -62,3 +62,14 @@ def booked_study(
 def only_lot(ctx: Context) -> LotState:
     """The state of the first lot."""
     return next(iter(ctx.lots.values()))
+
+
+def used_ledger(ctx: Context, used: list[float]) -> Ledger:
+    """The ledger of contracts that have lived, with their use by month."""
+    return book(ctx, {place.name: np.array(used) for place in ctx.places()})
+
+
+def used_places(ctx: Context, used: dict[str, float]) -> Ledger:
+    """The same with a use for each place, in all months."""
+    months = len(ctx.prepared.calendar.months()) - 1
+    return book(ctx, {name: np.full(months, share) for name, share in used.items()})

@@ -1,4 +1,4 @@
-"""A slow, obvious account of one tranche: time passes six hours at a time and everything is counted as it happens."""
+"""A slow, obvious account of a contract: time passes six hours at a time, everything is counted as it happens."""
 
 from __future__ import annotations
 
@@ -12,17 +12,20 @@ PER_DAY = 4
 YEAR = 1461  # ticks of 365.25 days
 CHIPS = 7_200
 PRICE = 2.0
+AGAIN = 900.0  # USD for a leased chip that is bought at the end
+OPERATION, DECAY = 0.10, 0.50  # a year, of what bought chips cost
 
 
 @dataclass(frozen=True)
 class Deal:
-    """The terms of a tranche planned for the first day of 2026; times in days unless they say otherwise."""
+    """The terms of a contract planned for the first day of 2026; times in days unless they say otherwise."""
 
     term: int
     late: int = 0
     share: float | None = None  # of take-or-pay; None: all hours
     ramp: tuple[tuple[int, float], ...] = ()
     on_date: bool = False
+    together: bool = False  # take-or-pay over all that is held
     period: str = "month"
     make_up: int = 0
     carry: int = 0
@@ -32,13 +35,62 @@ class Deal:
     review_every: int | None = None
     collar: float | None = None
     prepaid: float = 0.0
+    before: int = 0
     credited_after: int = 0
     evenly: bool = False
+    refundable: bool = True
     exit: int | None = None
+    notice: int = 0  # ticks
     fee: float = 1.0
     least_a_year: float = 0.0
     least: float = 0.0
     market: tuple[float, ...] = (1.0,) * MONTHS
+    test: int = 0  # acceptance
+    repeat: int = 0
+    failures: int = 0
+    cure: int = 0
+    leaves_after: int | None = None
+    long_stop: int | None = None
+    credit: float = 0.0  # a day late, of the daily rent
+    credit_cap: float | None = None  # of a year's rent
+    delays_over: int | None = None
+    outages_over: int | None = None  # ticks
+    outages: tuple[tuple[int, int], ...] = ()  # (tick, ticks)
+    ratio: float = 1.0
+    stand_in: tuple[int, int, float] | None = None  # (chips, days late, USD an hour)
+    further: int | None = None  # length of a further term
+    further_notice: int = 0
+    further_times: int = 1
+    further_change: float = 0.0
+    further_market: bool = False
+    buys: bool = False  # leased chips, at the end
+    default: int | None = None  # tick
+    recovery: float = 0.0
+    recovery_after: int = 0
+    lets: tuple[int, float, float, float] | None = None  # (day, share, discount, haircut)
+    option: tuple[int, int, int, float, float] | None = (
+        None  # (decided, delivered, chips, USD an hour, premium)
+    )
+
+
+@dataclass
+class Tranche:
+    """What becomes of some chips of the contract; times in ticks, -1 where they never come."""
+
+    planned: int
+    chips: int
+    first_price: float
+    prepaid: bool = True
+    status: str = "awaited"
+    begin: int = -1  # of rent
+    end: int = -1  # of the last term
+    stop: int = -1  # the chips leave
+    bought: int = -1
+    free: int = -1
+    terms: list[tuple[int, int, float]] = field(default_factory=list)
+    price: list[float] = field(default_factory=list)  # by tick of the terms
+    let: tuple[int, int, float] | None = None
+    sold: tuple[int, int, float] | None = None
 
 
 @dataclass
@@ -48,7 +100,7 @@ class Account:
     lines: dict[str, list[float]] = field(default_factory=dict)
 
     def pay(self, line: str, tick: int, usd: float) -> None:
-        month = month_of(tick)
+        month = month_of(max(tick, 0))
         if usd and month < MONTHS:
             self.lines.setdefault(line, [0.0] * MONTHS)[month] += usd
 
@@ -65,16 +117,18 @@ def period_of(month: int, period: str) -> int:
 LAST = next(tick for tick in range(10_000) if month_of(tick) >= MONTHS)
 
 
-def prices(deal: Deal, moved: bool) -> list[float]:
-    """The price of each tick of the contract, from its delivery (or its plan, where nothing but it moves)."""
-    begin = deal.late * PER_DAY if moved else 0
-    found, price, lowest = [], PRICE, float("inf")
-    for tick in range(begin, begin + deal.term * PER_DAY):
-        age = tick - begin
+def market_at(deal: Deal, tick: int) -> float:
+    return deal.market[min(month_of(tick), MONTHS - 1)]
+
+
+def prices(deal: Deal, begin: int, first: float, moved: bool, ticks: int = -1) -> list[float]:
+    """The price of each tick of a first term from `begin` on; nothing but the escalator moves it if not `moved`."""
+    found, price, lowest = [], first, float("inf")
+    for age in range(deal.term * PER_DAY if ticks < 0 else ticks):
         changed = False
         if deal.escalator is not None and age and age % YEAR == 0:
             price, changed = price * (1 + deal.escalator), True
-        market = PRICE * deal.market[min(month_of(tick), MONTHS - 1)]
+        market = first * market_at(deal, begin + age)
         if moved and deal.reset_every and age and age % (deal.reset_every * PER_DAY) == 0:
             price, changed = price + deal.reset_share * (market - price), True
         if moved and deal.review_every and age and age % (deal.review_every * PER_DAY) == 0:
@@ -82,7 +136,7 @@ def prices(deal: Deal, moved: bool) -> list[float]:
         if changed:
             price = min(price, lowest)
             if deal.collar is not None:
-                price = min(max(price, PRICE * (1 - deal.collar)), PRICE * (1 + deal.collar))
+                price = min(max(price, first * (1 - deal.collar)), first * (1 + deal.collar))
         found.append(price)
     return found
 
@@ -97,100 +151,313 @@ def committed(deal: Deal, age: int) -> float:
 
 
 def account(deal: Deal, used: list[float]) -> Account:
-    """Everything that the tranche pays within the horizon, by line and month."""
+    """Everything that the contract pays within the horizon, by line and month."""
     book = Account()
-    hours = CHIPS * 6
-    begin = deal.late * PER_DAY
-    since = 0 if deal.on_date else begin
-    end = begin + deal.term * PER_DAY
-    stop = min(end, LAST, end if deal.exit is None else max(deal.exit * PER_DAY, begin))
-    price = prices(deal, moved=True)
-    rent = [0.0] * MONTHS
-    if begin < stop:
-        rent = _rent(book, deal, used, price, since, begin, stop)
-    _prepayment(book, deal, rent, begin, stop, end)
-    remaining = [hours * price[tick - begin] * committed(deal, tick - since) for tick in range(begin, end)]
-    if deal.exit is not None:
-        left = max(deal.exit * PER_DAY - begin, 0)
-        book.pay("termination", deal.exit * PER_DAY, deal.fee * sum(remaining[left:]))
-    _minimum(book, deal, sum(remaining[max(LAST - begin, 0) :]) if deal.exit is None else 0.0, end)
+    tranches = [Tranche(0, CHIPS, PRICE)]
+    if deal.option is not None and not _over(deal, deal.option[0] * PER_DAY):
+        _, come, chips, price, premium = deal.option
+        tranches.append(Tranche(come * PER_DAY, chips, price))
+        book.pay("premium", deal.option[0] * PER_DAY, premium)
+    for tranche in tranches:
+        _live(deal, tranche)
+        _credit(book, deal, tranche)
+    stand_in = _stand_in(deal, tranches[0])
+    everything = [*tranches, *([] if stand_in is None else [stand_in])]
+    groups = [everything] if deal.together else [[tranche] for tranche in everything]
+    rents = {id(t): usd for group in groups for t, usd in zip(group, _rent(deal, used, group), strict=True)}
+    for tranche in everything:
+        for month, usd in enumerate(rents[id(tranche)]):
+            if usd:
+                book.lines.setdefault("commitment", [0.0] * MONTHS)[month] += usd
+        _letting(book, tranche)
+        _bought(book, tranche)
+    for tranche in tranches:
+        _prepayment(book, deal, tranche, rents[id(tranche)])
+        if tranche.status == "left":
+            book.pay("termination", tranche.stop, deal.fee * _remaining(deal, tranche, tranche.stop))
+    if not any(tranche.status == "defaulted" for tranche in tranches):
+        _minimum(book, deal, tranches)
     return book
 
 
-def _rent(
-    book: Account, deal: Deal, used: list[float], price: list[float], since: int, begin: int, stop: int
-) -> list[float]:
-    """Rent by month: what is used as it is used, the rest at the last tick of each period."""
-    hours = CHIPS * 6
-    rent = [0.0] * MONTHS
-    month_due, month_cost = [0.0] * MONTHS, [0.0] * MONTHS
-    for tick in range(since, stop):
-        month_due[month_of(tick)] += hours
-        month_cost[month_of(tick)] += hours * price[max(tick - begin, 0)]
+def _leaves(deal: Deal) -> int | None:
+    return None if deal.exit is None else deal.exit * PER_DAY + deal.notice
+
+
+def _over(deal: Deal, tick: int) -> bool:
+    """Whether nothing can be exercised any more at a tick."""
+    leaves = _leaves(deal)
+    return (leaves is not None and leaves <= tick) or (deal.default is not None and deal.default <= tick)
+
+
+def _given_up_for_lateness(deal: Deal, planned: int) -> int | None:
+    days = []
+    if deal.leaves_after is not None:
+        days.append(planned + (deal.cure + deal.leaves_after) * PER_DAY)
+    if deal.long_stop is not None:
+        days.append(max(deal.long_stop * PER_DAY, planned))
+    return min(days, default=None)
+
+
+def _live(deal: Deal, tranche: Tranche) -> None:
+    """What happens to the chips, tick by tick."""
+    arrives = tranche.planned + deal.late * PER_DAY
+    test = (deal.test + deal.failures * (deal.repeat or deal.test)) * PER_DAY if deal.test else 0
+    too_late = _given_up_for_lateness(deal, tranche.planned)
+    times = 0
+    for tick in range(LAST):
+        there = tranche.status in ("there", "free")
+        if tick == deal.default and (there or tranche.status == "awaited"):
+            tranche.status, tranche.stop = "defaulted", tick
+        elif tick == _leaves(deal) and (there or tranche.status == "awaited"):
+            tranche.status, tranche.stop = "left", tick
+        elif tranche.status == "awaited" and tick == too_late and arrives > tick:
+            tranche.status, tranche.stop = "terminated", tick
+        elif tranche.status == "awaited" and tick == arrives + test:
+            tranche.status, tranche.begin = "there", tick
+            tranche.end = tick + deal.term * PER_DAY
+            tranche.price = prices(deal, tick, tranche.first_price, moved=True)
+        elif tranche.status in ("there", "free", "bought"):
+            if deal.lets is not None and tick == deal.lets[0] * PER_DAY:
+                _lets(deal, tranche, tick)
+            if (
+                tranche.status == "there"
+                and deal.further is not None
+                and times < deal.further_times
+                and tick == tranche.end - deal.further_notice * PER_DAY
+            ):
+                times += 1
+                _renew(deal, tranche, tick)
+            if tranche.status == "there" and tick == tranche.end:
+                _ends(deal, tranche, tick)
+            elif tranche.status == "free" and tick == tranche.free:
+                tranche.status, tranche.stop = "ended", tick
+
+
+def _lets(deal: Deal, tranche: Tranche, tick: int) -> None:
+    """A share of the chips goes to others, in whole racks: sold where they were bought."""
+    assert deal.lets is not None
+    _, share, discount, haircut = deal.lets
+    received = (1 - discount) * (1 - haircut)
+    chips = int(tranche.chips // 72 * share + 1e-9) * 72
+    if tranche.bought < 0:
+        tranche.let = (tick, chips, tranche.first_price * market_at(deal, tick) * received)
+        return
+    worth = AGAIN * (1 - DECAY) ** ((tick - tranche.bought) / YEAR)
+    worth *= market_at(deal, tick) / market_at(deal, tranche.bought)
+    tranche.sold = (tick, chips, worth * received)
+
+
+def _renew(deal: Deal, tranche: Tranche, tick: int) -> None:
+    assert deal.further is not None
+    price = tranche.price[-1]
+    if deal.further_market:
+        price = tranche.first_price * market_at(deal, tick)
+    price *= 1 + deal.further_change
+    tranche.terms.append((tranche.end, tranche.end + deal.further * PER_DAY, price))
+    tranche.price += [price] * (deal.further * PER_DAY)
+    tranche.end += deal.further * PER_DAY
+
+
+def _ends(deal: Deal, tranche: Tranche, tick: int) -> None:
+    if deal.buys:
+        tranche.status, tranche.bought = "bought", tick
+        return
+    lost = deal.late * PER_DAY if deal.delays_over is not None and deal.late > deal.delays_over else 0
+    for begin, ticks in deal.outages:
+        length = min(begin + ticks, tick) - max(begin, tranche.begin)
+        if deal.outages_over is not None and length > deal.outages_over:
+            lost += length
+    free = deal.ratio * lost
+    assert free == int(free)
+    if free:
+        tranche.status, tranche.free = "free", tick + int(free)
+    else:
+        tranche.status, tranche.stop = "ended", tick
+
+
+def _stops(tranche: Tranche) -> int:
+    """When the chips leave, or the horizon ends."""
+    return LAST if tranche.stop < 0 else tranche.stop
+
+
+def _paid_to(tranche: Tranche) -> int:
+    """When rent ends."""
+    return min(tranche.end, _stops(tranche))
+
+
+def _stand_in(deal: Deal, tranche: Tranche) -> Tranche | None:
+    """The chips that stand in for a late tranche, while it is awaited."""
+    if deal.stand_in is None:
+        return None
+    chips, after, price = deal.stand_in
+    come = tranche.planned + after * PER_DAY
+    too_late = _given_up_for_lateness(deal, tranche.planned)
+    go = tranche.begin if tranche.begin >= 0 else _stops(tranche)
+    if deal.late <= after or come >= min(go, LAST) or (too_late is not None and come >= too_late):
+        return None
+    size = max(round(chips * tranche.chips / CHIPS / 8), 1) * 8
+    found = Tranche(come, size, price, prepaid=False, status="ended", begin=come, end=LAST, stop=go)
+    found.price = prices(deal, come, price, moved=True, ticks=LAST - come)
+    return found
+
+
+def _credit(book: Account, deal: Deal, tranche: Tranche) -> None:
+    if tranche.begin < 0 or tranche.begin == tranche.stop:
+        return
+    daily = tranche.chips * 24 * tranche.first_price
+    credit = max(deal.late - deal.cure, 0) * deal.credit * daily
+    if deal.credit_cap is not None:
+        credit = min(credit, deal.credit_cap * daily * 365.25)
+    book.pay("credit", tranche.begin, -credit)
+
+
+def _rent(deal: Deal, used: list[float], tranches: list[Tranche]) -> list[list[float]]:
+    """Rent by month of tranches that are settled together.
+
+    What is used is paid as it is used, the rest in the last month of each period with any hours, shared in
+    proportion to the hours of the period.
+    """
+    rents = [[0.0] * MONTHS for _ in tranches]
+    months: list[list[dict[str, float]]] = []
+    for tranche, rent in zip(tranches, rents, strict=True):
+        months.append(_months(deal, used, tranche))
+        for month, sums in enumerate(months[-1]):
+            if sums["due"]:
+                rent[month] += sums["use"] * sums["cost"] / sums["due"]
     bought: list[list[float]] = []  # [period, hours] paid and not used
     extra: list[list[float]] = []  # [period, hours] used beyond the commitment and paid
-    use = promise = due = cost = 0.0
-    for tick in range(since, stop):
-        month = month_of(tick)
-        now = hours * used[month] if tick >= begin else 0.0
-        use += now
-        promise += hours * committed(deal, tick - since)
-        due += hours
-        cost += hours * price[max(tick - begin, 0)]
-        rent[month] += now * month_cost[month] / month_due[month]
-        period = period_of(month, deal.period)
-        if tick + 1 < stop and period_of(month_of(tick + 1), deal.period) == period:
-            continue
+    for period in range(period_of(MONTHS - 1, deal.period) + 1):
+        span = [month for month in range(MONTHS) if period_of(month, deal.period) == period]
+        total = {
+            name: sum(each[month][name] for each in months for month in span)
+            for name in ("due", "use", "cost", "promise")
+        }
         bought = [item for item in bought if item[0] >= period - deal.make_up]
         extra = [item for item in extra if item[0] >= period - deal.carry]
-        more = promise - use
-        for bank, wanted in ((extra, max(more, 0.0)), (bought, max(-more, 0.0))):
+        gap = total["promise"] - total["use"]
+        beside = gap if gap > 0 else 0.0
+        for bank, wanted in ((extra, max(gap, 0.0)), (bought, max(-gap, 0.0))):
             for item in bank:
                 part = min(item[1], wanted)
                 item[1] -= part
                 wanted -= part
-                more += -part if more > 0 else part
-        if promise > use:
-            rent[month] += more * cost / due
-            if deal.make_up:
-                bought.append([period, more])
-        else:
-            rent[month] -= (use - promise + more) * cost / due
-            if deal.carry:
-                extra.append([period, -more])
-        use = promise = due = cost = 0.0
-    for month, usd in enumerate(rent):
-        if usd:
-            book.lines.setdefault("commitment", [0.0] * MONTHS)[month] += usd
-    return rent
+                beside -= part
+        if gap > 0 and deal.make_up:
+            bought.append([period, beside])
+        if gap < 0 and deal.carry:
+            extra.append([period, -gap + beside])
+        if total["due"]:
+            last = max(month for month in span if any(each[month]["due"] for each in months))
+            for each, rent in zip(months, rents, strict=True):
+                rent[last] += (
+                    beside * total["cost"] / total["due"] * sum(each[m]["due"] for m in span) / total["due"]
+                )
+    return rents
 
 
-def _prepayment(book: Account, deal: Deal, rent: list[float], begin: int, stop: int, end: int) -> None:
-    agreed = sum(CHIPS * 6 * price for price in prices(deal, moved=False))
-    paid = left = deal.prepaid * agreed
-    if paid == 0 or deal.exit == 0:
+def _months(deal: Deal, used: list[float], tranche: Tranche) -> list[dict[str, float]]:
+    """Chip-hours due, used and promised, and the cost of those due, by month."""
+    months = [{"due": 0.0, "use": 0.0, "cost": 0.0, "promise": 0.0} for _ in range(MONTHS)]
+    begin, stop, price = tranche.begin, _paid_to(tranche), tranche.price
+    since = min(tranche.planned, begin) if deal.on_date else begin
+    if begin < 0:
+        if not deal.on_date or tranche.status not in ("awaited", "defaulted", "left"):
+            return months
+        since, begin, stop = tranche.planned, LAST, _stops(tranche)
+        price = [tranche.first_price]
+    elif begin == stop:
+        return months
+    hours = tranche.chips * 6
+    for tick in range(since, min(stop, LAST)):
+        sums = months[month_of(tick)]
+        share = 1.0 if deal.share is None else used[month_of(tick)]
+        sums["due"] += hours
+        sums["cost"] += hours * price[max(tick - begin, 0)]
+        sums["use"] += hours * share if tick >= begin else 0.0
+        sums["promise"] += hours * committed(deal, tick - since)
+    return months
+
+
+def _letting(book: Account, tranche: Tranche) -> None:
+    if tranche.let is not None:
+        since, chips, price = tranche.let
+        for tick in range(since, _stops(tranche)):
+            book.pay("resale", tick, -chips * price * 6)
+
+
+def _bought(book: Account, tranche: Tranche) -> None:
+    """Chips that were leased: their price, their operation, and what they are worth at the end."""
+    if tranche.bought < 0:
         return
-    book.pay("prepayment", 0, paid)
-    first = begin + deal.credited_after * PER_DAY
-    ticks = [0] * MONTHS
-    for tick in range(begin, stop):
-        ticks[month_of(tick)] += 1
-    for tick in range(max(first, begin), stop):
-        month = month_of(tick)
-        part = paid / max(end - first, 1) if deal.evenly else min(max(rent[month], 0.0) / ticks[month], left)
-        book.pay("drawdown", tick, -part)
-        left -= part
-    if deal.exit is not None:
-        book.pay("drawdown", deal.exit * PER_DAY, -left)
-    elif stop == LAST:
+    value = AGAIN * tranche.chips
+    book.pay("purchase", tranche.bought, value)
+    for tick in range(tranche.bought, LAST):
+        if tranche.sold is not None and tick == tranche.sold[0]:
+            book.pay("resale", tick, -tranche.sold[1] * tranche.sold[2])
+            value -= AGAIN * tranche.sold[1]
+        book.pay("operation", tick, value * OPERATION / YEAR)
+    book.pay("salvage", LAST - 1, -value * (1 - DECAY) ** ((LAST - tranche.bought) / YEAR))
+
+
+def _prepayment(book: Account, deal: Deal, tranche: Tranche, rent: list[float]) -> None:
+    agreed = sum(
+        tranche.chips * 6 * price for price in prices(deal, tranche.planned, tranche.first_price, moved=False)
+    )
+    paid = left = deal.prepaid * agreed
+    signed = 0 if tranche.planned == 0 or deal.option is None else deal.option[0] * PER_DAY
+    due = max(tranche.planned - deal.before * PER_DAY, signed)
+    over = tranche.stop if tranche.status in ("defaulted", "left") else LAST
+    if paid == 0 or due >= min(over, LAST):
+        return
+    book.pay("prepayment", due, paid)
+    if tranche.begin >= 0:
+        begin, stop = tranche.begin, min(_paid_to(tranche), LAST)
+        first, end = begin + deal.credited_after * PER_DAY, begin + deal.term * PER_DAY
+        ticks = [0] * MONTHS
+        for tick in range(begin, stop):
+            ticks[month_of(tick)] += 1
+        for tick in range(max(first, begin), stop):
+            month = month_of(tick)
+            part = min(max(rent[month], 0.0) / ticks[month], left)
+            if deal.evenly:
+                part = paid / (end - first) if tick < end else 0.0
+            book.pay("drawdown", tick, -part)
+            left -= part
+    if left <= 1e-6:
+        return
+    if tranche.status == "defaulted":
+        book.pay("recovery", tranche.stop + deal.recovery_after * PER_DAY, -deal.recovery * left)
+    elif tranche.status == "terminated" or (tranche.status == "left" and deal.refundable):
+        book.pay("drawdown", tranche.stop, -left)
+    elif tranche.status in ("awaited", "there"):
         book.pay("undrawn", LAST - 1, -left)
 
 
-def _minimum(book: Account, deal: Deal, after: float, end: int) -> None:
+def _remaining(deal: Deal, tranche: Tranche, at: int) -> float:
+    """What the terms would still have cost from a tick on."""
+    begin, price = tranche.begin, tranche.price
+    if begin < 0:
+        begin = tranche.planned + deal.late * PER_DAY
+        price = prices(deal, begin, tranche.first_price, moved=True)
+    since = min(tranche.planned, begin) if deal.on_date else begin
+    hours = tranche.chips * 6
+    return sum(
+        hours * price[tick - begin] * committed(deal, tick - since)
+        for tick in range(max(at, begin), begin + len(price))
+    )
+
+
+def _minimum(book: Account, deal: Deal, tranches: list[Tranche]) -> None:
     spend = [
-        sum(book.lines.get(line, [0.0] * MONTHS)[month] for line in ("commitment", "termination"))
-        for month in range(MONTHS)
+        sum(book.lines.get(line, [0.0] * MONTHS)[m] for line in ("commitment", "purchase", "termination"))
+        for m in range(MONTHS)
     ]
+    ends = []
+    for tranche in tranches:
+        begin = tranche.begin if tranche.begin >= 0 else tranche.planned + deal.late * PER_DAY
+        ends.append(tranche.end if tranche.begin >= 0 else begin + deal.term * PER_DAY)
+    end = max(ends)
     for year in range(2):
         tick = next(t for t in range(LAST) if month_of(t) == 12 * year)
         if tick < end:
@@ -198,6 +465,7 @@ def _minimum(book: Account, deal: Deal, after: float, end: int) -> None:
             if missing > 1e-9 * deal.least_a_year:
                 last = max(t for t in range(LAST) if month_of(t) == 12 * year + 11)
                 book.pay("min_spend", last, missing)
+    after = sum(_remaining(deal, t, LAST) for t in tranches if t.stop < 0)
     spent = sum(spend) + sum(book.lines.get("min_spend", [0.0])) + after
     if deal.least - spent > 1e-9 * deal.least:
         book.pay("min_spend", min(end, LAST) - 1, deal.least - spent)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
@@ -12,16 +13,24 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 
 from capsim.compile.calendar import MS_DAY
+from capsim.compile.lots import Lot, Shell
+from capsim.compile.prepare import Prepared
+from capsim.control.world import Draws
 from capsim.engine.billing import Ledger, book, owed_after
 from capsim.results.schema import CASH_LINES
+from capsim.spec.contract_delivery import SupplierDefault
 from capsim.spec.offers import Offer
 from capsim.spec.strategies import Strategy
 from capsim.spec.study import Study
 from tests.engine.billing.booking import offer
+from tests.engine.billing.deal_terms import plan, terms
 from tests.engine.billing.naive import Deal, account
-from tests.studies import contract_context, contract_only, small_study
+from tests.studies import contract_only, lived, small_study
+
+MS_TICK = MS_DAY // 4
 
 MARKET = (
     "markets: {m: {start: $2/h, state: flat, volatility: 0%, regimes: {flat: {drift: 0%/y, leave: 0%/q}}}}\n"
@@ -34,96 +43,137 @@ def plain() -> Study:
         return small_study(Path(folder), offer() + MARKET)
 
 
-def terms(deal: Deal) -> dict[str, Any]:
-    """A deal in the words of a study."""
-    found: dict[str, Any] = {"market": "m", "term": f"{deal.term} d"}
-    if deal.share is not None:
-        found["take_or_pay"] = {
-            "share": deal.share,
-            "starts": "on_date" if deal.on_date else "on_delivery",
-            "ramp": [{"after": f"{after} d", "share": share} for after, share in deal.ramp],
-            "period": deal.period,
-            "make_up": deal.make_up or None,
-            "carry_forward": deal.carry or None,
-        }
-    if deal.escalator is not None:
-        found["escalator"] = {"rate": f"{deal.escalator}/y"}
-    if deal.reset_every:
-        found["price_reset"] = {"every": f"{deal.reset_every} d", "share": deal.reset_share}
-    if deal.review_every:
-        found["most_favoured"] = {"every": f"{deal.review_every} d"}
-    if deal.collar is not None:
-        found["collar"] = {"down": deal.collar, "up": deal.collar}
-    if deal.prepaid:
-        found["prepay"] = {
-            "share": deal.prepaid,
-            "before": "0d",
-            "credited_after": f"{deal.credited_after} d",
-            "credited": "evenly" if deal.evenly else "as_billed",
-        }
-    if deal.exit is not None:
-        found["termination"] = {"fee": deal.fee}
-    if deal.least_a_year or deal.least:
-        found["min_spend"] = {"per_year": f"${deal.least_a_year}", "total": f"${deal.least}"}
-    return found
+class World(Draws):
+    """A world in which what happens to a deal is what the deal says."""
+
+    def __init__(self, prepared: Prepared, deals: dict[str, Deal]) -> None:
+        super().__init__(prepared.study, prepared.calendar, 0)
+        self.deals = deals
+
+    def delay(self, item: Lot | Shell) -> int:
+        return self.deals[item.offer].late * MS_DAY
+
+    def failed_acceptances(self, offer_name: str, index: int, failure: float) -> int:
+        return self.deals[offer_name].failures
+
+    def default(self, provider: str) -> float:
+        tick = self.deals[provider.removeprefix("maker of ")].default
+        return math.inf if tick is None else tick * MS_TICK
+
+    def outages(self, offer_name: str) -> list[tuple[int, int]]:
+        return [(at * MS_TICK, (at + ticks) * MS_TICK) for at, ticks in self.deals[offer_name].outages]
+
+    def market(self, name: str) -> NDArray[np.float64]:
+        return np.array(next(iter(self.deals.values())).market)
 
 
 def ledger_of(used: list[float], share: float = 1.0, **deals: Deal) -> tuple[Ledger, Any]:
-    """The ledger of a strategy that holds these deals, by name of the offer, or a share of them."""
+    """The ledger of a strategy that holds these deals, by name of the offer, or a share of them, after its life."""
     study = plain()
     given = study.offers["o"].model_dump(mode="json", by_alias=True, exclude_none=True)
-    offers = {name: Offer.model_validate(given | terms(deal)) for name, deal in deals.items()}
-    held = {"hold": dict.fromkeys(deals, 7200), "share": share}
-    update = {"offers": offers, "strategies": {"s": Strategy.model_validate(held)}}
-    ctx = contract_context(contract_only(study.model_copy(update=update)))
-    for name, deal in deals.items():
-        ctx.market_paths["m"] = np.array(deal.market)
-        state = ctx.lots[f"{name}/0/gb200_nvl72"]
-        state.delay = state.delivered = deal.late * MS_DAY
-        end = state.delivered + deal.term * MS_DAY
-        if deal.exit is not None:
-            state.status, state.ended = "left", deal.exit * MS_DAY
-            state.left = state.ended
-            if state.delivered >= state.ended:
-                state.delivered = -1
-        elif end < ctx.end:
-            state.status, state.ended = "ended", end
-    return book(ctx, {f"{name}/gb200_nvl72": np.array(used) for name in deals}), ctx
+    offers = {
+        name: Offer.model_validate(given | {"provider": f"maker of {name}"} | terms(deal))
+        for name, deal in deals.items()
+    }
+    held = {"hold": dict.fromkeys(deals, 7200), "share": share} | plan(deals)
+    suppliers = {
+        f"maker of {name}": SupplierDefault.model_validate(
+            {"hazard": "1%/y", "recovery": deal.recovery, "recovery_after": f"{deal.recovery_after} d"}
+        )
+        for name, deal in deals.items()
+    }
+    update = {
+        "offers": offers,
+        "strategies": {"s": Strategy.model_validate(held)},
+        "uncertainty": study.uncertainty.model_copy(update={"suppliers": suppliers}),
+    }
+    prepared = contract_only(study.model_copy(update=update))
+    ctx = lived(prepared, draws=World(prepared, deals))
+    return book(ctx, {place.name: np.array(used) for place in prepared.places}), ctx
 
 
 SHARES = st.sampled_from([0.0, 0.1, 0.35, 0.5, 0.8, 1.0])
 
 
+def maybe(strategy: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
+    return st.none() | strategy
+
+
+def price_terms(draw: st.DrawFn) -> dict[str, Any]:
+    ramp = draw(st.sampled_from([(), (), ((0, 0.2), (100, 0.5)), ((30, 0.6), (250, 0.9))]))
+    share = ramp[-1][1] if ramp else draw(maybe(SHARES))
+    return {
+        "share": share,
+        "ramp": ramp,
+        "together": draw(st.booleans()) if share is not None else False,
+        "period": draw(st.sampled_from(["month", "quarter", "year"])) if share is not None else "month",
+        "make_up": draw(st.integers(0, 3)),
+        "carry": draw(st.integers(0, 3)),
+        "escalator": draw(maybe(st.sampled_from([0.03, -0.05]))),
+        "reset_every": draw(maybe(st.sampled_from([90, 365]))),
+        "reset_share": draw(st.sampled_from([0.5, 1.0])),
+        "review_every": draw(maybe(st.sampled_from([91, 182]))),
+        "collar": draw(maybe(st.sampled_from([0.05, 0.2]))),
+        "prepaid": draw(st.sampled_from([0.0, 0.2, 1.0])),
+        "before": draw(st.sampled_from([0, 60, 200])),
+        "credited_after": draw(st.sampled_from([0, 60, 150])),
+        "evenly": draw(st.booleans()),
+        "refundable": draw(st.booleans()),
+        "least_a_year": draw(st.sampled_from([0.0, 90e6])),
+        "least": draw(st.sampled_from([0.0, 300e6])),
+        "market": (1.0, *draw(st.lists(st.sampled_from([0.6, 0.9, 1.0, 1.3]), min_size=23, max_size=23))),
+    }
+
+
+def delivery_terms(draw: st.DrawFn) -> dict[str, Any]:
+    return {
+        "late": draw(st.sampled_from([0, 0, 18, 100])),
+        "test": draw(st.sampled_from([0, 0, 14])),
+        "repeat": draw(st.sampled_from([0, 7])),
+        "failures": draw(st.sampled_from([0, 2])),
+        "cure": draw(st.sampled_from([0, 30])),
+        "leaves_after": draw(maybe(st.sampled_from([10, 60, 90]))),
+        "long_stop": draw(maybe(st.sampled_from([80, 450]))),
+        "credit": draw(st.sampled_from([0.0, 0.1])),
+        "credit_cap": draw(maybe(st.just(0.01))),
+        "delays_over": draw(maybe(st.sampled_from([10, 30]))),
+        "outages_over": draw(maybe(st.just(3))),
+        "outages": draw(st.sampled_from([(), ((50, 2), (401, 6)), ((90, 40), (1001, 4), (2700, 8))])),
+        "ratio": draw(st.sampled_from([0.5, 1.0, 2.0])),
+        "stand_in": draw(maybe(st.sampled_from([(1800, 0, 0.5), (3600, 30, 1.0)]))),
+    }
+
+
+def life_terms(draw: st.DrawFn) -> dict[str, Any]:
+    option = draw(maybe(st.sampled_from([(120, 301, 3600, 2.6, 1e6), (200, 240, 1440, 1.5, 3e6)])))
+    ends = draw(st.sampled_from(["never", "never", "left", "defaulted"]))
+    return {
+        "further": draw(maybe(st.sampled_from([180, 365]))),
+        "further_notice": draw(st.sampled_from([0, 30, 90])),
+        "further_times": draw(st.sampled_from([1, 2])),
+        "further_change": draw(st.sampled_from([0.0, 0.05, -0.1])),
+        "further_market": draw(st.booleans()),
+        "buys": draw(st.booleans()) and draw(st.booleans()),
+        "lets": draw(maybe(st.sampled_from([(35, 0.3, 0.2, 0.1), (333, 0.5, 0.0, 0.25)]))),
+        "option": option,
+        "exit": draw(st.integers(5, 700)) if ends == "left" else None,
+        "notice": draw(st.sampled_from([2, 242])),
+        "fee": draw(SHARES),
+        "default": 4 * draw(st.integers(5, 700)) + 1 if ends == "defaulted" else None,
+        "recovery": draw(SHARES),
+        "recovery_after": draw(st.sampled_from([10, 200])),
+    }
+
+
 @st.composite
 def deals(draw: st.DrawFn) -> Deal:
+    """Any combination of terms; what is decided by the day falls on no tick on which anything else happens."""
+    given = price_terms(draw) | delivery_terms(draw) | life_terms(draw)
     term = draw(st.sampled_from([200, 400, 731, 1000]))
-    ramp = draw(st.sampled_from([(), ((0, 0.2), (100, 0.5)), ((30, 0.6), (250, 0.9))]))
-    share = ramp[-1][1] if ramp else draw(st.none() | SHARES)
-    late = draw(st.sampled_from([0, 0, 17, 100]))
-    leaves = draw(st.none() | st.integers(5, 180))
-    return Deal(
-        term=term,
-        late=late,
-        share=share,
-        ramp=ramp,
-        on_date=draw(st.booleans()) if share is not None and leaves is None else False,
-        period=draw(st.sampled_from(["month", "quarter", "year"])) if share is not None else "month",
-        make_up=draw(st.integers(0, 3)),
-        carry=draw(st.integers(0, 3)),
-        escalator=draw(st.none() | st.sampled_from([0.03, -0.05])),
-        reset_every=draw(st.none() | st.sampled_from([90, 365])),
-        reset_share=draw(st.sampled_from([0.5, 1.0])),
-        review_every=draw(st.none() | st.sampled_from([91, 182])),
-        collar=draw(st.none() | st.sampled_from([0.05, 0.2])),
-        prepaid=draw(st.sampled_from([0.0, 0.2, 1.0])),
-        credited_after=draw(st.sampled_from([0, 60, 150])),
-        evenly=draw(st.booleans()),
-        exit=leaves,
-        fee=draw(SHARES),
-        least_a_year=draw(st.sampled_from([0.0, 90e6])),
-        least=draw(st.sampled_from([0.0, 300e6])),
-        market=(1.0, *draw(st.lists(st.sampled_from([0.6, 0.9, 1.0, 1.3]), min_size=23, max_size=23))),
-    )
+    on_date = given["share"] is not None and given["exit"] is None and draw(st.booleans())
+    if given["buys"] and given["exit"] is not None:
+        given["exit"] = min(given["exit"], 150)
+    return Deal(term=term, on_date=on_date, **given)
 
 
 @settings(max_examples=60, deadline=None, derandomize=True)
