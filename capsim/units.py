@@ -41,6 +41,9 @@ MONEY_SUFFIXES: Final[dict[str, float]] = {"": 1.0, "k": 1e3, "M": 1e6, "B": 1e9
 POWER: Final[dict[str, float]] = {"W": 1e-3, "kW": 1.0, "MW": 1e3, "GW": 1e6}
 """Kilowatts of each unit of power."""
 
+DATA: Final[dict[str, float]] = {"GB": 1.0, "TB": 1e3, "PB": 1e6, "EB": 1e9}
+"""Gigabytes (10^9 bytes) of each unit of data."""
+
 BANDWIDTH: Final[dict[str, float]] = {"MB/s": 1e-3, "GB/s": 1.0, "TB/s": 1e3}
 """Gigabytes (10^9 bytes) per second of each unit of bandwidth."""
 

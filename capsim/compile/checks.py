@@ -7,6 +7,7 @@ from typing import Final
 
 from capsim.compile.check_contracts import closed_books, exclusivity, holdable, lots
 from capsim.compile.check_delivery import delivery_terms, placement
+from capsim.compile.check_dispatch import dispatch
 from capsim.compile.check_prices import price_terms
 from capsim.compile.check_summary import conversion, cross_check, provenance_counts
 from capsim.compile.check_traces import traces
@@ -25,6 +26,7 @@ CHECKS: Final[dict[str, Callable[[Loaded, Report], None]]] = {
     "checkpoints": checkpoints,
     "delivery-terms": delivery_terms,
     "placement": placement,
+    "dispatch": dispatch,
     "price-terms": price_terms,
     "traces": traces,
     "closed-books": closed_books,

@@ -15,9 +15,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from capsim.compile.calendar import MS_DAY, MS_HOUR
+from capsim.compile.constraints import RESEARCH_WORK, Work
 from capsim.compile.prepare import RL, TRAINING, porting_efficiency, remote_places
 from capsim.control.allocation import allocate, take_stock
 from capsim.control.context import Context
+from capsim.control.dispatch import Dispatch
 from capsim.spec.demand import Research
 from capsim.workload.demand import log_linear
 
@@ -37,10 +39,13 @@ class Autoscaler:
         efficiency: share of the full rate by place at each decision, shape (steps, places).
     """
 
-    def __init__(self, ctx: Context, tokens: NDArray[np.float64], chips: NDArray[np.int64]) -> None:
+    def __init__(
+        self, ctx: Context, tokens: NDArray[np.float64], chips: NDArray[np.int64], dispatch: Dispatch
+    ) -> None:
         """``tokens`` tokens/s and ``chips`` of a replica, shape (services + 1, places); 0: cannot run."""
         study = ctx.prepared.study
         self.ctx = ctx
+        self.dispatch = dispatch
         self.period = int(study.scheduler.autoscale)
         self.steps = -(-ctx.end // self.period)
         self.tokens, self.chips = tokens, chips
@@ -61,6 +66,10 @@ class Autoscaler:
     def allow(self, tokens: NDArray[np.float64]) -> None:
         """From now on services have these rates, shape (services + 1, places); 0: may not run there."""
         self.tokens[:] = tokens
+        self.order = self._order()
+
+    def reorder(self) -> None:
+        """Look anew at which places come first."""
         self.order = self._order()
 
     def utilisation(self) -> float:
@@ -99,16 +108,32 @@ class Autoscaler:
     def _order(self) -> NDArray[np.int64]:
         """Places by how little training a token costs there, best first, shape (services + 1, places).
 
-        Those of a service's own regions come before all others.
+        Those of a service's own regions come before all others; a rule of dispatch comes before that order.
         """
         work = np.array([place.gb200e for place in self.ctx.places()])
         per_chip = np.divide(self.tokens, self.chips, out=np.zeros_like(self.tokens), where=self.chips > 0)
         advantage = np.where(work > 0, per_chip / np.maximum(work, 1e-9), np.where(per_chip > 0, np.inf, 0.0))
         remote = remote_places(self.ctx.prepared)
+        if self.dispatch.ruled:
+            return self._ruled_order(per_chip, -advantage, remote)
         if remote is not None:
             nowhere = np.zeros((1, remote.shape[1]), dtype=np.bool_)
             return np.lexsort((-advantage, np.vstack([remote, nowhere])), axis=1).astype(np.int64)
         return np.argsort(-advantage, axis=1, kind="stable").astype(np.int64)
+
+    def _ruled_order(
+        self, per_chip: NDArray[np.float64], usual: NDArray[np.float64], remote: NDArray[np.bool_] | None
+    ) -> NDArray[np.int64]:
+        """The same under the rules of dispatch of each service and of research."""
+        services = self.ctx.prepared.study.demand.inference
+        works: list[Work] = [("inference", service.name) for service in services]
+        order = np.empty(per_chip.shape, dtype=np.int64)
+        none = np.zeros(per_chip.shape[1])
+        for s, work in enumerate([*works, RESEARCH_WORK]):
+            first, second = self.dispatch.levels(work, per_chip[s]) or (none, none)
+            away = none if remote is None or s == len(services) else remote[s]
+            order[s] = np.lexsort((usual[s], second, first, away))
+        return order
 
     def _efficiency(self) -> NDArray[np.float64]:
         """Share of the full rate at each step by place, looked at once a week, shape (steps, places)."""

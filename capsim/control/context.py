@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import simpy
 from numpy.typing import NDArray
 
+from capsim.compile.constraints import Work
+from capsim.compile.dispatch import Site
 from capsim.compile.prepare import Place, Prepared
 from capsim.control.world import DemandWorld, Draws
 from capsim.kernel.api import Cluster
@@ -64,6 +66,15 @@ class ShellState:
     ended: int = -1
 
 
+class Copy(NamedTuple):
+    """Data that was sent to the site of an offer: when it left (ms), where to, how much (GB), its egress."""
+
+    at: int
+    offer: str
+    gigabytes: float
+    usd: float
+
+
 @dataclass
 class Context:
     """One run: clocks, cluster, draws and records.
@@ -85,6 +96,9 @@ class Context:
         renewing: offers whose renewals a rule or Python has decided.
         exercised: ms at which an option was exercised, by ``offer.option``.
         forbidden: places where a workload may not run today, by its kind and name.
+        data_at: sites that hold the data of research and services, each with the ms since which, by workload.
+        without_data: places at which research or a service cannot run for want of its data.
+        data_copies: what was copied to other sites.
         reclaimed: (begin, end) in which the spot capacity of an offer was away, by offer.
         reclaimed_out: by place of spot capacity, chip-ms that were away, and the place's `out` account at the
             start of the present absence (-1 without one).
@@ -110,7 +124,10 @@ class Context:
     under_notice: set[str] = field(default_factory=set)
     renewing: set[str] = field(default_factory=set)
     exercised: dict[str, int] = field(default_factory=dict)
-    forbidden: dict[tuple[str, str], frozenset[int]] = field(default_factory=dict)
+    forbidden: dict[Work, frozenset[int]] = field(default_factory=dict)
+    data_at: dict[Work, dict[Site, int]] = field(default_factory=dict)
+    without_data: dict[Work, set[int]] = field(default_factory=dict)
+    data_copies: list[Copy] = field(default_factory=list)
     reclaimed: dict[str, list[tuple[int, int]]] = field(default_factory=dict)
     reclaimed_out: dict[int, tuple[int, int]] = field(default_factory=dict)
     market_paths: dict[str, NDArray[np.float64]] = field(default_factory=dict)

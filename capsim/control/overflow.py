@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Generator
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,13 +11,24 @@ from numpy.typing import NDArray
 from capsim.compile.calendar import MS_DAY, MS_HOUR
 from capsim.compile.constraints import RESEARCH_WORK, rented_from
 from capsim.control.context import Context
+from capsim.control.data_copies import readable_from
+from capsim.control.dispatch import Dispatch
 from capsim.control.on_demand import Account, budget_year
 from capsim.control.research import ResearchQueue
 
 REVIEW: Final = MS_DAY
 
 
-def start_overflow(ctx: Context, queue: ResearchQueue, accounts: list[Account]) -> None:
+class Choice(NamedTuple):
+    """A system that research may rent: speed of a chip in reference chips, and since when, ms."""
+
+    account: Account
+    system: str
+    speed: float
+    since: int
+
+
+def start_overflow(ctx: Context, queue: ResearchQueue, accounts: list[Account], dispatch: Dispatch) -> None:
     """Start the process that rents for research, where a rule of `overflow` does."""
     spec = ctx.prepared.study.demand.research
     if spec is None or not queue.count:
@@ -25,48 +36,44 @@ def start_overflow(ctx: Context, queue: ResearchQueue, accounts: list[Account]) 
     chosen = [a for a in accounts if "research" in a.rule.workloads and a.rule.after is not None]
     if chosen:
         queue.rented = np.full((2, queue.count), -1, dtype=np.int64)
-        ctx.env.process(_overflow(ctx, queue, chosen))
+        ctx.env.process(_overflow(ctx, queue, _choices(ctx, chosen, dispatch)))
 
 
-def _overflow(ctx: Context, queue: ResearchQueue, accounts: list[Account]) -> Generator[Any, Any, None]:
-    """Every day: campaigns that have waited too long, in their order, while depth and budget allow."""
+def _choices(ctx: Context, accounts: list[Account], dispatch: Dispatch) -> list[Choice]:
+    """What research may rent, in the order of its rule of dispatch."""
     spec = ctx.prepared.study.demand.research
     assert spec is not None
-    since = {
-        account.rule.offer: rented_from(
-            ctx.prepared, ctx.draws.converts, account.rule.offer, RESEARCH_WORK, list(spec.residency)
-        )
-        for account in accounts
-    }
-    places = [
-        (account, system, speed)
-        for account in accounts
-        for system in account.market.price
-        if (speed := _speed(ctx, system)) > 0.0 and since[account.rule.offer] is not None
-    ]
+    found = []
+    for account in accounts:
+        offer = account.rule.offer
+        since = rented_from(ctx.prepared, ctx.draws.converts, offer, RESEARCH_WORK, list(spec.residency))
+        for system in account.market.price if since is not None else ():
+            if (speed := _speed(ctx, system)) > 0.0:
+                found.append(Choice(account, system, speed, since or 0))
+    dollars = [(float(c.account.market.price[c.system].mean()), c.speed) for c in found]
+    return [found[i] for i in dispatch.rental_order(RESEARCH_WORK, dollars)]
+
+
+def _overflow(ctx: Context, queue: ResearchQueue, choices: list[Choice]) -> Generator[Any, Any, None]:
+    """Every day: campaigns that have waited too long, in their order, while depth and budget allow."""
     at = REVIEW
-    while places and at < ctx.end:
+    while choices and at < ctx.end:
         yield ctx.until(at)
         at += REVIEW
         late: dict[int, NDArray[np.int64]] = {}
-        for account, system, speed in places:
-            if ctx.now < (since[account.rule.offer] or 0):
+        for choice in choices:
+            readable = readable_from(ctx, RESEARCH_WORK, choice.account.rule.offer)
+            if ctx.now < choice.since or readable is None or ctx.now < readable:
                 continue
-            after = int(account.rule.after or 0)
+            after = int(choice.account.rule.after or 0)
             if after not in late:
                 late[after] = queue.waiting_since(ctx.now - after)
-            _rent(ctx, queue, account, system, speed, queue.not_rented(late[after]))
+            _rent(ctx, queue, choice, queue.not_rented(late[after]))
 
 
-def _rent(
-    ctx: Context,
-    queue: ResearchQueue,
-    account: Account,
-    system: str,
-    speed: float,
-    waiting: NDArray[np.int64],
-) -> None:
+def _rent(ctx: Context, queue: ResearchQueue, choice: Choice, waiting: NDArray[np.int64]) -> None:
     """Rent for those of the waiting campaigns that fit."""
+    account, system, speed, _ = choice
     market, year = account.market, budget_year(ctx.now)
     chips, work = queue.work(waiting)
     length = (work / speed).astype(np.int64)

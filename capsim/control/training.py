@@ -16,12 +16,16 @@ from typing import Any
 
 import numpy as np
 
-from capsim.compile.calendar import MS_DAY
+from capsim.compile.calendar import MS_DAY, MS_HOUR
 from capsim.compile.checkpoints import checkpoint_times
+from capsim.compile.dispatch import Site, copy_ms, data_sites, leaving_price, site
 from capsim.compile.prepare import porting_efficiency
 from capsim.control.context import Context
+from capsim.control.data_copies import copy_to
+from capsim.control.dispatch import Dispatch
 from capsim.spec.demand import TrainingRun
 from capsim.tables import JOB, WAITING
+from capsim.workload.shape import shape_of
 
 REVIEW = 7 * MS_DAY  # how often a run that fits nowhere looks again
 IN_WORKING_ORDER = 0.98  # share of a site's chips that a plan counts on; assumed
@@ -39,6 +43,9 @@ class RunState:
         flops: model FLOP that each job stands for, in the order of `jobs`.
         trainer: share of the chips in the trainer gang, by job of the RL phase.
         places: (place, chips) of the present phase.
+        share: share of the present phase's work that is left to plan.
+        data_at: sites that hold the run's data, where it has a place.
+        checkpoint_at: sites that hold the checkpoint that the run goes on from; none before its first.
     """
 
     spec: TrainingRun
@@ -52,14 +59,18 @@ class RunState:
     trainer: dict[int, float] = field(default_factory=dict)
     places: list[tuple[int, int]] = field(default_factory=list)
     pending: set[int] = field(default_factory=set)
+    share: float = 1.0
+    data_at: set[Site] = field(default_factory=set)
+    checkpoint_at: set[Site] = field(default_factory=set)
 
 
 class TrainingRuns:
     """Plans and submits the named runs, phase by phase."""
 
-    def __init__(self, ctx: Context, classes: dict[tuple[str, int, int], int]) -> None:
+    def __init__(self, ctx: Context, classes: dict[tuple[str, int, int], int], dispatch: Dispatch) -> None:
         """``classes``: kernel class by (run, phase 0 = pretraining | 1 = RL, part)."""
         self.ctx = ctx
+        self.dispatch = dispatch
         self.classes = classes
         calendar = ctx.prepared.calendar
         self.runs: dict[str, RunState] = {}
@@ -69,6 +80,8 @@ class TrainingRuns:
             self.runs[spec.name] = RunState(
                 spec, calendar.ms(spec.earliest) + shift, calendar.ms(spec.target) + shift
             )
+            if spec.data is not None:
+                self.runs[spec.name].data_at = data_sites(ctx.prepared.study, spec.data)
 
     def start(self) -> None:
         """Start one control process a run."""
@@ -82,6 +95,7 @@ class TrainingRuns:
         if state.pending:
             return
         self._release(state)
+        self._keep_checkpoint(state)
         rl = state.spec.rl
         if state.phase == 0 and rl is not None and float(rl.share) > 0:
             state.phase = 1
@@ -95,10 +109,15 @@ class TrainingRuns:
     def _wait(self, state: RunState, at: int, share: float) -> Generator[Any, Any, None]:
         """Wait until a plan exists, submit, then look after the gang until it is done or must move."""
         yield self.ctx.until(at)
+        state.share = share
         while state.finish < 0:
             plan = self.plan(state)
+            if plan and state.spec.data is not None and (length := self._bring_data(state, plan)):
+                yield self.ctx.env.timeout(length)
+                if not self._still_fits(state, plan):
+                    continue
             if plan:
-                self._submit(state, plan, share)
+                self._submit(state, plan)
                 break
             yield self.ctx.env.timeout(REVIEW)
         phase = state.phase
@@ -110,19 +129,102 @@ class TrainingRuns:
                 return
 
     def plan(self, state: RunState) -> list[tuple[int, int]] | None:
-        """Places and chips on which the present phase would finish first; None when it fits nowhere."""
+        """Places and chips of the present phase; None when it fits nowhere.
+
+        Of the places that fit it takes that where it would finish first, or what the rule of dispatch says.
+        """
         least, most = int(state.spec.chips.min), int(state.spec.chips.max)
         usable = self._usable(state)
         best: list[tuple[int, int]] | None = None
-        best_rate = 0.0
+        order: tuple[float, ...] = ()
         for place, (chips, rate) in usable.items():
             if chips < least:
                 continue
             part = max(least, int(chips * float(self.ctx.prepared.study.scheduler.training_share)))
             size = min(most, part)
-            if size * rate > best_rate:
-                best, best_rate = [(place, size)], size * rate
+            mine = self._order(state, place, size, rate)
+            if best is None or mine < order:
+                best, order = [(place, size)], mine
         return best if best is not None else self._split(state, usable, least, most)
+
+    def _order(self, state: RunState, place: int, size: int, rate: float) -> tuple[float, ...]:
+        """What the run's rule of dispatch makes least, for a gang of `size` chips at a rate each."""
+        rule = self.dispatch.rule(("training", state.spec.name))
+        if rule == "advantage":
+            return (-size * rate,)
+        if rule == "committed-first":
+            return float(self.dispatch.spot[place]), -size * rate
+        marginal = float(self.dispatch.marginal()[place])
+        if rule == "cheapest":
+            return marginal / rate, -size * rate
+        hours = self._work(state) / (size * rate) / 3600.0
+        gigabytes, usd = self._lacking(state, place)
+        moving = 0 if state.spec.data is None else copy_ms(state.spec.data, gigabytes)
+        finish = self.ctx.now + moving + hours * MS_HOUR
+        if rule == "fastest":
+            return (finish,)
+        late_days = max(finish - state.target, 0.0) / MS_DAY
+        return marginal * size * hours + usd + late_days * float(state.spec.slip_cost), finish
+
+    def _work(self, state: RunState) -> float:
+        """Model FLOP that are left of the present phase."""
+        whole = (
+            self.ctx.prepared.rates.rl_work[state.spec.name] if state.phase == 1 else float(state.spec.flops)
+        )
+        return state.share * whole
+
+    def _parts_lacking(self, state: RunState, place: int) -> list[tuple[float, set[Site]]]:
+        """Gigabytes that the run lacks at a place, and the sites that hold them: its data, its checkpoint."""
+        spec, study = state.spec, self.ctx.prepared.study
+        if spec.data is None:
+            return []
+        there = site(study, self.ctx.places()[place].offer)
+        parts = [] if there in state.data_at else [(float(spec.data.size), set(state.data_at))]
+        if state.checkpoint_at and there not in state.checkpoint_at:
+            size = shape_of(study.models[spec.model]).checkpoint_bytes() / 1e9
+            parts.append((size, set(state.checkpoint_at)))
+        return parts
+
+    def _lacking(self, state: RunState, place: int) -> tuple[float, float]:
+        """Gigabytes that the run lacks at a place, and the egress of bringing them, USD."""
+        data = state.spec.data
+        if data is None:
+            return 0.0, 0.0
+        parts = self._parts_lacking(state, place)
+        study = self.ctx.prepared.study
+        usd = sum(gigabytes * leaving_price(study, data, sources) for gigabytes, sources in parts)
+        return sum(gigabytes for gigabytes, _ in parts), usd
+
+    def _bring_data(self, state: RunState, plan: list[tuple[int, int]]) -> int:
+        """Start copying what the run lacks at its places; how long that takes, ms (0: nothing is lacking)."""
+        data, study = state.spec.data, self.ctx.prepared.study
+        assert data is not None
+        longest = 0
+        for place, _ in plan:
+            parts = self._parts_lacking(state, place)
+            if parts:
+                offer = self.ctx.places()[place].offer
+                work = ("training", state.spec.name)
+                longest = max(longest, copy_to(self.ctx, work, data, offer, parts))
+                state.data_at.add(site(study, offer))
+                if state.checkpoint_at:
+                    state.checkpoint_at.add(site(study, offer))
+        return longest
+
+    def _still_fits(self, state: RunState, plan: list[tuple[int, int]]) -> bool:
+        """Whether the places of a plan still have its chips."""
+        usable = self._usable(state)
+        return all(place in usable and usable[place][0] >= chips for place, chips in plan)
+
+    def _keep_checkpoint(self, state: RunState) -> None:
+        """The last checkpoint of a phase that has run is at the sites where it ran."""
+        if state.spec.data is None:
+            return
+        runs = self.ctx.cluster.runs
+        jobs = state.jobs[-len(state.places) :]
+        if any(runs["start"][job] >= 0 for job in jobs):
+            study, places = self.ctx.prepared.study, self.ctx.places()
+            state.checkpoint_at = {site(study, places[place].offer) for place, _ in state.places}
 
     def _split(
         self, state: RunState, usable: dict[int, tuple[int, float]], least: int, most: int
@@ -178,9 +280,9 @@ class TrainingRuns:
             error(system, "training", rate.train_error), error(system, "serving", rate.serve_error)
         )
 
-    def _submit(self, state: RunState, plan: list[tuple[int, int]], share: float) -> None:
+    def _submit(self, state: RunState, plan: list[tuple[int, int]]) -> None:
         ctx, spec = self.ctx, state.spec
-        flops = share * (ctx.prepared.rates.rl_work[spec.name] if state.phase == 1 else float(spec.flops))
+        flops = self._work(state)
         usable = self._usable(state)
         rates = [usable[place][1] for place, _ in plan]
         total = sum(chips * rate for (_, chips), rate in zip(plan, rates, strict=True))
@@ -243,6 +345,7 @@ class TrainingRuns:
         for job in sorted(state.pending):
             self.ctx.cluster.cancel(job)
         state.pending.clear()
+        self._keep_checkpoint(state)
         self._release(state)
         return left / done if done else 1.0
 

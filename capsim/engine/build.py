@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
+from functools import partial
 
 import numpy as np
 import simpy
@@ -11,17 +12,21 @@ from numpy.typing import NDArray
 
 from capsim.compile.calendar import MS_DAY
 from capsim.compile.checkpoints import checkpoint_times
-from capsim.compile.constraints import RESEARCH_WORK, forbidden_places, tenant_places
+from capsim.compile.constraints import RESEARCH_WORK, Work, forbidden_places, tenant_places
+from capsim.compile.dispatch import places_without_data
 from capsim.compile.lots import Lot
 from capsim.compile.portfolio import SUBSTITUTES, placement_unit
 from capsim.compile.prepare import INFERENCE, RESEARCH, RL, TRAINING, Prepared, lot_domains, remote_places
+from capsim.compile.regions import base_name
 from capsim.control.autoscale import NODE, Autoscaler
 from capsim.control.context import Context, LotState, ShellState
 from capsim.control.contracts import start_contracts
+from capsim.control.data_copies import lack_data, start_copies
 from capsim.control.decisions import start_decisions
 from capsim.control.deliveries import Deliveries
+from capsim.control.dispatch import Dispatch, start_dispatch
 from capsim.control.evaluation import Evaluations, most_bursts
-from capsim.control.exclusivity import forbid, start_exclusivity
+from capsim.control.exclusivity import admit, forbid, start_exclusivity
 from capsim.control.markets import start_markets
 from capsim.control.on_demand import Account, open_accounts
 from capsim.control.outages import start_outages
@@ -76,9 +81,15 @@ def build(prepared: Prepared, draws: Draws, demand: DemandWorld, run: int) -> Ru
         for p, place in enumerate(prepared.places)
         if (s := _research_speed(prepared, draws, place.system)) > 0
     }
-    barred = forbidden_places(prepared, draws.converts, prepared.calendar.start).get(RESEARCH_WORK, ())
+    prices: dict[str, float] = {}
+    dispatch = Dispatch(prepared, prices)
+    barred = forbidden_places(prepared, draws.converts, prepared.calendar.start).get(
+        RESEARCH_WORK, frozenset()
+    )
+    barred |= places_without_data(prepared, RESEARCH_WORK)
     allowed = {p: s for p, s in speed.items() if p not in barred}
-    research, of_tenant = _research_classes(prepared, classes, allowed, demand)
+    preference = dispatch.research_order(speed)
+    research, of_tenant = _research_classes(prepared, classes, allowed, preference, demand)
     run_classes = _run_classes(prepared, classes)
     jobs = _jobs(demand, of_tenant)
     spec = prepared.study.scheduler
@@ -109,16 +120,62 @@ def build(prepared: Prepared, draws: Draws, demand: DemandWorld, run: int) -> Ru
         shells={shell.key: ShellState() for shell in portfolio.shells},
         research_classes=research,
         research_speed=allowed,
+        prices=prices,
     )
+    lack_data(ctx)
     unbound = tokens.copy()
     forbid(ctx, tokens)
-    training = TrainingRuns(ctx, run_classes)
+    training = TrainingRuns(ctx, run_classes, dispatch)
+    autoscaler = Autoscaler(ctx, tokens, chips, dispatch)
     built = _start(Run(
-        ctx, Deliveries(ctx), Autoscaler(ctx, tokens, chips), training, ResearchQueue(ctx, len(jobs)),
+        ctx, Deliveries(ctx), autoscaler, training, ResearchQueue(ctx, len(jobs)),
         Evaluations(ctx, training, evaluation_class), tokens, ceiling, chips, len(jobs),
     ))  # fmt: skip
     start_exclusivity(ctx, built.autoscaler, unbound, speed)
+    _start_dispatch(built, dispatch, unbound, speed)
     return built
+
+
+def _start_dispatch(
+    built: Run, dispatch: Dispatch, tokens: NDArray[np.float64], speed: dict[int, float]
+) -> None:
+    """Start copying data to where work lacks it, and following prices that the order of places goes by.
+
+    Args:
+        tokens: tokens/s of a replica where nothing is forbidden, shape (services + 1, places).
+        speed: speed of research by place where nothing is forbidden.
+    """
+    ctx, autoscaler = built.ctx, built.autoscaler
+    if ctx.without_data:
+        worth = partial(_worth, ctx.prepared, tokens, built.chips, speed)
+        start_copies(ctx, worth, partial(admit, ctx, autoscaler, tokens, speed))
+
+    def reorder() -> None:
+        autoscaler.reorder()
+        for cls, _ in ctx.research_classes:
+            ctx.cluster.set_order(cls, dispatch.research_order(speed))
+
+    start_dispatch(ctx, reorder)
+
+
+def _worth(
+    prepared: Prepared,
+    tokens: NDArray[np.float64],
+    chips: NDArray[np.int64],
+    speed: dict[int, float],
+    work: Work,
+    place: int,
+) -> float:
+    """USD of what a chip-hour does for research or a service at a place, at the price of lost work."""
+    demand = prepared.study.demand
+    if demand.research is not None and work == RESEARCH_WORK:
+        return speed.get(place, 0.0) * float(demand.research.value_lost)
+    found = [
+        float(tokens[s, place] / chips[s, place] * 3600.0 / 1e6 * service.value_lost)
+        for s, service in enumerate(demand.inference)
+        if base_name(service.name) == work[1] and chips[s, place] > 0
+    ]
+    return max(found, default=0.0)
 
 
 def _start(built: Run) -> Run:
@@ -134,7 +191,7 @@ def _start(built: Run) -> Run:
     ctx.gauges = {"backlog": built.research.backlog, "utilisation": built.autoscaler.utilisation}
     start_decisions(ctx, built.deliveries)
     built.rentals += open_accounts(ctx)
-    start_overflow(ctx, built.research, built.rentals)
+    start_overflow(ctx, built.research, built.rentals, built.autoscaler.dispatch)
     return built
 
 
@@ -216,7 +273,11 @@ def _research_speed(prepared: Prepared, draws: Draws, system: str) -> float:
 
 
 def _research_classes(
-    prepared: Prepared, classes: Classes, speed: dict[int, float], demand: DemandWorld
+    prepared: Prepared,
+    classes: Classes,
+    speed: dict[int, float],
+    preference: list[int],
+    demand: DemandWorld,
 ) -> tuple[tuple[tuple[int, frozenset[int]], ...], NDArray[np.int64]]:
     """A class for tenants that may use the same places, and the class of each tenant, shape (tenants,)."""
     if demand.campaigns is None:
@@ -228,15 +289,17 @@ def _research_classes(
         barred = tenant_places(prepared, tenant + 1)
         if barred not in found:
             open_to = {p: s for p, s in speed.items() if p not in barred}
-            found[barred] = _research_class(prepared, classes, open_to)
+            found[barred] = _research_class(prepared, classes, open_to, preference)
         of_tenant[tenant] = found[barred]
     return tuple((cls, barred) for barred, cls in found.items()), of_tenant
 
 
-def _research_class(prepared: Prepared, classes: Classes, speed: dict[int, float]) -> int:
+def _research_class(
+    prepared: Prepared, classes: Classes, speed: dict[int, float], preference: list[int]
+) -> int:
+    """``preference``: places in the order in which they are tried."""
     spec = prepared.study.demand.research
     assert spec is not None
-    preference = sorted(range(len(prepared.places)), key=lambda p: (speed.get(p, 0.0), p))
     place_rank = [0] * len(prepared.places)
     for rank, p in enumerate(preference):
         place_rank[p] = rank

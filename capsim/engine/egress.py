@@ -1,4 +1,4 @@
-"""What it costs to serve tokens outside the region of their requests."""
+"""Egress: what it costs to serve tokens outside their region, and to copy data to other sites."""
 
 from __future__ import annotations
 
@@ -7,8 +7,16 @@ from numpy.typing import NDArray
 
 from capsim.compile.calendar import MS_HOUR
 from capsim.compile.prepare import remote_places
+from capsim.control.context import Context
+from capsim.engine.billing import Ledger
 from capsim.engine.build import Run
 from capsim.engine.tokens import MTOK, TokenAccounts
+
+
+def book_copies(ctx: Context, ledger: Ledger) -> None:
+    """Book every copy of data on the day it left, under the offer whose site it went to."""
+    for copy in ctx.data_copies:
+        ledger.add_at(copy.offer, "egress", copy.at, copy.usd)
 
 
 def egress(run: Run, accounts: TokenAccounts) -> dict[str, NDArray[np.float64]]:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from capsim.compile.calendar import MS_DAY, MS_HOUR
 from capsim.engine.billing import Ledger, book, vest_equity
 from capsim.engine.build import Run
-from capsim.engine.egress import egress
+from capsim.engine.egress import book_copies, egress
 from capsim.engine.recorder import Recorder
 from capsim.engine.tokens import MTOK, TokenAccounts, count_tokens, discount_hours
 from capsim.engine.work import (
@@ -63,6 +63,7 @@ def compute_figures(run: Run, recorder: Recorder) -> Figures:
         ledger.add(offer, "on_demand", _by_month(rent, ledger.edges))
     for offer, cost in egress(run, tokens).items():
         ledger.add(offer, "egress", _by_month(cost, ledger.edges))
+    book_copies(ctx, ledger)
     research = research_work(run, recorder)
     runs = named_runs(run)
     weights = discount_hours(ctx, tokens.requested.shape[1])

@@ -57,7 +57,7 @@ WORDS: dict[str, str] = {
     "termination": "fee for leaving",
     "min_spend": "missing to the minimum spend",
     "on_demand": "rented by the hour",
-    "egress": "tokens sent to other regions",
+    "egress": "tokens and data sent between sites",
     "power": "power above the strike",
 }
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,12 +11,16 @@ from numpy.typing import NDArray
 from capsim.compile.calendar import DAYS_YEAR, MS_DAY, MS_HOUR
 from capsim.compile.constraints import rented_from
 from capsim.compile.rates import ServiceRate
+from capsim.compile.regions import base_name
 from capsim.control.allocation import serve_deferred
 from capsim.control.context import Context
+from capsim.control.data_copies import readable_from
 from capsim.control.on_demand import Account
 from capsim.engine.build import Run
+from capsim.spec.demand import Service
 
 MTOK = 1e6
+NOTHING = 1e-300  # tokens/s of a chip on which a service does not run: the last choice
 
 
 @dataclass
@@ -115,36 +120,64 @@ def deferred(
 
 
 def _rent(run: Run, accounts: TokenAccounts) -> None:
-    """Rent on demand for unserved tokens, in the study's order, within what depth and budgets still allow."""
-    ctx = run.ctx
-    study = ctx.prepared.study
+    """Rent on demand for unserved tokens, within what depth and budgets still allow."""
     hours = accounts.requested.shape[1]
     idle = _idle_chips(run, hours)
+    for choice in _choices(run):
+        _rent_for(accounts, choice, idle)
     for account in run.rentals:
-        for system in account.market.price if "inference" in account.rule.workloads else ():
-            for s, service in enumerate(study.demand.inference):
-                rate = ctx.prepared.rates.services.get((service.name, system))
-                work = ("inference", service.name)
-                name = account.rule.offer
-                since = rented_from(ctx.prepared, ctx.draws.converts, name, work, service.residency)
-                if rate is not None and since is not None:
-                    _rent_for(accounts, s, rate, account, system, since, idle)
         if account.usd.any():
             rent = accounts.rent.get(account.rule.offer, np.zeros(hours))
             accounts.rent[account.rule.offer] = rent + account.usd
             accounts.rented_chips += account.chips
 
 
-def _rent_for(
-    accounts: TokenAccounts,
-    s: int,
-    rate: ServiceRate,
-    account: Account,
-    system: str,
-    since: int,
-    idle: NDArray[np.float64],
-) -> None:
-    """Rent for one service on one system from an instant (ms) on; the account and `idle` go down."""
+class _Choice(NamedTuple):
+    """A system that a service (its number) may rent: what a replica does, and since when, ms."""
+
+    service: int
+    account: Account
+    system: str
+    rate: ServiceRate
+    since: int
+
+
+def _choices(run: Run) -> list[_Choice]:
+    """What services may rent: the first choices of all, in the study's order of services, then the second."""
+    ctx, dispatch = run.ctx, run.autoscaler.dispatch
+    systems = [
+        (account, system)
+        for account in run.rentals
+        if "inference" in account.rule.workloads
+        for system in account.market.price
+    ]
+    ranked: list[tuple[int, _Choice]] = []
+    for s, service in enumerate(ctx.prepared.study.demand.inference):
+        found = [ctx.prepared.rates.services.get((service.name, system)) for _, system in systems]
+        dollars = [
+            (float(account.market.price[system].mean()), rate.tokens / rate.chips if rate else NOTHING)
+            for (account, system), rate in zip(systems, found, strict=True)
+        ]
+        for rank, i in enumerate(dispatch.rental_order(("inference", service.name), dollars)):
+            (account, system), rate = systems[i], found[i]
+            since = _rented_from(ctx, service, account.rule.offer)
+            if rate is not None and since is not None:
+                ranked.append((rank, _Choice(s, account, system, rate, since)))
+    return [choice for _, choice in sorted(ranked, key=lambda item: item[0])]
+
+
+def _rented_from(ctx: Context, service: Service, offer: str) -> int | None:
+    """Since when an offer may be rented for a service, ms: contracts allow it and its data is there."""
+    since = rented_from(
+        ctx.prepared, ctx.draws.converts, offer, ("inference", service.name), service.residency
+    )
+    readable = readable_from(ctx, ("inference", base_name(service.name)), offer)
+    return None if since is None or readable is None else max(since, readable)
+
+
+def _rent_for(accounts: TokenAccounts, choice: _Choice, idle: NDArray[np.float64]) -> None:
+    """Rent for one service on one system; the account and `idle` go down."""
+    s, account, system, rate, since = choice
     price, budget = account.market.price[system], account.budget
     per_chip = rate.tokens * 3600.0 / rate.chips
     wanted = accounts.left[s] - accounts.rented[s]

@@ -5,7 +5,7 @@ Nothing here is done per job in Python. The semantics of every operation are in 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import IntEnum
 from typing import Any, NamedTuple
@@ -317,6 +317,11 @@ class Cluster:
         if speeds.max() != best:
             waiting = self.waiting()
             restate_durations(self._s, waiting[self._s.jobs["cls"][waiting] == cls], float(speeds.max()))
+        self._do(kernel.RECONSIDER, 0)
+
+    def set_order(self, cls: int, pools: Sequence[int]) -> None:
+        """Change the order in which the assignment "fixed order" tries the pools: all of them, each once."""
+        self._s.places["order"][cls * self._n_pools : (cls + 1) * self._n_pools] = pools
         self._do(kernel.RECONSIDER, 0)
 
     def set_checkpoint(self, cls: int, stall: int, restart: int) -> None:

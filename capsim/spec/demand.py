@@ -10,6 +10,7 @@ from typing import Annotated, Any, Self
 from pydantic import Discriminator, Field, PrivateAttr, Tag, model_validator
 
 from capsim.spec.base import Section
+from capsim.spec.dispatch import Data
 from capsim.spec.hardware import Precision
 from capsim.spec.values import (
     ByKey,
@@ -119,6 +120,9 @@ class TrainingRun(Section):
     sites: PositiveCount | None = Field(default=None, description="sites it may span (1 where absent)")
     rl: ReinforcementLearning | None = None
     checkpoint: Checkpointing
+    data: Data | None = Field(
+        default=None, description="what it reads, and where that is; it may run anywhere where absent"
+    )
     note: Text | None = None
 
 
@@ -185,6 +189,9 @@ class ResearchStream(Section):
         default=None, description="a campaign that has not started after this is given up; never where absent"
     )
     checkpoint: Checkpointing
+    data: Data | None = Field(
+        default=None, description="what it reads, and where that is; it may run anywhere where absent"
+    )
     evaluation: Evaluation | None = Field(default=None, description="bursts beside the named runs")
     value_lost: UsdPerChipHour = Field(description="value of a reference chip-hour of research not done")
 
@@ -372,6 +379,9 @@ class Service(Section):
     )
     spill: Spill | None = Field(
         default=None, description="other regions help where chips are short; not where absent"
+    )
+    data: Data | None = Field(
+        default=None, description="what it reads, and where that is; it may run anywhere where absent"
     )
     layout: ServiceLayout | None = Field(default=None, description="the best per chip where absent")
     disaggregated: Flag = Field(default=False, description="prompts and decoding on separate chips")

@@ -51,6 +51,7 @@ from capsim.spec.values import (
     Share,
     Text,
     Usd,
+    UsdPerGb,
     UsdPerHour,
     UsdPerKwMonth,
     problem,
@@ -281,6 +282,9 @@ class Offer(Section):
         default=None, description="price path that moves new commitments of this offer"
     )
     region: str | None = None
+    egress: UsdPerGb | None = Field(
+        default=None, description="paid for data that leaves this site; what the data says where absent"
+    )
     storage: GigabytesPerSecond | None = Field(
         default=None,
         description="bandwidth of the site's shared storage, which one gang's checkpoint may use; the study's"

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any, Final
 
-from capsim.units import BANDWIDTH, DURATIONS, MONEY_SUFFIXES, POWER, SUFFIXES, YEAR_MS, split_quantity
+from capsim.units import BANDWIDTH, DATA, DURATIONS, MONEY_SUFFIXES, POWER, SUFFIXES, YEAR_MS, split_quantity
 
 LARGEST_WHOLE: Final = 2**53
 LONGEST_MS: Final = 1_000 * YEAR_MS
@@ -203,6 +203,12 @@ def _bandwidth(money: bool, number: float, unit: str) -> float:
     return _suffixed(number, unit, BANDWIDTH)
 
 
+def _data(money: bool, number: float, unit: str) -> float:
+    if money:
+        raise ValueError("is money, not an amount of data")
+    return _suffixed(number, unit, DATA)
+
+
 def _duration(money: bool, number: float, unit: str) -> float:
     if money:
         raise ValueError("is money, not a length of time")
@@ -257,6 +263,8 @@ USD_PER_CHIP_HOUR: Final = Form(
 )
 KILOWATTS: Final = Form("power", "300 MW, 4.5 GW or 2.63 kW", _power, suffix=" kW")
 BANDWIDTHS: Final = Form("a bandwidth", "2 TB/s or 500 GB/s", _bandwidth, suffix=" GB/s")
+GIGABYTES: Final = Form("an amount of data", "20 PB or 500 TB", _data, suffix=" GB")
+USD_PER_GB: Final = Form("money per gigabyte", "$0.05/GB", _money("/GB"), prefix="$", suffix="/GB")
 FLOP: Final = Form("a number of FLOP", "5e26", _flop)
 TOKENS_PER_DAY: Final = Form("tokens per day", "400G/d or 9T", _tokens_per_day)
 DURATION: Final = Form(

@@ -222,6 +222,8 @@ def _strategy(names: _Names, name: str, strategy: Strategy) -> None:
         names.check("offer", sale.offer, study.offers, *here, "resell", index, "offer")
         if sale.when is not None:
             _condition(names, sale.when, False, *here, "resell", index, "when")
+    for workload in strategy.dispatch if isinstance(strategy.dispatch, dict) else ():
+        names.check("workload", workload, workload_names(study), *here, "dispatch", workload)
     for purchase in strategy.purchases():
         _buy(names, purchase.buy, *here, *purchase.path)
     for index, rule in enumerate(strategy.rules):

@@ -9,6 +9,7 @@ from pydantic import Discriminator, Field, PrivateAttr, Tag, model_validator
 
 from capsim.spec.base import Section
 from capsim.spec.contract_delivery import Letting, Resale
+from capsim.spec.dispatch import DispatchRule
 from capsim.spec.values import (
     ByKey,
     Count,
@@ -16,6 +17,7 @@ from capsim.spec.values import (
     DurationMs,
     Flag,
     HeldChips,
+    OneOrByName,
     PositiveCount,
     ReviewPeriodMs,
     Share,
@@ -178,6 +180,11 @@ class Strategy(Section):
     rules: list[Rule] = Field(default_factory=list)
     ramp: list[Ramp] = Field(default_factory=list)
     python: PythonStrategy | None = None
+    dispatch: OneOrByName[DispatchRule] | None = Field(
+        default=None,
+        description="how work chooses among places: one rule, or a rule by workload or kind (`training`,"
+        " `research`, `inference`); `advantage` where absent",
+    )
 
     def purchases(self) -> Iterator[Purchase]:
         """Everything that may be bought while the run lasts, in the order of its numbers."""
