@@ -173,9 +173,32 @@ def _capacity(run: Run, recorder: Recorder, f: Figures) -> dict[str, float]:
         "days_to_1m": first_sustained(daily, MILLION_CHIPS, 30),
         "paid_idle_npv": idle_npv,
         "paid_idle_share": idle_share,
+        "valley_chip_hours": float(valley_use(run).sum()),
         "peak_gw": float(gigawatts.max()),
         "mean_gw": float((gigawatts * spans[:, 0]).sum() / spans.sum()),
     }
+
+
+def valley_use(run: Run) -> NDArray[np.float64]:
+    """Chip-hours that jobs used of what services left below their peak of the day, shape (steps, places).
+
+    In a step of the autoscaler services hold less of a place than in the step of the day in which they hold
+    most. What jobs hold more than in that step is counted, up to what services hold less.
+    """
+    scaler = run.autoscaler
+    places, per_day = scaler.healthy.shape[1], MS_DAY // scaler.period
+    steps = scaler.steps // per_day * per_day
+    chips = run.chips[:-1].astype(np.float64)
+    held = np.einsum("tsp,sp->tp", np.diff(scaler.held[: steps + 1, :-1], axis=0).astype(np.float64), chips)
+    held /= scaler.period
+    after = np.minimum(np.arange(steps) + 1, scaler.steps - 1)  # chips are looked at before each decision
+    jobs = scaler.healthy[after] - scaler.free[after] - held
+    by_day, jobs = held.reshape(-1, per_day, places), jobs.reshape(-1, per_day, places)
+    peak = by_day.argmax(axis=1, keepdims=True)
+    left = np.take_along_axis(by_day, peak, axis=1) - by_day
+    more = jobs - np.take_along_axis(jobs, peak, axis=1)
+    used: NDArray[np.float64] = np.clip(more, 0.0, left).reshape(steps, places) * (scaler.period / MS_HOUR)
+    return used
 
 
 def first_sustained(daily: NDArray[np.float64], level: float, days: int) -> float:

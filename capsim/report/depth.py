@@ -120,6 +120,8 @@ def totals(results: Results, context: Context, row: Row, case: str, width: int) 
         f"research waits {figure(row.plain['wait_p50_h'], 2)} h (p99 {figure(row.plain['wait_p99_h'], 2)})",
         f"of paid chip-hours {percent(row.plain['paid_idle_share'])} % idle",
     ]
+    if (valley := row.plain["valley_chip_hours"]) > 0:
+        figures.append(f"jobs used {figure(valley / 1e6)}M chip-hours in the valleys of services")
     return lines + listed("Figures", figures, width)
 
 

@@ -49,6 +49,10 @@ METRICS: dict[str, tuple[str, str]] = {
     ),
     "paid_idle_npv": ("USD", "committed chip-hours paid for and not used, discounted"),
     "paid_idle_share": ("share", "committed chip-hours paid for and not used over chip-hours paid"),
+    "valley_chip_hours": (
+        "chip-h",
+        "chips that services left below the day's peak and jobs used",
+    ),
     "bought_twice_npv": ("USD", "on-demand rent paid while compatible committed chips were idle"),
     "wait_p50_h": ("h", "queue wait of research campaigns, median"),
     "wait_p99_h": ("h", "queue wait of research campaigns, 99th percentile"),

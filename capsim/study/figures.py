@@ -32,8 +32,8 @@ PLAIN: tuple[str, ...] = (
     "cash_npv", "lost_tokens_npv", "lost_research_npv", "slip_npv", "equity", "headline", "binding",
     "delivered", "usd_per_pflop_day", "usd_per_mtok", "runs_on_time", "runs_finished", "runs_total",
     "slo_attainment", "tokens_unmet", "research_unmet", "paid_idle_npv", "paid_idle_share",
-    "bought_twice_npv", "wait_p50_h", "wait_p99_h", "slowdown_mean", "ettr", "mfu", "peak_gw", "mean_gw",
-    "hhi_provider", "hhi_family", "stranded",
+    "bought_twice_npv", "valley_chip_hours", "wait_p50_h", "wait_p99_h", "slowdown_mean", "ettr", "mfu",
+    "peak_gw", "mean_gw", "hhi_provider", "hhi_family", "stranded",
 )  # fmt: skip
 
 

@@ -13,6 +13,7 @@ from capsim.engine.campaigns import campaigns
 from capsim.engine.figures import compute_figures
 from capsim.engine.prepare import prepare
 from capsim.engine.simulate import simulate, simulate_built
+from capsim.engine.summary import valley_use
 from capsim.results.schema import LADDER
 from capsim.spec.loader import load_study
 
@@ -348,3 +349,8 @@ def test_research_fills_the_chips_that_services_leave_at_night(root: Path) -> No
     # services leave more than half of the site at night, and most of it does research then
     assert left > 0.5 * 4608
     assert by_step["research"][valley] - by_step["research"][peak] > 0.8 * left
+    # the figure of the run: over these days, what is left at each step of six hours and used
+    wanted = 6 * sum(by_step["served"][peak] - by_step["served"])
+    found = valley_use(built).sum(axis=1)[4 * 8 : 4 * 44].reshape(-1, 4).sum(axis=1).mean()
+    assert 0.8 * wanted < found <= 1.01 * wanted
+    assert simulate(prepared, 0).metrics["valley_chip_hours"] == pytest.approx(valley_use(built).sum())

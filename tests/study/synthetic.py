@@ -135,6 +135,7 @@ def _figures(
         "paid_idle_npv": 0.04 * cash,
         "paid_idle_share": 0.04,
         "bought_twice_npv": 1e8,
+        "valley_chip_hours": 2e6,
         "wait_p50_h": 0.4,
         "wait_p99_h": 30.0 + late,
         "ettr": 0.93,
