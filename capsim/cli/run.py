@@ -18,7 +18,7 @@ OfferName = Annotated[
     typer.Option(
         "--statement",
         metavar="OFFER",
-        help="What the strategy pays under a contract in one run, line by line.",
+        help="What the strategy pays under a contract (or `all`, `porting`) in one run, line by line.",
     ),
 ]
 RunNumber = Annotated[
@@ -88,7 +88,7 @@ def run(
 
 
 def _print_statement(setup: Setup, offer: str, number: int, *, as_json: bool, as_csv: bool) -> None:
-    from capsim.engine.statement import simulated_statement
+    from capsim.engine.statement import ALL, simulated_statements
     from capsim.errors import InputError
     from capsim.report.statement import statement_csv, statement_json, statement_report
     from capsim.report.terminal import width_of, write
@@ -96,13 +96,14 @@ def _print_statement(setup: Setup, offer: str, number: int, *, as_json: bool, as
     if number < 0:
         raise InputError(f"--run {number}: write a whole number from 0 on")
     strategy, case = setup.plan.strategies[0], setup.plan.cases[0]
-    found = simulated_statement(setup.prepared[strategy, case], number, offer)
+    found = simulated_statements(setup.prepared[strategy, case], number, offer)
+    every = offer == ALL and found[0].offer != ALL
     context = setup.context
     if as_json:
         head = {"study": context.name, "digest": context.digest, "seed": context.seed, "strategy": strategy}
-        typer.echo(statement_json(found, {**head, "case": case, "run": number}))
+        typer.echo(statement_json(found, {**head, "case": case, "run": number}, every=every))
     elif as_csv:
-        typer.echo(statement_csv(found), nl=False)
+        typer.echo(statement_csv(found, every=every), nl=False)
     else:
         title = f"capsim run {context.name} -s {strategy} --statement {offer}"
         case_text = f"  case {case}" if case != "base" else ""

@@ -11,7 +11,8 @@ from decimal import Decimal
 from typing import NamedTuple
 
 from capsim import __version__
-from capsim.engine.statement import Hours, Item, Prepaid, Statement, Tranche
+from capsim.engine.statement import Prepaid, Statement, Tranche
+from capsim.engine.statement_items import Hours, Item
 from capsim.report.layout import Column, Line, blocks, listed, paragraph, tabulate
 
 SCHEMA = "capsim.statement/1"
@@ -34,13 +35,21 @@ def entries(found: Statement) -> list[Entry]:
     return rows
 
 
-def statement_report(found: Statement, heading: str, width: int) -> list[Line]:
-    """The statement for a terminal of `width` columns; `heading` names study, strategy and run."""
+def statement_report(found: Sequence[Statement], heading: str, width: int) -> list[Line]:
+    """Statements for a terminal of `width` columns, with a summary of several; `heading` names the run."""
+    parts = [_statement(one, width) for one in found]
+    if len(found) > 1:
+        total = sum(round(one.total * 100) for one in found) / 100
+        all_of_it = paragraph("TOTAL", f"{_money(total)} of all contracts", width, "bold")
+        parts.append([*_summary(found, width), *all_of_it])
+    return blocks(paragraph("", heading, width, "bold"), *parts)
+
+
+def _statement(found: Statement, width: int) -> list[Line]:
     sums = [f"{line} {_money(usd)}" for line, usd in found.by_line().items()]
-    top = paragraph("", heading, width, "bold")
-    top += paragraph("", f"{found.offer}: {found.kind} of {found.provider}, {found.status}", width)
+    kind = f"{found.kind} of {found.provider}, {found.status}" if found.provider else "one-off costs"
     return blocks(
-        top,
+        paragraph("", f"{found.offer}: {kind}", width, "bold"),
         tabulate(_tranche_columns(), found.tranches, width) if found.tranches else [],
         tabulate(_hour_columns(), found.hours, width) if found.hours else [],
         tabulate(_item_columns(), entries(found), width) if found.items else [],
@@ -52,25 +61,56 @@ def statement_report(found: Statement, heading: str, width: int) -> list[Line]:
     )
 
 
-def statement_json(found: Statement, head: dict[str, object]) -> str:
-    """The statement as JSON, `schema: capsim.statement/1`; `head` names study, strategy and run."""
+class _Sum(NamedTuple):
+    """A line of the ledger of one contract, USD."""
+
+    offer: str
+    line: str
+    usd: float
+
+
+def _summary(found: Sequence[Statement], width: int) -> list[Line]:
+    """Every line of every contract."""
+    rows = [_Sum(one.offer, line, usd) for one in found for line, usd in one.by_line().items()]
+    columns = [
+        Column[_Sum]("contract", "", lambda s: s.offer, left=True),
+        Column[_Sum]("line", "", lambda s: s.line, left=True),
+        Column[_Sum]("amount, $", "", lambda s: f"{s.usd:,.2f}"),
+    ]
+    return tabulate(columns, rows, width) if rows else []
+
+
+def statement_json(found: Sequence[Statement], head: dict[str, object], *, every: bool = False) -> str:
+    """A statement as JSON, `schema: capsim.statement/1`; of `every` contract `statements` and their `total`.
+
+    Args:
+        head: names study, strategy and run.
+    """
+    records = [_record(one) for one in found]
+    body = records[0]
+    if every:
+        total = sum(round(one.total * 100) for one in found) / 100
+        body = {"offer": "all", "statements": records, "total": total}
+    return json.dumps({"schema": SCHEMA, "capsim": __version__, **head, **body}, indent=1, allow_nan=False)
+
+
+def _record(found: Statement) -> dict[str, object]:
     record = dataclasses.asdict(found)
     for row, entry in zip(record["items"], entries(found), strict=True):
         row["cumulative"] = entry.cumulative
-    record["by_line"] = found.by_line()
-    return json.dumps({"schema": SCHEMA, "capsim": __version__, **head, **record}, indent=1, allow_nan=False)
+    return {**record, "by_line": found.by_line()}
 
 
-def statement_csv(found: Statement) -> str:
-    """The items as CSV with one heading line; amounts in cents' precision."""
+def statement_csv(found: Sequence[Statement], *, every: bool = False) -> str:
+    """The items as CSV with one heading line, amounts in cents; of `every` contract with its name."""
     sink = io.StringIO()
     writer = csv.writer(sink, lineterminator="\n")
-    writer.writerow(HEADINGS)
-    for item, cumulative in entries(found):
-        writer.writerow(
-            [item.month, item.tranche, item.line, item.what, _number(item.quantity), item.unit,
-             _number(item.price), f"{item.amount:.2f}", f"{cumulative:.2f}"]
-        )  # fmt: skip
+    writer.writerow(["offer", *HEADINGS] if every else HEADINGS)
+    for one in found:
+        for item, cumulative in entries(one):
+            row = [item.month, item.tranche, item.line, item.what, _number(item.quantity), item.unit,
+                   _number(item.price), f"{item.amount:.2f}", f"{cumulative:.2f}"]  # fmt: skip
+            writer.writerow([one.offer, *row] if every else row)
     return sink.getvalue()
 
 

@@ -12,7 +12,8 @@ import pytest
 from capsim.compile.calendar import MS_DAY
 from capsim.control.context import Context
 from capsim.engine.billing import book
-from capsim.engine.statement import ROUNDING, Statement, simulated_statement, statement
+from capsim.engine.statement import Statement, simulated_statements, statement
+from capsim.engine.statement_items import ROUNDING
 from capsim.errors import InputError
 from capsim.study.setup import Request, set_up
 from tests.engine.billing.booking import offer
@@ -137,7 +138,7 @@ def test_a_simulated_statement_is_the_ledger_of_the_run(simulated: Any) -> None:
     from capsim.engine.simulate import simulate
 
     prepared = simulated.prepared["new-cloud", "base"]
-    found = simulated_statement(prepared, 1, "new-cloud")
+    (found,) = simulated_statements(prepared, 1, "new-cloud")
     cash = simulate(prepared, 1).tables["cash"]
     usd = sum(u for u, o in zip(cash["usd"], cash["offer"], strict=True) if o == "new-cloud")
     assert found.total == round(usd, 2)
@@ -146,4 +147,4 @@ def test_a_simulated_statement_is_the_ledger_of_the_run(simulated: Any) -> None:
 
 def test_an_offer_that_is_not_held_is_refused(simulated: Any) -> None:
     with pytest.raises(InputError, match="new-cloud does not hold it"):
-        simulated_statement(simulated.prepared["new-cloud", "base"], 0, "big-cloud")
+        simulated_statements(simulated.prepared["new-cloud", "base"], 0, "big-cloud")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -14,58 +16,91 @@ from capsim.engine.billing.prices import agreed_price, lot_value, shell_value
 from capsim.engine.billing.spans import agreed_span, lot_end, shell_end
 from capsim.spec.contract_prices import MinSpend
 
-COUNTED = ("commitment", "purchase", "shell", "power", "termination", "min_spend")
+COUNTED = ("commitment", "purchase", "shell", "power", "termination")
 """Lines that count as spend; prepayments count as they are drawn down, with the rent that they pay for."""
 ROUNDING = 1e-9
 """Share of the minimum below which a shortfall is rounding."""
 
 
+@dataclass(frozen=True)
+class Shortfall:
+    """What is missing from a minimum: due at `at` (ms), `least` less what was `spent`, USD."""
+
+    at: int
+    least: float
+    spent: float
+    what: str
+
+
 def bill_min_spend(ledger: Ledger, ctx: Context) -> None:
-    """Book the shortfalls of every held offer that became a contract; after all lines that count as spend."""
+    """Book the shortfalls of every held offer; after all lines that count as spend."""
+    for name in ctx.prepared.portfolio.offers:
+        for missing in shortfalls(ledger, ctx, name):
+            ledger.add_at(name, "min_spend", missing.at, missing.least - missing.spent)
+
+
+def shortfalls(ledger: Ledger, ctx: Context, name: str) -> list[Shortfall]:
+    """What is missing from the minima of an offer that became a contract; none where the supplier defaulted.
+
+    Shortfalls of years count as spend towards the total.
+    """
     portfolio = ctx.prepared.portfolio
-    for name in portfolio.offers:
-        given = ctx.prepared.study.offers[name].min_spend
-        if given is None:
-            continue
-        spec = given if isinstance(given, MinSpend) else MinSpend(share=given)
-        items = [(lot, ctx.lots[lot.key]) for lot in portfolio.lots if lot.offer == name]
-        items = [(lot, s) for lot, s in items if s.status != "unused" and not lot.stands_in]
-        shells = [(shell, ctx.shells[shell.key]) for shell in portfolio.shells if shell.offer == name]
-        statuses = [state.status for _, state in items] + [state.status for _, state in shells]
-        if all(status == "not converted" for status in statuses) or "defaulted" in statuses:
-            continue
-        if spec.per_year is not None:
-            _yearly(ledger, ctx, name, float(spec.per_year) * portfolio.parts.get(name, 1.0), items, shells)
-        value = sum(lot_value(ctx, lot, state) for lot, state in items)
-        value += sum(shell_value(ctx, shell) for shell, _ in shells)
-        required = float(spec.share or 0.0) * value
-        if spec.total is not None:
-            required = float(spec.total) * portfolio.parts.get(name, 1.0)
-        _total(ledger, ctx, name, required, items, shells)
+    given = ctx.prepared.study.offers[name].min_spend
+    if given is None:
+        return []
+    spec = given if isinstance(given, MinSpend) else MinSpend(share=given)
+    items = [(lot, ctx.lots[lot.key]) for lot in portfolio.lots if lot.offer == name]
+    items = [(lot, s) for lot, s in items if s.status != "unused" and not lot.stands_in]
+    shells = [(shell, ctx.shells[shell.key]) for shell in portfolio.shells if shell.offer == name]
+    statuses = [state.status for _, state in items] + [state.status for _, state in shells]
+    if all(status == "not converted" for status in statuses) or "defaulted" in statuses:
+        return []
+    part = portfolio.parts.get(name, 1.0)
+    found = []
+    if spec.per_year is not None:
+        found = _yearly(ledger, ctx, name, float(spec.per_year) * part, items, shells)
+    value = sum(lot_value(ctx, lot, state) for lot, state in items)
+    value += sum(shell_value(ctx, shell) for shell, _ in shells)
+    required = float(spec.share or 0.0) * value if spec.total is None else float(spec.total) * part
+    paid = sum(missing.least - missing.spent for missing in found)
+    return found + _total(ledger, ctx, name, required, paid, items, shells)
 
 
 _Lots = list[tuple[Lot, LotState]]
 _Shells = list[tuple[Shell, ShellState]]
 
 
-def _yearly(ledger: Ledger, ctx: Context, name: str, least: float, lots: _Lots, shells: _Shells) -> None:
+def _yearly(
+    ledger: Ledger, ctx: Context, name: str, least: float, lots: _Lots, shells: _Shells
+) -> list[Shortfall]:
     """Years of twelve calendar months from the month of the first planned delivery; whole ones only."""
     calendar = ctx.prepared.calendar
     first = min([state.planned for _, state in lots] + [shell.planned for shell, _ in shells])
     end = max(_ends(ctx, lots, shells))
     spent = _spent(ledger, name)
     begin = _month(calendar, first) - _month(calendar, 0)
+    found = []
     while begin + 12 <= len(spent) and int(ledger.edges[max(begin, 0)]) < end:
         if begin >= 0:
-            missing = least - float(spent[begin : begin + 12].sum())
-            if missing > ROUNDING * least:
-                ledger.add_at(name, "min_spend", int(ledger.edges[begin + 12]) - 1, missing)
+            year = float(spent[begin : begin + 12].sum())
+            if least - year > ROUNDING * least:
+                at = int(ledger.edges[begin + 12]) - 1
+                found.append(Shortfall(at, least, year, "in the year"))
         begin += 12
+    return found
 
 
-def _total(ledger: Ledger, ctx: Context, name: str, required: float, lots: _Lots, shells: _Shells) -> None:
+def _total(
+    ledger: Ledger,
+    ctx: Context,
+    name: str,
+    required: float,
+    paid: float,
+    lots: _Lots,
+    shells: _Shells,
+) -> list[Shortfall]:
     """Over the whole contract: what was spent before and within the horizon and is committed after it."""
-    spent = float(_spent(ledger, name).sum())
+    spent = float(_spent(ledger, name).sum()) + paid
     for lot, state in lots:
         if state.planned < 0 and state.status not in ("not converted", "unused"):
             spent += lot.chips * agreed_price(ctx, lot, state).hours(
@@ -74,10 +109,10 @@ def _total(ledger: Ledger, ctx: Context, name: str, required: float, lots: _Lots
         if state.ended < 0:
             spent += remaining(ctx, lot, ctx.end)
     spent += sum(shell_remaining(ctx, shell, ctx.end) for shell, state in shells if state.ended < 0)
-    missing = required - spent
-    if missing > ROUNDING * required:
-        due = min(max(_ends(ctx, lots, shells)), ctx.end)
-        ledger.add_at(name, "min_spend", max(due - 1, 0), missing)
+    if required - spent <= ROUNDING * required:
+        return []
+    due = min(max(_ends(ctx, lots, shells)), ctx.end)
+    return [Shortfall(max(due - 1, 0), required, spent, "in all")]
 
 
 def _ends(ctx: Context, lots: _Lots, shells: _Shells) -> list[int]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 
 from capsim.compile.lots import Lot
 from capsim.compile.remedies import leaves_at
@@ -33,23 +34,28 @@ def bill_prepayment(ledger: Ledger, ctx: Context, lot: Lot, state: LotState, ren
         back = leaves_at(remedy, state.planned, ctx.prepared.calendar)
         ledger.add_at(lot.offer, "drawdown", state.planned if back is None else back, -paid)
         return
-    begin, end = rent_span(lot, state, ctx.end)
-    drawn = np.zeros(len(ledger.edges) - 1)
-    if rent is not None and end > begin:
-        first = begin + int(spec.credited_after)
-        if spec.credited == "evenly":
-            last = first_end(lot, state, ctx.end)
-            drawn = paid * overlap(ledger.edges, first, min(end, last)) / max(last - first, 1)
-        else:
-            span = overlap(ledger.edges, begin, end)
-            share = np.divide(
-                overlap(ledger.edges, first, max(end, first)), span, out=np.zeros_like(drawn), where=span > 0
-            )
-            drawn = np.diff(np.minimum(np.cumsum(np.maximum(rent.usd, 0.0) * share), paid), prepend=0.0)
-        ledger.add(lot.offer, "drawdown", -drawn)
+    drawn = drawn_down(ctx, lot, state, rent, ledger.edges, paid)
+    ledger.add(lot.offer, "drawdown", -drawn)
     left = paid - float(drawn.sum())
     if left > ROUNDING * paid:
         _what_is_left(ledger, ctx, lot, state, left)
+
+
+def drawn_down(
+    ctx: Context, lot: Lot, state: LotState, rent: Rent | None, edges: NDArray[np.int64], paid: float
+) -> NDArray[np.float64]:
+    """What of a prepayment of `paid` USD is credited against rent by month, USD, shape (months,)."""
+    spec = ctx.prepared.study.offers[lot.offer].prepay
+    begin, end = rent_span(lot, state, ctx.end)
+    if spec is None or rent is None or end <= begin:
+        return np.zeros(len(edges) - 1)
+    first = begin + int(spec.credited_after)
+    if spec.credited == "evenly":
+        last = first_end(lot, state, ctx.end)
+        return paid * overlap(edges, first, min(end, last)) / max(last - first, 1)
+    span, since = overlap(edges, begin, end), overlap(edges, first, max(end, first))
+    share = np.divide(since, span, out=np.zeros(len(span)), where=span > 0)
+    return np.diff(np.minimum(np.cumsum(np.maximum(rent.usd, 0.0) * share), paid), prepend=0.0)
 
 
 def _what_is_left(ledger: Ledger, ctx: Context, lot: Lot, state: LotState, left: float) -> None:
