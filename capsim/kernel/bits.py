@@ -10,6 +10,7 @@ import numpy as np
 
 from capsim.jit import count_ones, kernel, trailing_zeros
 
+ZERO = np.uint64(0)
 ONE = np.uint64(1)
 ALL = np.uint64(0xFFFFFFFFFFFFFFFF)
 
@@ -27,6 +28,24 @@ def bit_set(bits, at, words, i):
 def bit_clear(bits, at, words, i):
     w = i >> 6
     new = bits[at + w] & ~(ONE << np.uint64(i & 63))
+    bits[at + w] = new
+    if new == 0:
+        bits[at + words + (w >> 6)] &= ~(ONE << np.uint64(w & 63))
+
+
+@kernel()
+def word_set(bits, at, words, w, mask):
+    """Set the bits of a mask in word w."""
+    old = bits[at + w]
+    bits[at + w] = old | mask
+    if old == 0 and mask != 0:
+        bits[at + words + (w >> 6)] |= ONE << np.uint64(w & 63)
+
+
+@kernel()
+def word_clear(bits, at, words, w, mask):
+    """Clear the bits of a mask in word w."""
+    new = bits[at + w] & ~mask
     bits[at + w] = new
     if new == 0:
         bits[at + words + (w >> 6)] &= ~(ONE << np.uint64(w & 63))

@@ -105,10 +105,9 @@ def index_domain(s, site, d, delta):
 
 
 @kernel()
-def mark_flip(s, site, d, delta):
-    """Domain ``d`` enters (+1) or leaves (-1) the set of domains wholly free by mark_t."""
+def mark_change(s, site, b, delta):
+    """Block ``b`` has ``delta`` more domains wholly free by mark_t."""
     st = s.sites[site]
-    b = np.int64(s.doms[d].block)
     n = s.blocks[b].whole_t
     s.counts[st.hist_t_at + n] -= 1
     s.counts[st.hist_t_at + n + delta] += 1
@@ -118,6 +117,13 @@ def mark_flip(s, site, d, delta):
         bit_set(s.bits, st.open_t_at, st.block_words, b - st.first_block)
     elif n + delta == 0:
         bit_clear(s.bits, st.open_t_at, st.block_words, b - st.first_block)
+
+
+@kernel()
+def mark_flip(s, site, d, delta):
+    """Domain ``d`` enters (+1) or leaves (-1) the set of domains wholly free by mark_t."""
+    st = s.sites[site]
+    mark_change(s, site, np.int64(s.doms[d].block), delta)
     if delta > 0:
         bit_set(s.bits, st.mark_at, np.int64(st.words), d - st.first_domain)
     else:
@@ -282,8 +288,8 @@ def broken_account(s, site, delta):
 
 
 @kernel()
-def piece_new(s, first, holder, d, chips, spare):
-    """A new piece at the front of its domain's list and of its holder's list (first: its present head)."""
+def piece_alone(s, first, holder, d, chips, spare):
+    """``piece_new`` in a domain without pieces."""
     c = s.clock[0]
     p = np.int64(c.free_piece)
     if p >= 0:
@@ -299,17 +305,25 @@ def piece_new(s, first, holder, d, chips, spare):
     piece.spare = spare
     piece.next = first
     piece.prev = -1
+    piece.next_here = -1
+    piece.prev_here = -1
     piece.group = 0
     piece.lost = 0
     piece.segment = 1 if spare > 0 else 0
     if first >= 0:
         s.pieces[first].prev = p
-    here = s.doms[d].first_piece
-    piece.next_here = here
-    piece.prev_here = -1
+    s.doms[d].first_piece = p
+    return p
+
+
+@kernel()
+def piece_new(s, first, holder, d, chips, spare):
+    """A new piece at the front of its domain's list and of its holder's list (first: its present head)."""
+    here = np.int64(s.doms[d].first_piece)
+    p = piece_alone(s, first, holder, d, chips, spare)
+    s.pieces[p].next_here = here
     if here >= 0:
         s.pieces[here].prev_here = p
-    s.doms[d].first_piece = p
     return p
 
 

@@ -1,8 +1,7 @@
 """Where a gang goes: the placement rule on the free chips, or on what the reservation leaves of them.
 
-``restricted`` asks for the map min(free, extra) of EASY under topology: domains that the reservation
-takes wholly are
-absent from it, and the one that it takes in part offers ``resv_extra`` chips at most.
+``restricted`` asks for the map min(free, extra) of EASY under topology: without the domains that the
+reservation takes wholly, and with ``resv_extra`` chips at most of the one that it takes in part.
 """
 
 from __future__ import annotations
@@ -10,8 +9,9 @@ from __future__ import annotations
 import numpy as np
 
 from capsim.jit import kernel, trailing_zeros
-from capsim.kernel.bits import ONE, bit_count_without, bit_next, bit_next_without, bit_test
-from capsim.kernel.domains import move_level, piece_new, set_free, whole_change
+from capsim.kernel.bits import ONE, ZERO, bit_count_without, bit_next, bit_next_without, bit_test
+from capsim.kernel.domains import piece_alone, piece_new, set_free, whole_change
+from capsim.kernel.whole import take_word
 from capsim.tables import NEVER
 
 BEST_FIT, FIRST_FIT, SPREAD, PACK_TENANT, OWN = 0, 1, 2, 3, 4
@@ -290,6 +290,7 @@ def take_whole(s, site, first, holder, b, m, restricted, spare_last):
     touch_block(s, b)
     i = s.blocks[b].first_domain - np.int64(st.first_domain)
     whole_change(s, b, -m)
+    w, mask = i >> 6, ZERO
     while m > 0:
         if restricted:
             i = bit_next_without(s.bits, row, np.int64(st.words), i, st.reserved_at)
@@ -298,9 +299,14 @@ def take_whole(s, site, first, holder, b, m, restricted, spare_last):
         d = i + st.first_domain
         m -= 1
         cut = spare_last if m == 0 else np.int64(0)
-        first = piece_new(s, first, holder, d, used - cut, full - used + cut)
-        move_level(s, site, d, np.int64(0))
+        first = piece_alone(s, first, holder, d, used - cut, full - used + cut)
+        s.doms[d].free = 0
+        if i >> 6 != w:
+            take_word(s, site, w, mask)
+            w, mask = i >> 6, ZERO
+        mask |= ONE << np.uint64(i & 63)
         i += 1
+    take_word(s, site, w, mask)
     return first
 
 
@@ -445,9 +451,8 @@ def span_fits(s, pool, n, max_sites, restricted):
 @kernel()
 def take_span(s, pool, first, holder, n, max_sites, restricted):
     """Take a gang over several sites: whole domains only, the last one used in part."""
-    seg = np.int64(s.pools[pool].segment)
-    left = -(-n // seg)
-    spare = left * seg - n
+    left = -(-n // np.int64(s.pools[pool].segment))
+    spare = left * np.int64(s.pools[pool].segment) - n
     s.clock[0].stamp += 1
     for _ in range(max_sites):
         site = next_span_site(s, pool, restricted, False)

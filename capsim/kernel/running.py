@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from capsim.jit import kernel
+from capsim.kernel.bits import ZERO
 from capsim.kernel.domains import (
     free_account,
     kind_account,
@@ -33,6 +34,7 @@ from capsim.kernel.progress import (
 )
 from capsim.kernel.queue import queue_insert, queue_remove
 from capsim.kernel.state import FINISH, KEY_SHIFT
+from capsim.kernel.whole import domain_bit, give_word, is_alone, leave_whole
 from capsim.tables import AT_LIMIT, DONE, NEVER, RUNNING, WAITING
 
 
@@ -201,12 +203,16 @@ def give_back(s, j):
     easy = s.clock[0].easy
     run = s.runs[j]
     site, block, gained = np.int64(-1), np.int64(-1), np.int64(0)
+    w, mask = np.int64(-1), ZERO
     p = np.int64(run.first_piece)
     while p >= 0:
-        piece = s.pieces[p]
-        d = np.int64(piece.domain)
+        d = np.int64(s.pieces[p].domain)
+        after = np.int64(s.pieces[p].next)
         dom = s.doms[d]
         if dom.site != site:
+            if w >= 0:
+                give_word(s, site, w, mask)
+                w = np.int64(-1)
             site = np.int64(dom.site)
             if easy:
                 ends_remove(s, site, run.est_end, j)
@@ -214,22 +220,48 @@ def give_back(s, j):
             if gained > 0:
                 whole_change(s, block, gained)
             block, gained = np.int64(dom.block), np.int64(0)
-        piece_leave_domain(s, p)
-        gained += move_level(s, site, d, np.int64(dom.free + piece.chips + piece.spare))
-        if easy and dom.last_job == j:
-            dom.last_job = -1
-            if dom.first_piece < 0:
-                set_last_only(s, site, d, np.int64(-1) if dom.broken == 0 else NEVER, np.int64(-1))
-            else:
-                refresh_last(s, site, d)
-        if dom.leaving:
-            leave_domain(s, site, d)
-        next_piece = np.int64(piece.next)
-        piece_free(s, p)
-        p = next_piece
+        if is_alone(s, p):
+            gained += 1
+            word, bit = domain_bit(s.sites[site], d)
+            if word != w:
+                if w >= 0:
+                    give_word(s, site, w, mask)
+                w, mask = word, ZERO
+            mask |= bit
+            leave_whole(s, site, p)
+            if easy and dom.last_job == j:
+                set_last_only(s, site, d, np.int64(-1), np.int64(-1))
+        else:
+            gained += leave_shared(s, site, j, p)
+        p = after
     if gained > 0:
         whole_change(s, block, gained)
+    if w >= 0:
+        give_word(s, site, w, mask)
     run.first_piece = -1
+
+
+@kernel()
+def leave_shared(s, site, j, p):
+    """A piece of a gang goes from a domain that is not wholly free then or is not in the indices.
+
+    Returns the change of the block's wholly free domains, which is the caller's to count.
+    """
+    piece = s.pieces[p]
+    d = np.int64(piece.domain)
+    dom = s.doms[d]
+    piece_leave_domain(s, p)
+    gained = move_level(s, site, d, np.int64(dom.free + piece.chips + piece.spare))
+    if s.clock[0].easy and dom.last_job == j:
+        dom.last_job = -1
+        if dom.first_piece < 0:
+            set_last_only(s, site, d, np.int64(-1) if dom.broken == 0 else NEVER, np.int64(-1))
+        else:
+            refresh_last(s, site, d)
+    if dom.leaving:
+        leave_domain(s, site, d)
+    piece_free(s, p)
+    return gained
 
 
 @kernel()

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 
-from capsim.jit import kernel
-from capsim.kernel.bits import bit_next
+from capsim.jit import kernel, trailing_zeros
+from capsim.kernel.bits import ONE, ZERO, bit_next
 from capsim.kernel.domains import (
     free_account,
     kind_account,
+    level_add,
     move_level,
     piece_free,
     piece_leave_domain,
@@ -22,6 +23,15 @@ from capsim.kernel.domains import (
 from capsim.kernel.placement import best_fit, fits, take_site
 from capsim.kernel.preemption import preempt_for_replicas
 from capsim.kernel.running import leave_domain
+from capsim.kernel.whole import (
+    block_served,
+    domain_bit,
+    is_alone,
+    leave_whole,
+    serve_whole,
+    serve_word,
+    unserve_word,
+)
 from capsim.tables import NEVER
 
 
@@ -55,31 +65,37 @@ def serve_domain(s, site, d):
 
 @kernel()
 def grow_whole(s, site, row, per, want):
-    """Fill wholly free domains of a site with replicas; returns how many."""
+    """Fill wholly free domains of a site with replicas, the lowest first; returns how many replicas."""
     st = s.sites[site]
     full = np.int64(st.domain_chips)
     chips = per * s.services[row].chips
     line = st.rows_at + (full - 1) * st.row_stride
-    got, first, i = np.int64(0), np.int64(-1), np.int64(0)
+    left, d, i = min(want // per, np.int64(st.whole)), np.int64(-1), np.int64(0)
+    domains = left
     block, taken = np.int64(-1), np.int64(0)
-    while want - got >= per:
-        i = bit_next(s.bits, line, np.int64(st.words), i)
-        if i < 0:
-            break
-        first = i + st.first_domain
-        if s.doms[first].block != block:
-            if taken != 0:
-                whole_change(s, block, taken)
-            block, taken = np.int64(s.doms[first].block), np.int64(0)
-        taken += enter_domain(s, site, row, first, chips)
-        got += per
-        i += 1
-    if taken != 0:
-        whole_change(s, block, taken)
-    if got > 0:
-        kind_account(s, site, np.int64(s.services[row].kind), got // per * chips)
-        free_account(s, site, first, -(got // per) * chips)
-    return got
+    while left > 0:
+        w = bit_next(s.bits, line, np.int64(st.words), i) >> 6
+        word = s.bits[line + w]
+        mask = word
+        while word != 0 and left > 0:
+            d = st.first_domain + (w << 6) + trailing_zeros(word)
+            word &= word - ONE
+            left -= 1
+            if s.doms[d].block != block:
+                if taken > 0:
+                    block_served(s, site, block, -taken)
+                block, taken = np.int64(s.doms[d].block), np.int64(0)
+            taken += 1
+            serve_whole(s, row, d, chips, full - chips)
+            if chips < full:
+                level_add(s, site, d, full - chips)
+        serve_word(s, site, w, mask ^ word)
+        i = (w + 1) << 6
+    if taken > 0:
+        block_served(s, site, block, -taken)
+        kind_account(s, site, np.int64(s.services[row].kind), domains * chips)
+        free_account(s, site, d, -domains * chips)
+    return domains * per
 
 
 @kernel()
@@ -228,36 +244,67 @@ def give_replicas(s, row, n):
     """Give back n replicas within domains, the last taken first: booked once a block."""
     sv = s.services[row]
     chips = np.int64(sv.chips)
-    kind = np.int64(sv.kind)
     block, gained, back, last = np.int64(-1), np.int64(0), np.int64(0), np.int64(-1)
+    site, w, mask = np.int64(-1), np.int64(-1), ZERO
     while n > 0:
         p = np.int64(sv.first_piece)
-        d = np.int64(s.pieces[p].domain)
-        held = np.int64(s.pieces[p].chips)
+        piece = s.pieces[p]
+        held = np.int64(piece.chips)
         k = np.int64(1) if held == chips else min(n, held // chips)
         n -= k
+        d = np.int64(piece.domain)
         if s.doms[d].leaving:
             give_replica_chips(s, row, p, k * chips)
             continue
         if s.doms[d].block != block:
             if last >= 0:
-                give_block(s, block, last, kind, back, gained)
+                give_block(s, row, last, back, gained)
             block, gained, back = np.int64(s.doms[d].block), np.int64(0), np.int64(0)
-        gained += leave_piece(s, row, p, k * chips)
         back += k * chips
         last = d
+        if k * chips < held or not is_alone(s, p):
+            if leave_piece(s, row, p, k * chips) > 0:
+                whole_change(s, block, np.int64(1))
+            continue
+        gained += 1
+        home = np.int64(s.doms[d].site)
+        word, bit = domain_bit(s.sites[home], d)
+        if home != site or word != w:
+            if site >= 0:
+                unserve_word(s, site, w, mask)
+            site, w, mask = home, word, ZERO
+        mask |= bit
+        unserve_whole(s, row, site, p)
     if last >= 0:
-        give_block(s, block, last, kind, back, gained)
+        give_block(s, row, last, back, gained)
+    if site >= 0:
+        unserve_word(s, site, w, mask)
 
 
 @kernel()
-def give_block(s, b, d, kind, chips, gained):
-    """Book chips that a service gave back in block ``b``, one of its domains being ``d``."""
-    site = np.int64(s.blocks[b].site)
-    kind_account(s, site, kind, -chips)
+def unserve_whole(s, row, site, p):
+    """A service's only piece of a domain, the first of its list, goes: the domain is wholly free."""
+    sv, dom = s.services[row], s.doms[s.pieces[p].domain]
+    after = np.int64(s.pieces[p].next)
+    sv.first_piece = after
+    if after >= 0:
+        s.pieces[after].prev = -1
+    dom.serving = 0
+    if s.clock[0].easy:
+        dom.last_end = -1
+    leave_whole(s, site, p)
+
+
+@kernel()
+def give_block(s, row, d, chips, gained):
+    """Book chips that a service gave back in the block of ``d``, one of its domains, and how many of them
+    became wholly free.
+    """
+    site = np.int64(s.doms[d].site)
+    kind_account(s, site, np.int64(s.services[row].kind), -chips)
     free_account(s, site, d, chips)
     if gained > 0:
-        whole_change(s, b, gained)
+        block_served(s, site, np.int64(s.doms[d].block), gained)
 
 
 @kernel()
