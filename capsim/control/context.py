@@ -37,6 +37,7 @@ class LotState:
             good what was lost; -1 where they do not.
         renewals: (begin, end, USD per chip-hour) of each further term.
         bought: ms at which leased chips were bought; -1 if they were not.
+        reclaimed: (begin, end, chips) of spot capacity that was taken away in part.
         let: (ms, chips, USD per chip-hour) let to others from then on; of bought chips sold: USD per chip.
     """
 
@@ -53,6 +54,7 @@ class LotState:
     renewals: list[tuple[int, int, float]] = field(default_factory=list)
     bought: int = -1
     let: list[tuple[int, int, float]] = field(default_factory=list)
+    reclaimed: list[tuple[int, int, int]] = field(default_factory=list)
     signed: int = 0
 
 
@@ -99,7 +101,7 @@ class Context:
         data_at: sites that hold the data of research and services, each with the ms since which, by workload.
         without_data: places at which research or a service cannot run for want of its data.
         data_copies: what was copied to other sites.
-        reclaimed: (begin, end) in which the spot capacity of an offer was away, by offer.
+        reclaimed: (begin, end) in which the whole spot capacity of an offer was away, by offer.
         reclaimed_out: by place of spot capacity, chip-ms that were away, and the place's `out` account at the
             start of the present absence (-1 without one).
     """

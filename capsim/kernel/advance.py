@@ -21,6 +21,7 @@ REACHED, FINISHED, NO_ROOM = 0, 1, 3
 
 ACTIVATE, RETIRE_DOMAINS, DRAIN, UNDRAIN, DOWN, UP = range(6)
 SUBMIT, CANCEL, CANCEL_ALL, RESIZE, RESIZE_ALL, RECONSIDER = range(6, 12)
+RECLAIM, RESTORE = 12, 13
 """Operations of ``operate``."""
 
 _MASK = (1 << KEY_SHIFT) - 1
@@ -189,6 +190,10 @@ def operate(address, what, i, n, flag, at):
         capacity.activate(s, i, n)
     elif what == RETIRE_DOMAINS:
         capacity.retire(s, i, n, flag != 0, at)
+    elif what == RECLAIM:
+        capacity.reclaim(s, i, n, at)
+    elif what == RESTORE:
+        capacity.restore(s, i, n)
     elif what == DRAIN:
         capacity.drain(s, i, n)
     elif what == UNDRAIN:

@@ -220,6 +220,28 @@ class Cluster:
             self._do(kernel.RETIRE_DOMAINS, tranche, n, int(kill), int(NEVER) if at is None else at)
         return n
 
+    def active_domains(self, tranche: int) -> int:
+        """Domains of a tranche that have arrived and have not been told to leave."""
+        row = self._s.tranches[tranche]
+        return int(row["activated"] - row["retired"])
+
+    def reclaim(self, tranche: int, domains: int, *, grace: int) -> None:
+        """The last ``domains`` active domains leave, not the only ones, and may come back (`restore`).
+
+        They take no new work; after the grace (ms) their gangs stop with a checkpoint, replicas are lost.
+        """
+        if not 0 < domains < self.active_domains(tranche):
+            raise LayoutError(f"tranche {tranche}: {domains} domains cannot be reclaimed, at least one stays")
+        self._do(kernel.RECLAIM, tranche, domains, at=grace)
+
+    def restore(self, tranche: int, domains: int) -> None:
+        """Domains that were reclaimed, and have left, are back; none arrived in between."""
+        row = self._s.tranches[tranche]
+        end = int(row["first_domain"] + row["activated"])
+        if domains > int(row["left"]) or self._s.doms["active"][end - domains : end].any():
+            raise LayoutError(f"tranche {tranche}: the last {domains} domains are not away")
+        self._do(kernel.RESTORE, tranche, domains)
+
     def drain(self, site: int, *, grace: int | None = None) -> None:
         """Nothing new starts at the site; with ``grace`` (ms) its jobs are checkpointed, then requeued."""
         self._do(kernel.DRAIN, site, -1 if grace is None else grace)

@@ -31,12 +31,18 @@ def pool_rate(s, pool):
 @kernel()
 def activate(s, t, n):
     """The next n domains of tranche t arrive."""
+    if s.tranches[t].activated == 0 and n > 0:
+        schedule_failure(s, t, s.clock[0].now)
+    bring(s, t, n)
+
+
+@kernel()
+def bring(s, t, n):
+    """Put the next n domains of tranche t into service."""
     tr = s.tranches[t]
     site = np.int64(tr.site)
     st = s.sites[site]
     full = np.int64(st.domain_chips)
-    if tr.activated == 0 and n > 0:
-        schedule_failure(s, t, s.clock[0].now)
     lo = np.int64(tr.first_domain + tr.activated)
     for d in range(lo, lo + n):
         dom = s.doms[d]
@@ -100,6 +106,42 @@ def retire(s, t, n, kill, at):
         heap_push(s, at, (np.int64(RETIRE) << KEY_SHIFT) | t, ((hi - n) << 32) | hi)
     pool_rate(s, np.int64(s.sites[site].pool))
     capacity_grew(s, True)
+
+
+@kernel()
+def reclaim(s, t, n, grace):
+    """The last n active domains of tranche t take no new work and leave within the grace: gangs there stop
+    with a checkpoint at its end, replicas are lost then.
+    """
+    time = s.clock[0].now + grace
+    hi = np.int64(s.tranches[t].first_domain + s.tranches[t].activated - s.tranches[t].retired)
+    for i in range(s.clock[0].running):
+        j = np.int64(s.active[i])
+        if holds_domains(s, j, hi - n, hi) and s.runs[j].preempt_at > time:
+            s.runs[j].drained = 1
+            give_notice(s, j, time)
+    retire(s, t, n, False, time)
+
+
+@kernel()
+def holds_domains(s, j, lo, hi):
+    """Whether a running gang has chips in the domains lo..hi - 1."""
+    p = np.int64(s.runs[j].first_piece)
+    while p >= 0:
+        if lo <= s.pieces[p].domain < hi:
+            return True
+        p = np.int64(s.pieces[p].next)
+    return False
+
+
+@kernel()
+def restore(s, t, n):
+    """The n domains of tranche t that left last come back, all in working order."""
+    tr = s.tranches[t]
+    tr.activated -= n
+    tr.retired -= n
+    tr.left -= n
+    bring(s, t, n)
 
 
 @kernel()

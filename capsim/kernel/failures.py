@@ -354,6 +354,9 @@ def repair(s, d, n):
     dom = s.doms[d]
     if not dom.active:
         return
+    n = min(n, np.int64(dom.broken))  # a domain that left and came back has nothing to repair
+    if n == 0:
+        return
     site = np.int64(dom.site)
     s.count[0].repairs += 1
     dom.broken -= n

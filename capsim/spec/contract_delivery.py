@@ -125,9 +125,13 @@ class Renewal(Section):
 
 
 class Interruptions(Section):
-    """How spot capacity is reclaimed: all chips of the offer at a place leave and come back together."""
+    """How spot capacity is reclaimed: its chips, or a share of them, leave and come back together."""
 
     rate: RatePerYear = Field(description="times it is reclaimed, at the market's starting price")
+    share: Share | None = Field(
+        default=None,
+        description="of the chips that leave each time, in whole placement units; all of them where absent",
+    )
     price_power: Number | None = Field(
         default=None, description="the rate grows with this power of market price over its start"
     )

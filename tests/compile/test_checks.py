@@ -241,6 +241,13 @@ def test_each_check_finds_its_fault(check: str, option: str, message: str) -> No
         assert not texts
 
 
+def test_chips_that_wait_for_power_are_not_reclaimed_in_part() -> None:
+    both = ("offers.cheap.needs_shell=true", "offers.cheap.interruptions.share=20%")
+    text = "`cheap` is reclaimed in part and waits for power of its own"
+    assert any(text in told for told in found("delivery-terms", *both, level="error"))
+    assert not any(text in told for told in found("delivery-terms", both[1], level="error"))
+
+
 def test_chip_time_that_overflows() -> None:
     sets = ["offers.framework.quantity.max=300M", "strategies.orders.hold={framework: 150M}"]
     text = found("chip-time-overflow", *sets)

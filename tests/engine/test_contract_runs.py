@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from capsim.compile.portfolio import placement_unit
 from capsim.compile.prepare import INFERENCE, RESEARCH, TRAINING
 from capsim.engine.campaigns import campaigns
 from capsim.engine.figures import compute_figures
@@ -99,6 +100,31 @@ def test_spot_chips_that_are_away_are_neither_paid_nor_dark(root: Path) -> None:
     there = (built.ctx.end - built.ctx.lots["cheap/0/gb200_nvl72"].delivered - away) / 3.6e6
     spot = np.array(result.tables["cash"]["usd"])[np.array(result.tables["cash"]["line"]) == "spot"].sum()
     assert spot == pytest.approx(2304 * there)
+    assert used(prepared, recorder, RESEARCH)["cheap"] > 0
+
+
+def test_a_share_of_the_spot_chips_is_reclaimed(root: Path) -> None:
+    """A quarter of 36 units of 64 chips leaves each time, 576 chips; the rest goes on."""
+    offer = CHEAP.replace("rate: 50/y,", "rate: 50/y, share: 25%,")
+    prepared, built, recorder = run(
+        root, "spot", f"offers.cheap={offer}", "strategies.spot={hold: {cheap: 2304}}"
+    )
+    state = built.ctx.lots["cheap/0/gb200_nvl72"]
+    unit = placement_unit(prepared.study.systems["gb200_nvl72"])
+    taken = round(0.25 * 2304 / unit) * unit
+    assert len(state.reclaimed) > 50 and {chips for _, _, chips in state.reclaimed} == {taken}
+    away = sum(chips * (min(end, built.ctx.end) - begin) for begin, end, chips in state.reclaimed)
+    # the chips that are there are paid, those that are away are not
+    spot = compute_figures(built, recorder).ledger.nominal("cheap", "spot")
+    assert spot == pytest.approx((2304 * (built.ctx.end - state.delivered) - away) / 3.6e6)
+    (place,) = [p for p, place in enumerate(prepared.places) if place.offer == "cheap"]
+    active = int(recorder.sites["active"][-1, place])
+    # free chips leave when told, those in use within the notice of two minutes
+    told = 2304 * (built.ctx.end - state.delivered) - away - active
+    assert 0 <= told <= taken * 120_000 * len(state.reclaimed)
+    assert int(recorder.sites["out"][-1, place]) == 0
+    counters = built.ctx.cluster.counters()
+    assert counters["starts"] > counters["first_starts"]
     assert used(prepared, recorder, RESEARCH)["cheap"] > 0
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from capsim.kernel.api import Cluster, Policy
-from capsim.kernel.layout import Classes, Layout, LayoutError, Services, make_failures, make_jobs
+from capsim.kernel.layout import Classes, Failures, Layout, LayoutError, Services, make_failures, make_jobs
 from tests.kernel.worlds import DAY, HOUR, policy_of, simulate
 
 
@@ -100,6 +100,63 @@ def test_a_service_grows_shrinks_and_is_booked() -> None:
     assert cluster.service_time()[0, 0] == 5 * HOUR + 2 * 2 * HOUR
     assert cluster.chip_time()[0]["allocated"][6] == 4 * 9 * HOUR
     assert cluster.check() == []
+
+
+def test_reclaimed_domains_leave_with_a_checkpoint_and_come_back() -> None:
+    """Two gangs of a domain each, 100 h of work. One domain is reclaimed at 10 h with an hour of notice.
+
+    Its gang stops at 11 h with a checkpoint, starts again when the domain is back at 50 h, and has 89 h left.
+    """
+    cluster = Cluster(one_pool(2), jobs_of(*[(0, 100 * HOUR, 8, 200 * HOUR)] * 2), plain())
+    cluster.activate(0)
+    cluster.advance(10 * HOUR)
+    cluster.reclaim(0, 1, grace=HOUR)
+    cluster.advance(50 * HOUR)
+    assert cluster.chips()["active"][0] == 8 and cluster.active_domains(0) == 1
+    assert cluster.chip_time()["active"][0] == 16 * 11 * HOUR + 8 * 39 * HOUR
+    cluster.restore(0, 1)
+    cluster.advance(400 * HOUR)
+    assert cluster.runs["end"][:2].tolist() == [100 * HOUR, 139 * HOUR]
+    assert cluster.runs["lost"][:2].tolist() == [0, 0]
+    assert cluster.check() == []
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_books_hold_while_domains_are_reclaimed_and_come_back(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    failures = Failures(rate=2e-3 / HOUR, domain_share=0.3, repair_median=20.0 * HOUR, seed=seed)
+    layout = Layout()
+    layout.site(layout.pool(8, 4))
+    layout.tranche(0, 12, 4, failures=failures)
+    submit = np.sort(rng.integers(0, 40 * DAY, 300))
+    run = rng.integers(HOUR, 60 * HOUR, 300)
+    jobs = make_jobs(submit, run, rng.choice([1, 4, 8, 16, 40], 300), 2 * run)
+    services = Services(1)
+    services.add({0: 2}, kind=3, priority=3)
+    cluster = Cluster(layout, jobs, plain(interval=HOUR), services)
+    cluster.activate(0)
+    for _ in range(60):
+        cluster.resize(0, 0, int(rng.integers(0, 16)))
+        cluster.advance(cluster.now + int(rng.integers(HOUR, 10 * HOUR)))
+        units, grace = int(rng.integers(1, 11)), int(rng.choice([1, 120_000, HOUR]))
+        cluster.reclaim(0, units, grace=grace)
+        cluster.advance(cluster.now + grace)
+        assert cluster.chips()["active"][0] == 8 * (12 - units)
+        assert cluster.check() == []
+        cluster.advance(cluster.now + int(rng.integers(1, 10 * HOUR)))
+        cluster.restore(0, units)
+        assert cluster.chips()["active"][0] == 8 * 12
+        assert cluster.check() == []
+    assert cluster.counters()["failures"] > 20 and cluster.counters()["completed"] > 100
+
+
+def test_what_cannot_be_reclaimed_or_restored_is_told() -> None:
+    cluster = Cluster(one_pool(2), jobs_of((0, HOUR, 8, HOUR)), plain())
+    cluster.activate(0)
+    with pytest.raises(LayoutError, match="at least one stays"):
+        cluster.reclaim(0, 2, grace=0)
+    with pytest.raises(LayoutError, match="are not away"):
+        cluster.restore(0, 1)
 
 
 def test_priority_preempts_the_job_with_least_work_at_risk() -> None:

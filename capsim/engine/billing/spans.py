@@ -49,6 +49,9 @@ def away_ms(
     away = np.zeros(len(edges) - 1, dtype=np.int64)
     for at, chips, _ in state.let:
         away += chips * overlap(edges, max(at, begin), max(end, at, begin))
+    for gone, back, chips in state.reclaimed:
+        first = max(gone, begin)
+        away += chips * overlap(edges, first, max(min(back, end), first))
     for gone, back in ctx.reclaimed.get(lot.offer, ()):
         first = max(gone, begin)
         away += lot.chips * overlap(edges, first, max(min(back, end), first))
