@@ -8,6 +8,7 @@ from typing import Final
 from capsim.compile.check_contracts import closed_books, exclusivity, holdable, lots
 from capsim.compile.check_delivery import delivery_terms, placement
 from capsim.compile.check_dispatch import dispatch
+from capsim.compile.check_governance import governance
 from capsim.compile.check_prices import price_terms
 from capsim.compile.check_summary import conversion, cross_check, provenance_counts
 from capsim.compile.check_traces import traces
@@ -29,6 +30,7 @@ CHECKS: Final[dict[str, Callable[[Loaded, Report], None]]] = {
     "dispatch": dispatch,
     "price-terms": price_terms,
     "traces": traces,
+    "governance": governance,
     "closed-books": closed_books,
     "holdable": holdable,
     "lots": lots,

@@ -88,6 +88,7 @@ class Context:
             not use; one class unless places are dedicated to tenants. The class of evaluation bursts, if the
             study has any, is the last.
         research_speed: full speed of a campaign by place.
+        tenants: kernel tenant of each named run, by name; empty where tenants are not told apart.
         matched: provider that delivers in place of an offer's own, by offer (right of first refusal).
         market_paths: monthly price over its start of the markets that contracts refer to, by name.
         reserve: chips that named runs claim at each place, by run name and place index.
@@ -117,6 +118,7 @@ class Context:
     shells: dict[str, ShellState]
     research_classes: tuple[tuple[int, frozenset[int]], ...] = ()
     research_speed: dict[int, float] = field(default_factory=dict)
+    tenants: dict[str, int] = field(default_factory=dict)
     matched: dict[str, str] = field(default_factory=dict)
     reserve: dict[tuple[str, int], int] = field(default_factory=dict)
     prices: dict[str, float] = field(default_factory=dict)

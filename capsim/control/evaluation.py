@@ -51,6 +51,7 @@ class Evaluations:
             yield self.ctx.until(at)
             for name, state in self.training.runs.items():
                 if self._trains(state):
+                    row["tenant"] = self.ctx.tenants.get(name, 0)
                     job = self.ctx.cluster.submit(row[0], watched=False)
                     self.jobs.setdefault(name, []).append(job)
 

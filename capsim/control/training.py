@@ -300,6 +300,7 @@ class TrainingRuns:
             least = min(chips, int(spec.chips.min)) if len(plan) == 1 else int(0.8 * chips)
             row["submit"], row["run"], row["requested"] = ctx.now, run_ms, 2 * run_ms
             row["size_min"], row["size_max"], row["size_ref"], row["cls"] = least, chips, chips, cls
+            row["tenant"] = ctx.tenants.get(spec.name, 0)
             job = ctx.cluster.submit(row[0])
             state.jobs.append(job)
             state.flops.append(flops * chips * rates[part] / total)

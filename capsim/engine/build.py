@@ -18,6 +18,7 @@ from capsim.compile.lots import Lot
 from capsim.compile.portfolio import SUBSTITUTES, placement_unit
 from capsim.compile.prepare import INFERENCE, RESEARCH, RL, TRAINING, Prepared, lot_domains, remote_places
 from capsim.compile.regions import base_name
+from capsim.compile.tenants import TenantTable, tenant_table
 from capsim.control.autoscale import NODE, Autoscaler
 from capsim.control.context import Context, LotState, ShellState
 from capsim.control.contracts import start_contracts
@@ -34,7 +35,8 @@ from capsim.control.overflow import start_overflow
 from capsim.control.research import ResearchQueue
 from capsim.control.training import PARTS, TrainingRuns
 from capsim.control.world import DemandWorld, Draws
-from capsim.kernel.api import Cluster, Policy
+from capsim.engine.queueing import chips_allowed, governance_of, job_options, policy_of
+from capsim.kernel.api import Cluster
 from capsim.kernel.layout import Classes, Failures, Layout, Services, make_jobs
 from capsim.randomness import seed64
 from capsim.spec.demand import Evaluation, Research
@@ -91,22 +93,19 @@ def build(prepared: Prepared, draws: Draws, demand: DemandWorld, run: int) -> Ru
     preference = dispatch.research_order(speed)
     research, of_tenant = _research_classes(prepared, classes, allowed, preference, demand)
     run_classes = _run_classes(prepared, classes)
-    jobs = _jobs(demand, of_tenant)
     spec = prepared.study.scheduler
-    policy = Policy(
-        interval=int(spec.interval),
-        order=spec.order,
-        backfill=spec.backfilling,
-        preemption=spec.preempt,
-        placement=spec.placement,
-    )
+    tenants = tenant_table(prepared.study) if spec.governed else None
+    jobs = _jobs(demand, of_tenant, tenants)
     stream = prepared.study.demand.research
     evaluation = stream.evaluation if stream is not None else None
     evaluation_class = _evaluation_class(evaluation, classes, allowed)
     if evaluation_class >= 0:
         research = (*research, (evaluation_class, frozenset()))
     more = most_bursts(evaluation, len(prepared.study.demand.training_runs), prepared.calendar.end_ms)
-    cluster = Cluster(layout, jobs, classes, services, policy=policy, max_extra_jobs=ROOM + more)
+    cluster = Cluster(
+        layout, jobs, classes, services, policy=policy_of(spec), governance=governance_of(spec, tenants),
+        options=job_options(spec, demand), max_extra_jobs=ROOM + more,
+    )  # fmt: skip
     portfolio = prepared.portfolio
     ctx = Context(
         env=simpy.Environment(),
@@ -121,6 +120,7 @@ def build(prepared: Prepared, draws: Draws, demand: DemandWorld, run: int) -> Ru
         research_classes=research,
         research_speed=allowed,
         prices=prices,
+        tenants=tenants.of_run if tenants is not None else {},
     )
     lack_data(ctx)
     unbound = tokens.copy()
@@ -382,11 +382,13 @@ def _services(prepared: Prepared, chips: NDArray[np.int64]) -> Services:
     return services
 
 
-def _jobs(demand: DemandWorld, of_tenant: NDArray[np.int64]) -> NDArray[np.void]:
+def _jobs(demand: DemandWorld, of_tenant: NDArray[np.int64], tenants: TenantTable | None) -> NDArray[np.void]:
     c = demand.campaigns
     if c is None:
         empty = np.zeros(0, dtype=np.int64)
         return make_jobs(empty, empty, empty)
+    tenant = c["tenant"]
+    size = c["chips"] if tenants is None else chips_allowed(c["chips"], tenant, tenants)
     return make_jobs(
-        c["submit"], c["run"], c["chips"], c["requested"], cls=of_tenant[c["tenant"]], tenant=c["tenant"]
+        c["submit"], c["run"], size, c["requested"], cls=of_tenant[tenant], tenant=tenant, size_ref=c["chips"]
     )

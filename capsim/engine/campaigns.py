@@ -62,6 +62,8 @@ class Campaigns:
             is the time without failures where it started, at the reference speed for one that never did.
         started: whether it started.
         finished: whether it finished.
+        part: share of its work that was done.
+        ended: ms at which it finished; one that did not: just before the horizon's end.
         done: reference chip-hours of the work done, by month of its end (what is unfinished at the horizon's
             end counts there), shape (months,).
         useful: share of the finished work that did not belong to failed campaigns.
@@ -72,6 +74,8 @@ class Campaigns:
     slowdown: NDArray[np.float64]
     started: NDArray[np.bool_]
     finished: NDArray[np.bool_]
+    part: NDArray[np.float64]
+    ended: NDArray[np.int64]
     done: NDArray[np.float64]
     useful: float
 
@@ -106,7 +110,7 @@ def campaigns(run: Run, edges: tuple[int, ...]) -> Campaigns | None:
     total = float(asked.work[finished].sum())
     failed = float(asked.work[finished & (world.campaigns["fate"] == 1)].sum())
     useful = 1.0 - failed / total if total else 1.0
-    return Campaigns(asked, wait, slowdown, started, finished, done.astype(np.float64), useful)
+    return Campaigns(asked, wait, slowdown, started, finished, part, ended, done.astype(np.float64), useful)
 
 
 def percentiles(values: NDArray[np.int64], wanted: tuple[float, ...]) -> list[float]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -127,25 +127,16 @@ class ReplayRules:
 
     def governance(self, tenants: Sequence[str], shares: Mapping[str, float]) -> Any:
         """The kernel's tenants; None where nothing tells them apart. ``shares``: those of --share."""
-        from capsim.kernel.governance import Governance, Tenant
+        from capsim.engine.kernel_tenants import kernel_tenants
+        from capsim.kernel.governance import Governance
 
         if self.file is None and not shares:
             return None  # all alike, which is the kernel's default; no rules need be loaded for it
-        rows = [self.terms_of(name) for name in tenants]
-        cohorts = {name: i for i, name in enumerate(dict.fromkeys(r.cohort for r in rows if r.cohort))}
-        return Governance(
-            [
-                Tenant(
-                    share=shares.get(name, float(row.share)),
-                    quota=None if row.quota is None else int(row.quota),
-                    cohort=None if row.cohort is None else cohorts[row.cohort],
-                    borrow=None if row.borrow is None else int(row.borrow),
-                    max_running=None if row.max_running is None else int(row.max_running),
-                )
-                for name, row in zip(tenants, rows, strict=True)
-            ],
-            reclaim=self.file is None or bool(self.file.terms.reclaim),
-        )
+        rows = kernel_tenants([self.terms_of(name) for name in tenants])
+        found = [
+            replace(row, share=shares.get(name, row.share)) for name, row in zip(tenants, rows, strict=True)
+        ]
+        return Governance(found, reclaim=self.file is None or bool(self.file.terms.reclaim))
 
 
 class Kind(NamedTuple):

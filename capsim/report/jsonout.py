@@ -9,6 +9,7 @@ from capsim.report.depth import Work, assignment
 from capsim.report.documents import dump, json_head
 from capsim.report.periods import periods_json
 from capsim.report.reasons import rival
+from capsim.report.tenants import jain_of_runs
 from capsim.results.reading import Results
 from capsim.study.binding import binding
 from capsim.study.bridge import bridge
@@ -42,6 +43,8 @@ def run_json(results: Results, context: Context) -> str:
             "evaluation": _records(results, "evaluation", strategy, case),
             "services": _records(results, "services", strategy, case),
             "research": _records(results, "research", strategy, case),
+            "tenants": _records(results, "tenants", strategy, case),
+            "jain_tenants": _jain(results, strategy, case),
             "contracts": _records(results, "contracts", strategy, case),
             "owed": _records(results, "owed", strategy, case),
             "binds": [dataclasses.asdict(b) for b in binding(results, context, strategy, case)],
@@ -118,6 +121,12 @@ def _effects(results: Results, context: Context, strategy: str, case: str) -> li
         }
         for effect in weakest(results, context, strategy, case)
     ]
+
+
+def _jain(results: Results, strategy: str, case: str) -> float | None:
+    """Jain's index over tenants, mean over runs; None where they are not told apart."""
+    found = results.table("tenants", case, strategy)
+    return jain_of_runs(found) if len(found["tenant"]) else None
 
 
 def _records(results: Results, name: str, strategy: str, case: str) -> list[dict[str, Any]]:

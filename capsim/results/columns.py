@@ -17,12 +17,13 @@ ColumnType = Literal["text", "whole", "real"]
 #: columns that hold text.
 TEXT: frozenset[str] = frozenset(
     {"month", "offer", "system", "measure", "line", "name", "site", "workload", "kind", "unit", "size_class"}
-    | {"subject", "text", "gang", "provider"}
+    | {"subject", "text", "gang", "provider", "tenant"}
 )
 
 #: columns that hold whole numbers, beside all that end in ``_ms``.
 WHOLE: frozenset[str] = frozenset(
     {"year", "chips", "blocks", "interruptions", "bursts", "campaigns", "started", "finished"}
+    | {"jobs", "quota"}
 )
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from capsim.results.columns import column_type
-from capsim.results.schema import RunResult
+from capsim.results.schema import ASKED_FOR, RunResult
 
 #: figures that depend on the machine, not on the simulated world.
 NOT_DIGESTED: frozenset[str] = frozenset({"seconds"})
@@ -23,6 +23,8 @@ def run_digest(result: RunResult) -> str:
     digest.update(np.array(list(result.ladder.values()), dtype="<i8").tobytes())
     _add_reals(digest, list(result.cash_npv.values()))
     for table, columns in result.tables.items():
+        if table in ASKED_FOR and not any(len(values) for values in columns.values()):
+            continue
         for name, values in columns.items():
             _add_texts(digest, [table, name, str(len(values))])
             kind = column_type(name)

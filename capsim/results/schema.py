@@ -7,7 +7,8 @@ money nominal USD unless a name ends in ``_npv``.
 Conventions: ``month`` is text, `YYYY-MM`; ``*_ms`` are ms since the start of the horizon, -1 for
 never; ``gang`` is pretraining, RL trainer or RL rollout; ``share`` of ``gangs`` is the done share of the
 gang's work; ``slip_days`` is nan for a run that never finished; ``system`` of ``assignment`` may also be
-`rented` or `unserved`; columns are typed by name (capsim/results/columns.py).
+`rented` or `unserved`; ``quota`` is -1 for none; ``served`` is the x of Jain's index (docs/metrics.md);
+columns are typed by name (capsim/results/columns.py).
 """
 
 from __future__ import annotations
@@ -110,6 +111,10 @@ TABLES: dict[str, tuple[str, ...]] = {
         "size_class", "campaigns", "started", "finished", "wait_mean_h", "wait_p50_h", "wait_p95_h",
         "wait_p99_h", "slowdown_mean",
     ),
+    "tenants": (
+        "tenant", "share", "quota", "jobs", "started", "finished", "chip_ms", "wait_mean_h", "wait_p50_h",
+        "wait_p95_h", "slowdown_mean", "served",
+    ),
     "contracts": (
         "offer", "chips", "term_value", "binding", "paid", "credits", "idle_share", "exit_end_2028",
         "late_days_mean",
@@ -119,6 +124,9 @@ TABLES: dict[str, tuple[str, ...]] = {
     "chip_time": ("offer", *(f"{rung}_ms" for rung in LADDER)),
     "events": ("time_ms", "kind", "subject", "text"),
 }  # fmt: skip
+
+#: tables that only some studies ask for: without rows they are not part of the digest.
+ASKED_FOR: frozenset[str] = frozenset({"tenants"})
 
 #: measures of the table ``series``: chips (mean of the month) unless noted; `unported` is the part of the
 #: healthy chips that a stack that is still being ported does not let work, in months in which there is any.

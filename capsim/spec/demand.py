@@ -118,6 +118,9 @@ class TrainingRun(Section):
     priority: Count
     slip_cost: UsdPerDay = Field(description="cost of a day after the target")
     sites: PositiveCount | None = Field(default=None, description="sites it may span (1 where absent)")
+    tenant: str | None = Field(
+        default=None, description="whose quota and share it counts against; its own, its name, where absent"
+    )
     rl: ReinforcementLearning | None = None
     checkpoint: Checkpointing
     data: Data | None = Field(
@@ -162,6 +165,9 @@ class Tenants(Section):
 
     count: PositiveCount
     zipf: Number
+    names: list[str] | None = Field(
+        default=None, description="of the first ones, the largest first; numbers from 1 for all others"
+    )
 
 
 class Evaluation(Section):

@@ -13,14 +13,13 @@ from capsim.spec.demand import Demand
 from capsim.spec.hardware import Chip, ModelCard, Porting, Price, System
 from capsim.spec.markets import Market, PowerMarket
 from capsim.spec.offers import Offer, Status
+from capsim.spec.scheduler import Scheduler
 from capsim.spec.strategies import Holding, Strategy
 from capsim.spec.values import (
     AnyMapping,
-    AutoscalePeriodMs,
     Count,
     Date,
     DurationMs,
-    Flag,
     Fraction,
     GigabytesPerSecond,
     GrowthPerYear,
@@ -110,26 +109,6 @@ class Uncertainty(Section):
     rate_correlation: RateCorrelation = Field(
         default_factory=RateCorrelation, description="between the errors of rates on different systems"
     )
-
-
-class Scheduler(Section):
-    """How jobs are queued and placed."""
-
-    order: Literal["fcfs", "sjf", "priority"] = "priority"
-    backfilling: Literal["none", "easy"] = "easy"
-    placement: Literal["best-fit", "first-fit", "spread"] = "best-fit"
-    interval: DurationMs = Field(
-        default=Whole(0),
-        description="passes of the scheduler are this far apart; 0: at every event that needs one",
-    )
-    autoscale: AutoscalePeriodMs = Field(description="period of the autoscaler, at least 6 h")
-    preempt: Flag = True
-    training_share: Share = Field(
-        default=Value(0.75, confidence="assumed"),
-        description="largest share of a site that a named run takes above its least size "
-        "while services need the rest",
-    )
-    locality_penalty: Share = Field(description="speed lost per doubling of the blocks that a gang spans")
 
 
 class CrossCheck(Section):

@@ -1,0 +1,126 @@
+"""Check of the queue and its tenants: options that the order has, tenants that exist and can work."""
+
+from __future__ import annotations
+
+import math
+
+from capsim.compile.findings import Report
+from capsim.compile.tenants import TenantTable, research_tenants, run_tenants, tenant_table
+from capsim.errors import InputError
+from capsim.spec.demand import Research, TracedResearch
+from capsim.spec.governance import wrong_tenants
+from capsim.spec.loader import Loaded
+from capsim.spec.quantities import did_you_mean, shown
+from capsim.spec.scheduler import CHANGING, ORDER_OPTIONS, Scheduler
+from capsim.spec.study import Study
+from capsim.workload.traced_demand import jobs_of
+
+HERE = "scheduler"
+
+
+def governance(loaded: Loaded, report: Report) -> None:
+    """The section `scheduler` says what its order and its tenants can follow."""
+    study = loaded.study
+    spec = study.scheduler
+    _order(spec, report)
+    _names(study, report)
+    if spec.retries is not None:
+        _retries(study, report)
+    if not spec.governed:
+        if spec.reclaim is not None:
+            report.warning("`reclaim` without tenants", "add tenants, or leave it out", HERE, "reclaim")
+        return
+    try:
+        tenants = tenant_table(study)
+    except InputError:
+        return  # the check of traces says what is wrong with it
+    _terms(spec, tenants, report)
+    _sizes(study, tenants, report)
+
+
+def _order(spec: Scheduler, report: Report) -> None:
+    """Options belong to the order, and preemption goes with it."""
+    known = ORDER_OPTIONS.get(spec.order, ())
+    given = spec.order_options()
+    for name in given:
+        if name not in known:
+            has = f"it has {', '.join(known)}" if known else "it has none"
+            report.error(f"the order {spec.order} has no option `{name}`", has, HERE, "options", name)
+    thresholds = given.get("thresholds", ())
+    if isinstance(thresholds, tuple) and list(thresholds) != sorted(set(thresholds)):
+        report.error("thresholds do not increase", "write them from least", HERE, "options", "thresholds")
+    if spec.preempt and spec.order in CHANGING and spec.order != "las" and not spec.classes_first:
+        hint = "leave by_class out, or write preempt: false"
+        report.error(f"preemption with the order {spec.order} goes by class only", hint, HERE, "by_class")
+
+
+def _names(study: Study, report: Report) -> None:
+    """Names of research tenants are distinct and not more than there are."""
+    research = study.demand.research
+    if not isinstance(research, Research) or research.tenants.names is None:
+        return
+    names, here = research.tenants.names, ("demand", "research", "tenants", "names")
+    if len(set(names)) < len(names):
+        report.error("a tenant is named twice", "name each once", *here)
+    if len(names) > int(research.tenants.count):
+        what = f"{len(names)} names for {int(research.tenants.count)} tenants"
+        report.error(what, "leave some out, or raise the count", *here)
+
+
+def _retries(study: Study, report: Report) -> None:
+    """Some campaigns fail."""
+    research = study.demand.research
+    if not isinstance(research, Research) or not research.fates.failed:
+        what = "no campaign fails, so none is run again"
+        report.warning(what, "give research fates with failed, or leave it out", HERE, "retries")
+
+
+def _terms(spec: Scheduler, tenants: TenantTable, report: Report) -> None:
+    """Tenants exist, and their terms go together."""
+    given = spec.tenants or {}
+    for name in given:
+        if name not in tenants.names:
+            hint = did_you_mean(name, tenants.names)
+            report.error(f"there is no tenant {shown(name)}", hint, HERE, "tenants", name)
+    for name, key, what, hint in wrong_tenants(given):
+        report.error(what, hint, HERE, "tenants", name, key)
+    if spec.others is not None and spec.others.cohort is not None:
+        what = "tenants that are not named cannot share a cohort"
+        report.error(what, "name each of them under tenants", HERE, "others", "cohort")
+
+
+def _sizes(study: Study, tenants: TenantTable, report: Report) -> None:
+    """Every tenant may have the chips of its named runs, of their bursts, and of the smallest campaign."""
+    most = tenants.most()
+
+    def place(tenant: str) -> tuple[str, ...]:
+        named = tenant in (study.scheduler.tenants or {})
+        return (HERE, "tenants", tenant, "quota") if named else (HERE, "others", "quota")
+
+    research = study.demand.research
+    burst = research.evaluation if research is not None else None
+    for run in study.demand.training_runs:
+        tenant = run_tenants(study)[run.name]
+        needs = {run.name: int(run.chips.max)}
+        if burst is not None:
+            needs[f"an evaluation burst of {run.name}"] = int(burst.chips) * int(burst.jobs)
+        for what, chips in needs.items():
+            if chips > most.get(tenant, chips):
+                text = (
+                    f"{what} asks for {chips:,} chips, its tenant {shown(tenant)} may have {most[tenant]:,}"
+                )
+                report.error(text, f"raise the quota to {chips:,}, or leave it out", *place(tenant))
+    least = _smallest(study)
+    small = [name for name in research_tenants(study) if most.get(name, least) < least]
+    for name in small[:1]:
+        text = f"{shown(name)} may have {most[name]:,} chips, the smallest campaign asks for {least:,}"
+        report.error(text, f"write a quota of at least {least:,}", *place(name))
+
+
+def _smallest(study: Study) -> int:
+    """Chips of the smallest campaign at the start of the horizon; 0 without research."""
+    research = study.demand.research
+    if isinstance(research, TracedResearch):
+        sizes = jobs_of(research.path, research.sha256).size
+        return max(math.ceil(int(sizes.min()) * float(research.scale.chips)), 1) if len(sizes) else 0
+    return min((int(chips) for chips in research.chips), default=0) if isinstance(research, Research) else 0

@@ -1,0 +1,53 @@
+"""From a study's section `scheduler` to what the kernel is asked for: policy, tenants, attempts that fail."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from capsim.compile.tenants import TenantTable
+from capsim.control.world import DemandWorld
+from capsim.engine.kernel_tenants import kernel_tenants
+from capsim.kernel.api import Policy
+from capsim.kernel.governance import Governance
+from capsim.kernel.options import JobOptions
+from capsim.spec.scheduler import Scheduler
+
+FAILED = 1
+"""The fate of campaigns that fail (`capsim.workload.demand.FATES`)."""
+
+
+def policy_of(spec: Scheduler) -> Policy:
+    """The kernel's policy."""
+    return Policy(
+        interval=int(spec.interval),
+        order=spec.order,
+        by_class=spec.classes_first,
+        backfill=spec.backfilling,
+        preemption=spec.preempt,
+        placement=spec.placement,
+        order_options=spec.order_options(),
+    )
+
+
+def governance_of(spec: Scheduler, tenants: TenantTable | None) -> Governance | None:
+    """The kernel's tenants; None where the study does not tell them apart."""
+    if tenants is None:
+        return None
+    return Governance(kernel_tenants(tenants.terms), reclaim=spec.reclaim is None or bool(spec.reclaim))
+
+
+def job_options(spec: Scheduler, demand: DemandWorld) -> JobOptions | None:
+    """Failed attempts of campaigns that fail, where the study has them run again."""
+    if spec.retries is None or demand.campaigns is None:
+        return None
+    return JobOptions(retries=np.where(demand.campaigns["fate"] == FAILED, int(spec.retries), 0))
+
+
+def chips_allowed(
+    chips: NDArray[np.int64], tenant: NDArray[np.int64], tenants: TenantTable
+) -> NDArray[np.int64]:
+    """Chips of campaigns: what they ask for, or the most that their tenant may ever have."""
+    most = tenants.most()
+    limit = np.array([most.get(name, np.iinfo(np.int64).max) for name in tenants.names], dtype=np.int64)
+    return np.minimum(chips, limit[tenant])

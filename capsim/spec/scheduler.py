@@ -1,0 +1,113 @@
+"""Schema of a study's scheduler: the order of the queue, placement, and how tenants share the cluster."""
+
+from __future__ import annotations
+
+from typing import Final, Literal
+
+from pydantic import Field
+
+from capsim.spec.base import Section
+from capsim.spec.governance import TenantTerms
+from capsim.spec.values import (
+    AutoscalePeriodMs,
+    ByKey,
+    DurationMs,
+    Flag,
+    Number,
+    PositiveCount,
+    PositiveDurationMs,
+    Share,
+    Value,
+    Whole,
+)
+
+ORDER_OPTIONS: Final[dict[str, tuple[str, ...]]] = {
+    "edf": ("slack",),
+    "fair-share": ("recalculate", "half_life"),
+    "drf": ("recalculate",),
+    "las": ("recalculate", "thresholds", "promote"),
+    "themis": ("recalculate",),
+}
+"""Which keys of `options` each order looks at."""
+
+CHANGING: Final = ("fair-share", "drf", "las", "themis")
+"""Orders whose keys change with time."""
+
+
+class OrderOptions(Section):
+    """Settings of the queue's order; docs/scheduling.md says what each means and its default."""
+
+    half_life: DurationMs | None = Field(
+        default=None, description="fair-share: of the usage that counts; 0: all of the past counts"
+    )
+    recalculate: DurationMs | None = Field(default=None, description="how often keys are computed anew")
+    thresholds: list[PositiveDurationMs] | None = Field(
+        default=None, description="las: chip-time that separates its queues, in hours of one chip"
+    )
+    promote: Number | None = Field(
+        default=None, description="las: waiting over attained service at which a job starts again; 0: never"
+    )
+    slack: Number | None = Field(default=None, description="edf: deadline after submission over the estimate")
+
+
+class Scheduler(Section):
+    """How jobs are queued and placed."""
+
+    order: Literal["fcfs", "sjf", "priority", "edf", "fair-share", "drf", "las", "themis"] = "priority"
+    options: OrderOptions | None = Field(default=None, description="settings of the order")
+    by_class: Flag | None = Field(
+        default=None,
+        description="priorities of the work go before the order; where absent they do, but with fcfs and sjf",
+    )
+    backfilling: Literal["none", "easy"] = "easy"
+    placement: Literal["best-fit", "first-fit", "spread"] = "best-fit"
+    interval: DurationMs = Field(
+        default=Whole(0),
+        description="passes of the scheduler are this far apart; 0: at every event that needs one",
+    )
+    autoscale: AutoscalePeriodMs = Field(description="period of the autoscaler, at least 6 h")
+    preempt: Flag = True
+    tenants: ByKey[str, TenantTerms] | None = Field(
+        default=None,
+        description="shares and limits by tenant: numbers or names of research tenants, names of named runs",
+    )
+    others: TenantTerms | None = Field(
+        default=None, description="research tenants that are not named; no limits where absent"
+    )
+    reclaim: Flag | None = Field(
+        default=None,
+        description="campaigns beyond a quota are stopped for tenants within theirs; so where absent",
+    )
+    retries: PositiveCount | None = Field(
+        default=None, description="attempts of a campaign that fails before its last one; none where absent"
+    )
+    training_share: Share = Field(
+        default=Value(0.75, confidence="assumed"),
+        description="largest share of a site that a named run takes above its least size "
+        "while services need the rest",
+    )
+    locality_penalty: Share = Field(description="speed lost per doubling of the blocks that a gang spans")
+
+    @property
+    def classes_first(self) -> bool:
+        """Whether priorities of the work go before the order; `priority` is nothing else."""
+        if self.by_class is not None:
+            return bool(self.by_class)
+        return self.order not in ("fcfs", "sjf", "priority")
+
+    @property
+    def governed(self) -> bool:
+        """Whether tenants are told apart: by their terms, or by an order that looks at more than the job."""
+        return self.tenants is not None or self.others is not None or self.order in CHANGING
+
+    def order_options(self) -> dict[str, object]:
+        """The options that the study sets, in the kernel's units."""
+        given = self.options.model_dump(exclude_none=True) if self.options is not None else {}
+        found: dict[str, object] = {}
+        for name in given:
+            value = getattr(self.options, name)
+            if name == "thresholds":
+                found[name] = tuple(int(item) for item in value)
+            else:
+                found[name] = int(value) if name in ("half_life", "recalculate") else float(value)
+        return found
