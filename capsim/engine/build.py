@@ -35,7 +35,7 @@ from capsim.control.overflow import start_overflow
 from capsim.control.research import ResearchQueue
 from capsim.control.training import PARTS, TrainingRuns
 from capsim.control.world import DemandWorld, Draws
-from capsim.engine.queueing import chips_allowed, governance_of, job_options, policy_of
+from capsim.engine.queueing import chips_allowed, cluster_terms
 from capsim.kernel.api import Cluster
 from capsim.kernel.layout import Classes, Failures, Layout, Services, make_jobs
 from capsim.randomness import seed64
@@ -102,10 +102,8 @@ def build(prepared: Prepared, draws: Draws, demand: DemandWorld, run: int) -> Ru
     if evaluation_class >= 0:
         research = (*research, (evaluation_class, frozenset()))
     more = most_bursts(evaluation, len(prepared.study.demand.training_runs), prepared.calendar.end_ms)
-    cluster = Cluster(
-        layout, jobs, classes, services, policy=policy_of(spec), governance=governance_of(spec, tenants),
-        options=job_options(spec, demand), max_extra_jobs=ROOM + more,
-    )  # fmt: skip
+    terms = cluster_terms(spec, tenants, demand)
+    cluster = Cluster(layout, jobs, classes, services, max_extra_jobs=ROOM + more, **terms)
     portfolio = prepared.portfolio
     ctx = Context(
         env=simpy.Environment(),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -15,6 +17,15 @@ from capsim.spec.scheduler import Scheduler
 
 FAILED = 1
 """The fate of campaigns that fail (`capsim.workload.demand.FATES`)."""
+
+
+def cluster_terms(spec: Scheduler, tenants: TenantTable | None, demand: DemandWorld) -> dict[str, Any]:
+    """What `Cluster` takes from the section: policy, governance, options."""
+    return {
+        "policy": policy_of(spec),
+        "governance": governance_of(spec, tenants),
+        "options": job_options(spec, demand),
+    }
 
 
 def policy_of(spec: Scheduler) -> Policy:

@@ -1,0 +1,154 @@
+"""The check `governance`: what an order, its options and the tenants of a study cannot be."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from capsim.compile.checks import run_checks
+from capsim.errors import StudyError
+from capsim.spec.findings import Finding
+from capsim.spec.loader import load_study
+
+NAMED = "demand.research.tenants={count: 6, zipf: 1.1, names: [alignment, pretraining]}"
+BURSTS = (
+    "demand.research.evaluation={every: 6 h, jobs: 64, chips: 8, duration: 20 min, priority: 60, "
+    "wait_target: 30 min}"
+)
+
+
+def found(root: Path, *sets: str) -> list[Finding]:
+    loaded = load_study(root / "configs" / "quickstart.yaml", sets=list(sets))
+    return run_checks(loaded, ["governance"])
+
+
+def test_the_example_of_the_documentation_is_sound(root: Path, tmp_path: Path) -> None:
+    text = (root / "docs" / "study.md").read_text(encoding="utf-8")
+    example = text.split("## The queue and its tenants")[1].split("```yaml\n")[1].split("```")[0]
+    study = (root / "configs" / "quickstart.yaml").read_text(encoding="utf-8")
+    (tmp_path / "base.yaml").write_text(study)
+    path = tmp_path / "study.yaml"
+    path.write_text(f"include: [base.yaml]\n{example}")
+    loaded = load_study(path)
+    assert run_checks(loaded, ["governance"]) == []
+    spec = loaded.study.scheduler
+    assert spec.classes_first and spec.order_options() == {
+        "half_life": 14 * 86_400_000,
+        "recalculate": 1_800_000,
+    }
+
+
+def test_without_the_section_nothing_is_said(root: Path) -> None:
+    assert found(root) == []
+    assert found(root, "scheduler.order=sjf") == []
+
+
+@pytest.mark.parametrize(
+    ("sets", "level", "what", "hint"),
+    [
+        (
+            ["scheduler.order=sjf", "scheduler.options={promote: 8}"],
+            "error",
+            "the order sjf has no option `promote`",
+            "it has none",
+        ),
+        (
+            ["scheduler.order=drf", "scheduler.options={half_life: 7 d}"],
+            "error",
+            "no option `half_life`",
+            "it has recalculate",
+        ),
+        (
+            ["scheduler.order=las", "scheduler.options={thresholds: [10 h, 1 h]}"],
+            "error",
+            "thresholds do not increase",
+            "write them from least",
+        ),
+        (
+            ["scheduler.order=drf", "scheduler.by_class=false"],
+            "error",
+            "preemption with the order drf goes by class only",
+            "leave by_class out",
+        ),
+        (
+            ["scheduler.tenants={alignement: {share: 2}}", NAMED],
+            "error",
+            "there is no tenant `alignement`",
+            "did you mean `alignment`",
+        ),
+        (
+            ["scheduler.tenants={'1': {quota: 64, cohort: lab}}"],
+            "error",
+            "is alone in the cohort `lab`",
+            "name the cohort of another tenant",
+        ),
+        (["scheduler.tenants={'1': {borrow: 64}}"], "error", "`1` borrows from nobody", "add cohort"),
+        (
+            ["scheduler.tenants={'1': {quota: 7}}"],
+            "error",
+            "`1` may have 7 chips, the smallest campaign asks for 8",
+            "write a quota of at least 8",
+        ),
+        (
+            ["scheduler.others={quota: 0}"],
+            "error",
+            "`1` may have 0 chips",
+            "write a quota of at least 8",
+        ),
+        (
+            ["scheduler.others={quota: 64, cohort: lab}"],
+            "error",
+            "cannot share a cohort",
+            "name each of them",
+        ),
+        (
+            ["scheduler.tenants={base-model: {quota: 9000}}"],
+            "error",
+            "base-model asks for 9,216 chips, its tenant `base-model` may have 9,000",
+            "raise the quota to 9,216",
+        ),
+        (
+            ["scheduler.tenants={lab: {quota: 9000}}", "demand.training_runs.base-model.tenant=lab"],
+            "error",
+            "base-model asks for 9,216 chips, its tenant `lab` may have 9,000",
+            "raise the quota",
+        ),
+        (
+            ["demand.training_runs.base-model.tenant='1'", "scheduler.tenants={'1': {quota: 256}}", BURSTS],
+            "error",
+            "an evaluation burst of base-model asks for 512 chips",
+            "raise the quota to 512",
+        ),
+        (["scheduler.reclaim=false"], "warning", "`reclaim` without tenants", "add tenants"),
+        (
+            ["demand.research.tenants={count: 1, zipf: 1, names: [a, b]}"],
+            "error",
+            "2 names for 1 tenants",
+            "raise the count",
+        ),
+        (
+            ["demand.research.tenants={count: 3, zipf: 1, names: [a, a]}"],
+            "error",
+            "a tenant is named twice",
+            "name each once",
+        ),
+        (
+            ["scheduler.retries=1", "demand.research.fates.failed=0"],
+            "warning",
+            "no campaign fails",
+            "give research fates",
+        ),
+    ],
+)
+def test_what_is_wrong_is_said(root: Path, sets: list[str], level: str, what: str, hint: str) -> None:
+    findings = found(root, *sets)
+    assert any(f.level == level and what in f.where.what and hint in f.where.hint for f in findings), findings
+    assert all(f.where.line for f in findings)
+
+
+def test_wrong_values_are_refused_while_loading(root: Path) -> None:
+    with pytest.raises(StudyError) as caught:
+        found(root, "scheduler.order=lifo", "scheduler.tenants={a: {qouta: 8}}", "scheduler.retries=0")
+    text = str(caught.value)
+    assert "`lifo`" in text and "did you mean `quota`" in text and "`0` is out of bounds" in text

@@ -1,0 +1,142 @@
+"""Tenants and orders of a study, on a trace of three campaigns whose schedule was computed by hand."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from capsim.engine.prepare import prepare
+from capsim.engine.simulate import simulate, simulate_built
+from capsim.results.columns import canonical
+from capsim.results.digest import run_digest
+from capsim.results.schema import RunResult
+from capsim.spec.loader import load_study
+from capsim.tables import DONE
+
+STUDY = """capsim: 1
+name: governed
+horizon: {start: 2026-01-01, end: 2026-01-08}
+money: {discount_rate: 0%/y}
+as_of: 2025-12-31
+include: ["builtin:catalog"]
+scheduler: {autoscale: 6 h, locality_penalty: 0%, training_share: 0%}
+compare: {against: s}
+offers:
+  own: {provider: own, kind: cloud, status: live, chips: {gb200_nvl72: 100%}, quantity: {min: 72, max: 144, lot: 72},
+        tranches: [{at: 2025-06-01, share: 100%, delivery: existing}], term: 5y, price: {per_chip_hour: $2.90/h},
+        reliability: {failures_per_1000_chip_days: 0}}
+strategies: {s: {hold: {own: 144}}}
+uncertainty: {rates: 0%}
+demand:
+  scale: 1
+  research:
+    trace: jobs.csv
+    repeat: false
+    model: llama-3.1-70b
+    precision: bf16
+    systems: [gb200_nvl72]
+    priority: 1
+    checkpoint: {stall: 0 s, restart: 0 s}
+    value_lost: $3/gb200e-h
+"""
+JOBS = "1,0,72,36000,a\n2,60,72,36000,a\n3,120,72,3600,b\n"
+HOUR = 3600.0
+
+
+def run(folder: Path, jobs: str, *sets: str) -> RunResult:
+    """One run of the study. Run times are those on a chip of this study: 1 s of work takes 1 s."""
+    path, table = folder / "study.yaml", folder / "jobs.csv"
+    path.write_text(STUDY)
+    table.write_text("job,submit,size,run,tenant\n1,0,72,1,a\n")
+    probe, _, _ = simulate_built(prepare(load_study(path), "s"), 0)
+    speed = probe.ctx.research_speed[0]
+    rows = [line.split(",") for line in jobs.splitlines()]
+    lines = [",".join([*row[:3], repr(float(row[3]) * speed), *row[4:]]) for row in rows]
+    table.write_text("\n".join(["job,submit,size,run,tenant", *lines]) + "\n")
+    return canonical(simulate(prepare(load_study(path, sets=list(sets)), "s"), 0))
+
+
+def waits(result: RunResult) -> dict[str, Any]:
+    """Mean wait of each tenant, seconds."""
+    table = result.tables["tenants"]
+    return {
+        name: pytest.approx(wait * HOUR, abs=0.01)
+        for name, wait in zip(table["tenant"], table["wait_mean_h"].tolist(), strict=True)
+    }
+
+
+def test_a_quota_makes_way_for_others(tmp_path: Path) -> None:
+    """Two racks. Without limits a has both until 36,000; with a quota of one rack b starts at once, and a's
+    second campaign when its first is over."""
+    free = run(tmp_path, JOBS, "scheduler.tenants={}")
+    assert waits(free) == {"a": 0.0, "b": 36_000 - 120}
+    held = run(tmp_path, JOBS, "scheduler.tenants={a: {quota: 72, share: 2}}")
+    assert waits(held) == {"a": (36_000 - 60) / 2, "b": 0.0}
+    table = held.tables["tenants"]
+    assert table["quota"].tolist() == [72, -1] and table["share"].tolist() == [2.0, 1.0]
+    assert table["jobs"].tolist() == table["finished"].tolist() == [2, 1]
+    chip_ms = [72 * 72_000_000, 72 * 3_600_000]
+    assert table["chip_ms"].tolist() == pytest.approx(chip_ms, rel=1e-6)
+    ratio = table["served"][0] / table["served"][1]  # of the same speed
+    assert ratio == pytest.approx(72_000 / (36_000 + 71_940), rel=1e-6)
+    assert waits(run(tmp_path, JOBS, "scheduler.others={max_running: 1}")) == waits(held)
+
+
+def test_a_campaign_above_the_quota_runs_on_what_its_tenant_may_have(tmp_path: Path) -> None:
+    """144 chips for an hour become 72 chips for two."""
+    result = run(tmp_path, "1,0,144,3600,a\n", "scheduler.tenants={a: {quota: 72}}")
+    assert result.tables["tenants"]["chip_ms"].tolist() == pytest.approx([72 * 7_200_000], rel=1e-6)
+
+
+def test_fair_share_between_tenants(tmp_path: Path) -> None:
+    """One rack until 36,000 to a; then b goes first, which has used nothing. By priority it is a's turn."""
+    jobs = "1,0,72,36000,a\n2,60,72,3600,a\n3,120,72,3600,b\n"
+    one = "strategies.s.hold={own: 72}"
+    fair = ("scheduler.order=fair-share", "scheduler.options={half_life: 0 s, recalculate: 0 s}")
+    assert waits(run(tmp_path, jobs, one, *fair)) == {"a": (39_600 - 60) / 2, "b": 36_000 - 120}
+    plain = run(tmp_path, jobs, one, "scheduler.tenants={}")
+    assert waits(plain) == {"a": (36_000 - 60) / 2, "b": 39_600 - 120}
+    sjf = run(tmp_path, jobs.replace("3,120,72,3600", "3,120,72,60"), one, "scheduler.order=sjf")
+    assert sjf.tables["tenants"]["tenant"] == []
+
+
+def test_without_the_section_nothing_is_different(tmp_path: Path) -> None:
+    """The table has no rows, and rows alone change the digest."""
+    plain, asked = run(tmp_path, JOBS), run(tmp_path, JOBS, "scheduler.tenants={}")
+    assert plain.tables["tenants"]["tenant"] == []
+    assert run_digest(plain) != run_digest(asked)
+    asked.tables["tenants"] = plain.tables["tenants"]
+    assert run_digest(plain) == run_digest(asked)
+
+
+RUNS = (
+    "scheduler.tenants={base-model: {quota: 9216, cohort: lab}, deep: {quota: 1024, cohort: lab},"
+    " '2': {quota: 512, max_running: 20}}",
+    "demand.research.tenants={count: 3, zipf: 1, names: [deep]}",
+    "demand.research.campaigns=600",
+    "scheduler.retries=2",
+    "horizon.end=2027-01-01",
+)
+
+
+@pytest.mark.parametrize("order", ["priority", "drf", "las", "themis", "edf"])
+def test_named_runs_and_research_share_a_cluster(root: Path, order: str) -> None:
+    """Quotas are kept, campaigns that fail run three times, and the books agree."""
+    loaded = load_study(root / "configs" / "quickstart.yaml", sets=[*RUNS, f"scheduler.order={order}"])
+    built, _, _ = simulate_built(prepare(loaded, "big-cloud"), 0)
+    cluster: Any = built.ctx.cluster
+    assert cluster.check() == []
+    jobs, runs = cluster.jobs, cluster.runs
+    (gang,) = built.training.runs["base-model"].jobs[:1]
+    assert jobs["tenant"][gang] == 3
+    fates, campaigns = built.ctx.demand.campaigns["fate"], built.campaigns  # type: ignore[index]
+    done = runs["state"][:campaigns] == DONE
+    stopped = (runs["preemptions"][:campaigns] > 0) | (runs["restarts"][:campaigns] > 0)
+    plain = np.flatnonzero(done & ~stopped & (jobs["size_max"][:campaigns] <= 64))
+    one = jobs["run"][plain] * jobs["size_max"][plain] / runs["rate"][plain]
+    attempts = runs["chip_time"][plain] / one
+    assert attempts[fates[plain] == 1].mean() == pytest.approx(3.0, rel=0.02)
+    assert attempts[fates[plain] != 1].mean() == pytest.approx(1.0, rel=0.02)

@@ -1,0 +1,53 @@
+"""The table of tenants: means over runs, shares that sum to 1, Jain's index of each run."""
+
+from __future__ import annotations
+
+from typing import Any, cast
+
+import numpy as np
+import pytest
+
+from capsim.report.tenants import jain_of_runs, tenants_table
+from capsim.results.reading import Results
+
+NUMBERS = ("wait_mean_h", "wait_p50_h", "wait_p95_h", "slowdown_mean")
+
+
+class Stored:
+    """Results of two runs of two tenants."""
+
+    def __init__(self, rows: list[tuple[Any, ...]]) -> None:
+        names = ("run", "tenant", "share", "quota", "jobs", "finished", "chip_ms", "served", *NUMBERS)
+        filled = [(*row, *(float(row[1] == "b"),) * 4) for row in rows]
+        self.columns = {
+            name: np.array([row[i] for row in filled], dtype=object if name == "tenant" else None)
+            for i, name in enumerate(names)
+        }
+
+    def table(self, name: str, case: str, strategy: str) -> dict[str, Any]:
+        """The table of tenants."""
+        assert name == "tenants"
+        return self.columns
+
+
+def text(rows: list[tuple[Any, ...]]) -> str:
+    return "\n".join(line.text for line in tenants_table(cast(Results, Stored(rows)), "s", "base", 120))
+
+
+def test_tenants_by_chip_time() -> None:
+    rows = [
+        (0, "a", 1.0, 64, 10, 10, 100, 0.5), (0, "b", 3.0, -1, 4, 2, 200, 1.0),
+        (1, "a", 1.0, 64, 20, 10, 100, 1.0), (1, "b", 3.0, -1, 4, 2, 600, 1.0),
+    ]  # fmt: skip
+    found = text(rows).splitlines()
+    assert found[2].split() == ["b", "75.0", "-", "4", "50", "80.0", "1.0", "1.0", "1.0", "1.00"]
+    assert found[3].split()[:7] == ["a", "25.0", "64", "15", "67", "20.0", "0"]
+    index = (1.5**2 / (2 * 1.25) + 1.0) / 2
+    assert f"Jain's index over the tenants {index:.3f}" in found[4]
+    assert jain_of_runs(Stored(rows).columns) == pytest.approx(index)
+
+
+def test_many_tenants_and_none() -> None:
+    rows = [(0, str(i), 1.0, -1, 1, 1, 1, 1.0) for i in range(15)]
+    assert "and 3 more tenants" in text(rows)
+    assert text([]) == ""
