@@ -160,7 +160,8 @@ def report_sensitivity(
     if len(setup.plan.strategies) < 2:
         raise InputError("--sensitivity needs two strategies to compare")
     results = _found_or_simulated(setup, quiet=quiet, out=out, resume=resume, workers=workers)
-    found = sensitivity(setup, results, Trials.of(setup, workers, progress_of(quiet)))
+    trials = Trials.of(setup, workers, progress_of(quiet))
+    found = sensitivity(setup, results, trials, lambda text: None if quiet else print(text, file=sys.stderr))
     context = setup.context
     _show(
         as_json,

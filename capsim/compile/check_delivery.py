@@ -178,6 +178,12 @@ def _plan(report: Report, study: Study, name: str, strategy: Strategy) -> None:
             report.error(
                 what, "let chips that are rented for a term or bought", *here, "resell", index, "offer"
             )
+        if sale.until is not None and (sale.when is None or sale.until < sale.starts):
+            what = f"{name} lets `{sale.offer}` until {sale.until}, and " + (
+                "asks nothing" if sale.when is None else f"asks from {sale.starts} on"
+            )
+            hint = "leave `until` out" if sale.when is None else "write a later day"
+            report.error(what, hint, *here, "resell", index, "until")
         if sale.starts >= study.horizon.end:
             what = f"{name} lets `{sale.offer}` from {sale.starts}, after the horizon"
             report.warning(what, "nothing happens; write an earlier day", *here, "resell", index, "from")

@@ -13,6 +13,8 @@ from capsim.control.markets import market_ratio
 from capsim.control.measures import holds
 from capsim.spec.contract_delivery import Letting, Resale
 
+WEEK = 7 * MS_DAY
+
 
 def start_resale(ctx: Context) -> None:
     """Start one process for every resale of the strategy."""
@@ -21,15 +23,16 @@ def start_resale(ctx: Context) -> None:
 
 
 def _resell(ctx: Context, spec: Resale) -> Generator[Any, Any, None]:
-    """On its day, if its condition holds."""
+    """On its day if its condition holds, or on the first day in steps of a week, as long as it is asked."""
     at = max(ctx.prepared.calendar.ms(spec.starts), 0)
-    if at >= ctx.end:
-        return
-    yield ctx.until(at)
-    if spec.when is not None and not holds(ctx, spec.when):
-        ctx.log("resale", spec.offer, f"nothing is let ({spec.when})")
-        return
-    resell(ctx, spec)
+    last = at if spec.until is None else ctx.prepared.calendar.ms(spec.until)
+    while at < ctx.end and at <= last:
+        yield ctx.until(at)
+        if spec.when is None or holds(ctx, spec.when):
+            resell(ctx, spec)
+            return
+        at += WEEK
+    ctx.log("resale", spec.offer, f"nothing is let ({spec.when})")
 
 
 def resell(ctx: Context, spec: Letting) -> None:

@@ -104,7 +104,7 @@ def flip_json(answer: FlipAnswer, context: Context) -> str:
         "case": answer.case,
         "runs": answer.runs,
         "path": answer.knob.path,
-        "unit": answer.knob.quantity.form.unit,
+        "unit": answer.knob.unit,
         "value": answer.knob.value,
         "between": [answer.first, answer.second],
         "root": flip.root,

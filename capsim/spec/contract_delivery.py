@@ -206,3 +206,7 @@ class Resale(Letting):
 
     starts: Date = Field(alias="from")
     when: Text | None = Field(default=None, description="condition on that day; always where absent")
+    until: Date | None = Field(
+        default=None,
+        description="the condition is asked again every week, until it holds or this day is over",
+    )

@@ -7,9 +7,14 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from typing import Any, Final, NamedTuple
 
+from pydantic_core import PydanticCustomError
+
+from capsim.errors import InputError
 from capsim.spec.base import Section
+from capsim.spec.offers import Offer, Quantity
 from capsim.spec.paths import join_path, split_path
 from capsim.spec.references import used_names
+from capsim.spec.solving import solved
 from capsim.spec.study import Study
 from capsim.spec.values import Day, Value, Whole
 
@@ -88,7 +93,9 @@ def provenance(study: Study) -> Provenance:
 def with_values(study: Study, changes: Mapping[str, float]) -> Study:
     """The study with other numbers in the units of the schema; sources stay, ranges collapse.
 
-    Paths are those of `ranged`. Raises KeyError for a path that leads to no number.
+    Paths are those of `ranged`; a date is its ordinal day. Offers that solve for chips or term are solved
+    anew, unless the changes state these. Raises KeyError for a path that leads to no number, InputError for
+    numbers that solve for nothing.
     """
     tree: dict[str, Any] = {}
     for path, number in changes.items():
@@ -105,6 +112,9 @@ def with_values(study: Study, changes: Mapping[str, float]) -> Study:
 def _changed(node: Any, changes: Any, path: tuple[str, ...]) -> Any:
     """A copy of the node with the changes below it; what does not change is shared."""
     if not isinstance(changes, dict):
+        if isinstance(node, datetime.date):
+            day = datetime.date.fromordinal(round(changes))
+            return Day.of(day, **vars(node)) if isinstance(node, Day) else day
         if not isinstance(node, Value | Whole):
             raise KeyError(join_path(path))
         kept = {key: item for key, item in node.provenance().items() if key not in ("low", "high")}
@@ -115,7 +125,8 @@ def _changed(node: Any, changes: Any, path: tuple[str, ...]) -> Any:
             fields[_known(name, fields, path)]: _changed(getattr(node, fields[name]), change, (*path, name))
             for name, change in changes.items()
         }
-        return node.model_copy(update=update)
+        changed = node.model_copy(update=update)
+        return _solved(changed, path, set(update)) if isinstance(changed, Offer) else changed
     if isinstance(node, dict):
         keys = {_key(key): key for key in node}
         twin: Any = dict(node)
@@ -129,6 +140,20 @@ def _changed(node: Any, changes: Any, path: tuple[str, ...]) -> Any:
         key = keys[_known(name, keys, path)]
         twin[key] = _changed(node[key], change, (*path, name))
     return twin
+
+
+def _solved(offer: Offer, path: tuple[str, ...], stated: set[str]) -> Offer:
+    """The offer with what its price and value come to now, unless that is among what is stated."""
+    if offer.solve is None:
+        return offer
+    free = {"term"} if offer.solve.unknown == "term" else {"quantity", "default"}
+    if free & stated:
+        return offer
+    plain = offer.model_copy(update=dict.fromkeys(free))
+    try:
+        return plain.model_copy(update=solved(plain, Quantity))
+    except PydanticCustomError as error:
+        raise InputError(f"{join_path(path)}: {error.message()}") from None
 
 
 def _known(name: str, names: Mapping[str, Any], path: tuple[str, ...]) -> str:

@@ -101,6 +101,8 @@ def find_flip(
     low: float | None,
     high: float | None,
     within: Callable[[float], float] = lambda number: number,
+    around: Callable[[float], tuple[float, float]] | None = None,
+    finest: float = 0.0,
 ) -> Flip:
     """Search for the flip nearest to `value`, in [low, high] or in ever wider brackets around `value`.
 
@@ -108,9 +110,12 @@ def find_flip(
         value: the study's own.
         low, high: ends of the bracket; None for `value` divided and multiplied by up to 4.
         within: the nearest value that is allowed.
+        around: values below and above `value` for a factor; divided and multiplied by it where absent.
+        finest: width of a bracket that counts as a point.
     """
     search = _Search(evaluate)
-    _open(search, value, low, high, within)
+    wider = around if around is not None else lambda factor: (within(value / factor), within(value * factor))
+    _open(search, value, low, high, wider)
     ends = search.crossing(value)
     differences = {point.difference for point in search.points.values()}
     if ends is None:
@@ -119,20 +124,21 @@ def find_flip(
         return Flip(points, None, math.nan, math.nan, span, len(differences) > 1, False)
     for _ in range(MOST_STEPS):
         a, b = ends
-        if b.value - a.value <= max(_noise(a, b), POINT * max(abs(a.value), abs(b.value))):
+        point = finest if finest > 0 else POINT * max(abs(a.value), abs(b.value))
+        if b.value - a.value <= max(_noise(a, b), point):
             break
         margin = MARGIN * (b.value - a.value)
-        search.at(min(max(_zero(a, b), a.value + margin), b.value - margin))
+        search.at(within(min(max(_zero(a, b), a.value + margin), b.value - margin)))
         ends = search.crossing(_zero(a, b)) or ends
     a, b = ends
-    root = _zero(a, b)
+    root = within(_zero(a, b))
     search.at(root)
     checked = search.points[root]
     ends = search.crossing(root) or ends
     bracket = (ends[0].value, ends[1].value)
     jumps = abs(checked.difference) > (checked.half if math.isfinite(checked.half) else math.inf)
     jumps = jumps and abs(checked.difference) > 0.5 * min(abs(a.difference), abs(b.difference))
-    near, far = sorted((value / WIDER[-1], value * WIDER[-1]))
+    near, far = sorted(wider(WIDER[-1]))
     lowest = min(near, search.ordered[0].value) if low is None else low
     highest = max(far, search.ordered[-1].value) if high is None else high
     _bound(search, root, lowest, highest, within)
@@ -159,7 +165,11 @@ def _bound(
 
 
 def _open(
-    search: _Search, value: float, low: float | None, high: float | None, within: Callable[[float], float]
+    search: _Search,
+    value: float,
+    low: float | None,
+    high: float | None,
+    wider: Callable[[float], tuple[float, float]],
 ) -> None:
     """Try the given ends, or widen around the study's value until the sign changes."""
     if low is not None and high is not None:
@@ -167,9 +177,8 @@ def _open(
         return
     search.at(value)
     for factor in WIDER:
-        down = low if low is not None else within(value / factor)
-        up = high if high is not None else within(value * factor)
-        search.at(down, up)
+        down, up = wider(factor)
+        search.at(down if low is None else low, up if high is None else high)
         if search.crossing(value) is not None:
             return
 
@@ -266,5 +275,5 @@ def ask_flip(
         found = trials.totals([trial for pair in pairs for trial in pair], runs)
         return [found[a] - found[b] for a, b in pairs]
 
-    flip = find_flip(evaluate, moved.value, low_end, high_end, moved.within)
+    flip = find_flip(evaluate, moved.value, low_end, high_end, moved.within, moved.around, moved.finest)
     return FlipAnswer(moved, first, second, case, runs, flip, trials.simulated)

@@ -9,7 +9,7 @@ What a simulated input does is its change in the same worlds, added to the compa
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -93,8 +93,14 @@ class Sensitivity:
     simulated: int
 
 
-def sensitivity(setup: Setup, results: Results, trials: Trials) -> Sensitivity:
-    """Move every weak input of the plan's first case to both of its ends; `results` has all strategies."""
+def sensitivity(
+    setup: Setup, results: Results, trials: Trials, announce: Callable[[str], None] = lambda text: None
+) -> Sensitivity:
+    """Move every weak input of the plan's first case to both of its ends; `results` has all strategies.
+
+    Args:
+        announce: told how much will be simulated before it is.
+    """
     case = setup.plan.cases[0]
     rows = figures_of(results, case).rows
     first, second = rows[0].strategy, rows[1].strategy
@@ -102,16 +108,29 @@ def sensitivity(setup: Setup, results: Results, trials: Trials) -> Sensitivity:
     held = [setup.prepared[name, case] for name in (first, second)]
     inputs = list(weak_inputs(setup.loaded[case].study, held))
     look = _Look(trials, first, second, lead)
+    runs = min(setup.plan.runs, MOST_RUNS)
+    announce(_plan(look, inputs, runs))
     seen = look.at(inputs, SCREEN_RUNS)
     order = sorted(range(len(inputs)), key=lambda i: (-seen[i].span, inputs[i].knob.path))
     chosen = [i for i in order[:SECOND_LOOK] if seen[i].span > 0]
-    runs = min(setup.plan.runs, MOST_RUNS)
     if runs > SCREEN_RUNS:
         for i, movement in zip(chosen, look.at([inputs[i] for i in chosen], runs), strict=True):
             seen[i] = movement
     found = [*_exact(results, setup.context, first, second, case, lead), *seen]
     found.sort(key=lambda movement: -movement.span)
     return Sensitivity(first, second, case, lead, tuple(found), len(inputs), len(chosen), trials.simulated)
+
+
+def _plan(look: _Look, inputs: Sequence[Input], runs: int) -> str:
+    """How many runs are to be simulated, in words."""
+    lacking = look.lacking(inputs, SCREEN_RUNS)
+    kept = 4 * len(inputs) + 2 - lacking
+    text = f"{len(inputs)} weak inputs at both ends: {lacking:,} runs to simulate"
+    text += f", {kept:,} kept from before" if kept else ""
+    if runs > SCREEN_RUNS:
+        chosen = min(SECOND_LOOK, len(inputs))
+        text += f"; then up to {(4 * chosen + 2) * (runs - SCREEN_RUNS):,} for the {chosen} that move most"
+    return text
 
 
 @dataclass(frozen=True)
@@ -183,9 +202,8 @@ class _Look:
 
     def at(self, inputs: Sequence[Input], runs: int) -> list[Movement]:
         """Movements in worlds 0 to `runs` - 1, in the order of the inputs."""
-        base = [Trial.of(name, {}) for name in self.names]
-        ends = [[self._pair(one, value) for value in (one.low, one.high)] for one in inputs]
-        known = self.trials.totals([*base, *(t for pairs in ends for pair in pairs for t in pair)], runs)
+        base, ends = self._trials(inputs)
+        known = self.trials.totals([*base, *_flat(ends)], runs)
         found = []
         for one, pairs in zip(inputs, ends, strict=True):
             moved = [
@@ -205,9 +223,22 @@ class _Look:
             )
         return found
 
+    def lacking(self, inputs: Sequence[Input], runs: int) -> int:
+        """Runs that `at` would have to simulate."""
+        base, ends = self._trials(inputs)
+        return self.trials.lacking([*base, *_flat(ends)], runs)
+
+    def _trials(self, inputs: Sequence[Input]) -> tuple[list[Trial], list[list[list[Trial]]]]:
+        base = [Trial.of(name, {}) for name in self.names]
+        return base, [[self._pair(one, value) for value in (one.low, one.high)] for one in inputs]
+
     def _pair(self, one: Input, value: float) -> list[Trial]:
         changes = dict.fromkeys(one.knob.leaves, value)
         return [Trial.of(name, changes) for name in self.names]
+
+
+def _flat(ends: Sequence[Sequence[Sequence[Trial]]]) -> Iterator[Trial]:
+    return (trial for pairs in ends for pair in pairs for trial in pair)
 
 
 def _exact(

@@ -21,6 +21,7 @@ from capsim.results.atomic import publish_bytes
 from capsim.results.versions import code_digest
 from capsim.spec.loader import Loaded
 from capsim.spec.provenance import with_values
+from capsim.study.compare import OnRun
 from capsim.study.session import RUNS, Progress, default_workers
 from capsim.study.setup import Setup
 from capsim.study.workers import Simulate, Task, simulate_all
@@ -29,6 +30,8 @@ Reals = NDArray[np.float64]
 Changes = Mapping[str, float]
 """Numbers by path, in the units of the schema; empty is the study as it is."""
 
+#: trials that are prepared and simulated together.
+AT_ONCE = 16
 #: roots of paths that leave demand as it is: its worlds are drawn once for all trials.
 SUPPLY = ("offers.",)
 
@@ -75,33 +78,35 @@ class Trials:
         count = workers if workers is not None else default_workers()
         return cls(setup.loaded[setup.plan.cases[0]], simulate, count, progress, RUNS / "trials")
 
+    def lacking(self, trials: Sequence[Trial], runs: int) -> int:
+        """Runs that `totals` would have to simulate."""
+        return sum(max(runs - len(self._find(trial)), 0) for trial in dict.fromkeys(trials))
+
     def totals(self, trials: Sequence[Trial], runs: int) -> dict[Trial, Reals]:
-        """Total cost of each trial in worlds 0 to `runs` - 1, USD discounted, one value a run."""
-        tasks: list[Task] = []
-        prepared: dict[tuple[str, str], Any] = {}
-        lacking: dict[str, Trial] = {}
-        for trial in dict.fromkeys(trials):
-            found = self._find(trial)
-            if len(found) < runs:
-                label = f"trial {len(lacking)}"
-                lacking[label] = trial
-                prepared[trial.strategy, label] = self._prepared(trial, label)
-                tasks += [Task(label, run, (trial.strategy,)) for run in range(len(found), runs)]
-        if tasks:
-            self._simulate(sorted(tasks, key=lambda task: task.run), prepared, lacking)
+        """Total cost of each trial in worlds 0 to `runs` - 1, USD discounted, one value a run.
+
+        Trials are simulated a few at a time and kept as they are finished: what is interrupted goes on there.
+        """
+        new = [trial for trial in dict.fromkeys(trials) if len(self._find(trial)) < runs]
+        if new:
+            with self.progress(self.lacking(new, runs)) as on_run:
+                for begin in range(0, len(new), AT_ONCE):
+                    self._simulate(new[begin : begin + AT_ONCE], runs, on_run)
         return {trial: np.array(self._known[trial][:runs]) for trial in trials}
 
-    def _simulate(
-        self, tasks: list[Task], prepared: dict[tuple[str, str], Any], labels: dict[str, Trial]
-    ) -> None:
-        found: dict[Trial, dict[int, float]] = {}
-        with (
-            self.progress(len(tasks)) as on_run,
-            closing(simulate_all(tasks, prepared, self.simulate, self.workers)) as runs,
-        ):
-            for finished in runs:
-                result = finished.result
-                found.setdefault(labels[result.case], {})[result.run] = result.metrics["total_npv"]
+    def _simulate(self, trials: Sequence[Trial], runs: int, on_run: OnRun) -> None:
+        labels = {f"trial {number}": trial for number, trial in enumerate(trials)}
+        prepared = {(t.strategy, label): self._prepared(t, label) for label, t in labels.items()}
+        tasks = [
+            Task(label, run, (trial.strategy,))
+            for label, trial in labels.items()
+            for run in range(len(self._known[trial]), runs)
+        ]
+        tasks.sort(key=lambda task: task.run)
+        found: dict[Trial, dict[int, float]] = {trial: {} for trial in trials}
+        with closing(simulate_all(tasks, prepared, self.simulate, self.workers)) as finished:
+            for one in finished:
+                found[labels[one.result.case]][one.result.run] = one.result.metrics["total_npv"]
                 self.simulated += 1
                 on_run(1)
         for trial, by_run in found.items():

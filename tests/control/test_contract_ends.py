@@ -15,6 +15,7 @@ from tests.control.test_contract_life import (
     CHIPS,
     DAILY,
     LATE,
+    MARKET,
     OPTION,
     SUPPLIERS,
     YEAR,
@@ -135,6 +136,19 @@ def test_a_block_that_is_accepted_late_gives_the_test_days_back(tmp_path: Path) 
     terms = "prepay: {share: 100%, before: 0d, credited_after: 0d}, delivery: {acceptance: {duration: 14d}}"
     ledger = booked(lived(study(tmp_path, terms, kind="capacity_block", lasts="ends: 2026-04-01")))
     assert ledger.nominal() == pytest.approx((90 - 14) * DAILY)
+
+
+def test_a_resale_may_be_asked_for_again_until_a_day(tmp_path: Path) -> None:
+    sale = "offer: o, from: 2026-07-01, share: 50%, when: 'price of m > $2.15/h'"
+    once = study(tmp_path, "market: m", f", resell: [{{{sale}}}]", MARKET)
+    assert state(lived(once)).let == []  # in July the price is 2 x 1.1^(6/12) = $2.10
+    again = study(tmp_path, "market: m", f", resell: [{{{sale}, until: 2026-12-31}}]", MARKET)
+    # 1.1^(m/12) x 2 exceeds 2.15 from October (m = 9: $2.148) ... November (m = 10: $2.165) on
+    ((at, chips, price),) = state(lived(again)).let
+    assert (at // MS_DAY, chips) == (181 + 18 * 7, 3600)  # the first Wednesday of asking in November
+    assert price == pytest.approx(2 * 1.1 ** (10 / 12), rel=1e-3)
+    short = study(tmp_path, "market: m", f", resell: [{{{sale}, until: 2026-10-15}}]", MARKET)
+    assert state(lived(short)).let == []
 
 
 def test_chips_that_stand_in_are_not_let(tmp_path: Path) -> None:

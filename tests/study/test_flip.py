@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ import pytest
 
 from capsim.errors import InputError
 from capsim.spec.knobs import knob
+from capsim.spec.provenance import with_values
 from capsim.study.flip import Flip, Point, ask_flip, find_flip, interval
 from capsim.study.setup import Request, set_up
 from capsim.study.trials import Trial, Trials
@@ -139,6 +141,11 @@ def test_a_damaged_trial_is_simulated_again(setup: Any, tmp_path: Path) -> None:
         ("offers.big-cloud.price", (), "$4/h", "$2/h", "leave no range"),
         ("offers.big-cloud.price", ("big-cloud",), None, None, "write two strategies"),
         ("offers..price", (), None, None, "no name at character"),
+        ("horizon.start", (), None, None, "all strategies are compared over; move a date of a contract"),
+        ("offers.big-cloud.delivery.shift", (), None, None, "states none there; state it with --set"),
+        ("offers.big-cloud.kind", (), None, None, "'cloud' is no number"),
+        ("offers.big-cloud.chips.gb200_nvl72", (), None, None, "the only share"),
+        ("offers.new-cloud.tranches.0.at", (), "soon", None, "--low 'soon'"),
     ],
 )
 def test_wrong_input(
@@ -154,3 +161,58 @@ def test_prices_by_system_move_together(setup: Any) -> None:
     change = "offers.big-cloud.price={per_chip_hour: {gb200_nvl72: $2/h, gb300_nvl72: $3/h}}"
     study = read_study("quickstart", sets=(change,)).resolve("base").study
     assert list(knob(study, 'offers."big-cloud".price').changes(4.0).values()) == [4.0, 6.0]
+
+
+def test_dates_are_searched_by_the_day_and_shown_as_dates(setup: Any) -> None:
+    moved = knob(setup.loaded["base"].study, "offers.new-cloud.tranches.0.at")
+    planned = datetime.date.fromordinal(int(moved.value))
+    flips = planned + datetime.timedelta(days=70)
+    evaluate = paired(lambda day: 0.3 * (day - flips.toordinal()), 1e-6)
+    found = find_flip(evaluate, moved.value, None, None, moved.within, moved.around, moved.finest)
+    assert moved.show(found.root or 0.0) == flips.isoformat()
+    assert all(point.value == int(point.value) for point in found.points)
+    # 45 days around the plan, then 91
+    tried = {int(point.value - moved.value) for point in found.points}
+    assert {0, -45, 45, -91, 91} <= tried
+    assert moved.read("2026-Q3", "--low") == datetime.date(2026, 7, 1).toordinal()
+
+
+def test_a_study_with_another_date(setup: Any) -> None:
+    study = setup.loaded["base"].study
+    moved = knob(study, "offers.new-cloud.tranches.1.at")
+    day = datetime.date(2026, 11, 17)
+    changed = with_values(study, moved.changes(float(day.toordinal())))
+    assert changed.offers["new-cloud"].tranches[1].at == day
+    assert changed.offers["new-cloud"].tranches[0] is study.offers["new-cloud"].tranches[0]
+
+
+def test_shares_make_room_for_each_other(setup: Any) -> None:
+    moved = knob(setup.loaded["base"].study, "offers.new-cloud.tranches.0.share")
+    changed = with_values(setup.loaded["base"].study, moved.changes(0.8))
+    shares = [float(tranche.share) for tranche in changed.offers["new-cloud"].tranches]
+    assert shares == pytest.approx([0.8, 0.2])
+
+
+def test_a_price_path_moves_as_a_whole_and_solved_chips_follow_their_price() -> None:
+    from capsim.spec.loader import read_study
+
+    market = (
+        "markets={m: {start: $2/h, state: f, volatility: 0%, mean: {2026-06: $2.2/h, 2026-12: $1.8/h}, "
+        "regimes: {f: {drift: 0%/y, leave: 0%/q}}}}"
+    )
+    solve = (
+        "offers.big-cloud={provider: p, kind: cloud, status: signed, chips: {gb300_nvl72: 100%}, term: 5y, "
+        "tranches: [{at: 2026-06, share: 100%}], price: {per_chip_hour: $2/h}, "
+        "solve: {unknown: chips, value: $1B, lot: 72}}"
+    )
+    study = read_study("quickstart", sets=(market, solve)).resolve("base").study
+    assert list(knob(study, "markets.m.mean").changes(4.4).values()) == pytest.approx([4.4, 3.6])
+    # $1B over 43,830 h at $2: 11,408 chips, 158 lots of 72; at $4 half of them, 79 lots
+    limits = study.offers["big-cloud"].quantity
+    dearer = with_values(study, knob(study, "offers.big-cloud.price").changes(4.0)).offers["big-cloud"]
+    assert limits is not None and dearer.quantity is not None and dearer.default is not None
+    assert (limits.max, dearer.quantity.max, dearer.default) == (158 * 72, 79 * 72, 79 * 72)
+    with pytest.raises(InputError, match="solves for it; move"):
+        knob(study, "offers.big-cloud.default")
+    with pytest.raises(InputError, match="does not pay for one lot"):
+        with_values(study, {"offers.big-cloud.solve.value": 1e6})

@@ -36,6 +36,9 @@ class MadeUp:
         self.input_name, self.usd, self.simulated = input_name, usd, 0
         self.asked: list[int] = []
 
+    def lacking(self, trials: Sequence[Trial], runs: int) -> int:
+        return runs * len(set(trials))
+
     def totals(self, trials: Sequence[Trial], runs: int) -> dict[Trial, Any]:
         self.asked.append(runs)
         return {trial: self._total(trial) + np.arange(runs, dtype=float) for trial in trials}
