@@ -24,6 +24,7 @@ from capsim.compile.dispatch import (
     rule_of,
     site,
 )
+from capsim.compile.regions import base_name
 from capsim.control.context import Context, Copy
 from capsim.spec.dispatch import Data
 
@@ -89,7 +90,7 @@ def _copies(
     while waiting:
         chips = ctx.cluster.chips()["active"]
         for there, places in list(waiting.items()):
-            barred = ctx.forbidden.get(work, frozenset())
+            barred = _barred(ctx, work)
             earned = {p: int(chips[p]) * worth(work, p) for p in places if p not in barred}
             best = max(earned, key=lambda p: earned[p], default=-1)
             if best < 0 or earned[best] <= 0.0:
@@ -102,6 +103,12 @@ def _copies(
         if ctx.now + REVIEW >= ctx.end:
             return
         yield ctx.env.timeout(REVIEW)
+
+
+def _barred(ctx: Context, work: Work) -> frozenset[int]:
+    """Places where a workload may not run today; of a service by region, those where no part may."""
+    parts = [places for (kind, name), places in ctx.forbidden.items() if (kind, base_name(name)) == work]
+    return frozenset.intersection(*parts) if parts else frozenset()
 
 
 def _copy(

@@ -361,6 +361,9 @@ def contracts(results: Results, context: Context, strategy: str, case: str, widt
         mean = {name: float(np.nanmean(held[name][mine])) for name in CONTRACT_FIGURES}
         late = held["late_days_mean"][mine]
         text = f"{offer} paid {usd(mean['paid'])}, idle {percent(mean['idle_share'])} %"
+        egress = results.table("cash", case, strategy, line="egress", offer=offer)["usd"]
+        if len(egress):
+            text += f", egress {usd(float(egress.sum()) / results.plan.runs)}"
         if mean["credits"]:
             text += f", credits {usd(abs(mean['credits']))}"
         if mean["late_days_mean"] > 0.5:

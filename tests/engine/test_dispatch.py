@@ -280,6 +280,8 @@ def test_parts_of_a_service_share_one_copy(study: Path) -> None:
     regions = "demand.inference.chat.regions={us: {share: 50%}, eu: {share: 50%}}"
     built, _, figures = run_of(study, *sets, regions)
     assert egress(figures) == {"away": pytest.approx(25_000)}
+    assert egress(run_of(study, *sets, regions, "demand.inference.chat.residency=[us]")[2]) == {}
+    assert egress(run_of(study, *sets, "offers.away.dedicated={workloads: [training]}")[2]) == {}
     assert built.autoscaler.held[1].sum(axis=0)[1] == 0 < built.autoscaler.held[-1].sum(axis=0)[1]
 
 
