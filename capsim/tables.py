@@ -401,6 +401,8 @@ CLOCK = np.dtype(
         ("rules", "i8"),  # address of the compiled rules of changing orders and governance; 0: none
         ("timer", "i8"),  # next instant at which these rules have something to do; NEVER
         ("levels", "i4"),  # 1: preemption goes by the queues of las, not by the priority of classes
+        ("heads", "i4"),  # 1: the first of the queue is the winner of a tournament, not of the tree
+        ("capacity", "i4"),  # times that the active chips of a pool, or the speed of a class, changed
     ],
     align=True,
 )
@@ -418,6 +420,9 @@ RULES = np.dtype(
         ("held", "i4"),  # jobs that are not admitted
         ("reclaim", "i4"),  # 1: jobs admitted beyond a quota are stopped for others within theirs
         ("by_class", "i4"),  # 1: the class's priority goes before the key
+        ("leaves", "i4"),  # of the tournament; 0: the queue's tree is in order
+        ("capacity", "i4"),  # the clock's when the keys were last set for all
+        ("starving", "i4"),  # las: entries of ``starving``
     ],
     align=True,
 )
@@ -426,6 +431,7 @@ RULES = np.dtype(
 TENANT = np.dtype(
     [
         ("share", "f8"),  # weight
+        ("key", "f8"),  # fair-share: usage / share when keys were last computed
         ("usage", "f8"),  # decayed chip-ms up to `usage_at`
         ("usage_at", "i8"),  # instant
         ("chips", "i8"),  # chips of its running jobs (spares apart)
@@ -438,6 +444,7 @@ TENANT = np.dtype(
         ("cohort", "i4"),  # -1: it neither borrows nor lends
         ("first_held", "i4"),  # first of its held jobs; -1
         ("last_held", "i4"),
+        ("first", "i4"),  # in a tournament: first of its jobs in the queue; -1
     ],
     align=True,
 )
@@ -467,6 +474,11 @@ STANDING = np.dtype(
     [
         ("key", "f8"),  # place in the order, smaller first; ties by submission
         ("base", "i8"),  # las: chip-ms attained before its last promotion
+        ("due", "i8"),  # las: instant of its next promotion if it goes on waiting; NEVER
+        ("alone", "f8"),  # themis: ms that it would take alone on its tenant's share
+        ("offset", "i8"),  # themis: shortest possible estimate - submission, ms
+        ("joined", "i8"),  # instant at which it joined the queue
+        ("watched", "i4"),  # las: 1: it has an entry in ``starving``
         ("admitted", "i4"),  # 1: charged to its tenant
         ("evicted", "i4"),  # 1: told to stop for another tenant's quota
         ("next_held", "i4"),  # next held job of its tenant; -1
@@ -484,6 +496,12 @@ STANDING = np.dtype(
     align=True,
 )
 """One row a job, where an order changes with time or tenants have limits."""
+
+WINNER = np.dtype([("until", "i8"), ("job", "i4")], align=True)
+"""Node of the tournament: the job that comes first below it, and until when that is known to stand."""
+
+STARVING = np.dtype([("time", "i8"), ("job", "i4")], align=True)
+"""Entry of the heap of jobs by their promotion in las."""
 
 FOLLOWER = np.dtype([("job", "i4"), ("any", "i4")], align=True)
 """A job that waits for another to end; ``any``: 1 however it ends, 0 it must complete."""

@@ -9,15 +9,14 @@ from __future__ import annotations
 import numpy as np
 
 from capsim.jit import kernel
-from capsim.kernel.keys import book_queued
+from capsim.kernel.keys import SUBMISSION, submitted_before
 from capsim.kernel.ordering import (
-    SUBMISSION,
     forget_rank,
+    leave_order,
     list_parked,
     list_queue,
     place_job,
     sort_line,
-    submitted_before,
 )
 from capsim.kernel.preemption import preempt
 from capsim.kernel.queue import queue_insert, queue_remove
@@ -116,7 +115,6 @@ def line_up(s, j):
     """An admitted job gets its rank where the order changes with time."""
     if s.rules[0].order > 0:
         place_job(s, j)
-        book_queued(s, j, 1)
 
 
 @kernel()
@@ -219,7 +217,7 @@ def evict(s, j):
     queue_remove(s, np.int64(run.rank))
     s.classes[s.jobs[j].cls].waiting -= 1
     if s.rules[0].order > 0:
-        book_queued(s, j, -1)
+        leave_order(s, j)
     c.dirty = 1
     charge(s, j, -1)
     hold(s, j)

@@ -22,7 +22,7 @@ from capsim.kernel.options import JobOptions
 from capsim.kernel.placement import OWN
 from capsim.kernel.ranks import open_slot, restate_durations
 from capsim.kernel.state import pointers
-from capsim.policies.orders import CHANGING, PLACEMENTS, order_keys, order_options
+from capsim.policies.orders import BY_TENANT, CHANGING, PLACEMENTS, order_keys, order_options, tenant_keys
 from capsim.tables import NEVER, RUNNING, WAITING
 
 
@@ -147,18 +147,21 @@ class Cluster:
         terms = options or JobOptions()
         terms.check(len(jobs))
         if changing or governance is not None or terms.ruled:
-            rules = {**self._options, "by_class": policy.by_class}
+            heads = policy.backfill == "none"
+            rules = {**self._options, "by_class": policy.by_class, "heads": heads}
             self._s = add_rules(
                 self._s, governance or Governance(), jobs, policy.order, rules, policy.interval, terms
             )
             self._pointers = pointers(self._s)
             self._address = int(self._pointers.ctypes.data)
-        return changing
+        return changing and policy.backfill != "none"
 
     def _order_keys(self, rows: np.ndarray, deadline: np.ndarray | None = None) -> np.ndarray | None:
         try:
             priority = self._s.classes["priority"][rows["cls"]]
             slack, by_class = self._options.get("slack", 0.0), self._by_class
+            if self._order in BY_TENANT and not self._ruled:
+                return tenant_keys(rows, priority if by_class else 0.0)
             return order_keys(rows, priority, self._order, slack, deadline, by_class=by_class)
         except ValueError as error:
             raise LayoutError(str(error)) from None
@@ -336,6 +339,7 @@ class Cluster:
         speeds = self._s.places["speed"][cls * self._n_pools : (cls + 1) * self._n_pools]
         best = speeds.max()
         speeds[pool] = speed
+        self._s.clock["capacity"] += 1
         if speeds.max() != best:
             waiting = self.waiting()
             restate_durations(self._s, waiting[self._s.jobs["cls"][waiting] == cls], float(speeds.max()))

@@ -23,6 +23,8 @@ RULE_ARRAYS = (
     "followers",
     "job_arrays",
     "array_tasks",
+    "winners",
+    "starving",
 )
 """Arrays of the rules that only some policies need: one empty row each until ``governance`` fills them."""
 

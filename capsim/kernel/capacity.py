@@ -66,6 +66,7 @@ def bring(s, t, n):
         st.free += chips
         st.free_acc -= chips * now
     s.pools[st.pool].active += chips
+    s.clock[0].capacity += 1
     pool_rate(s, np.int64(st.pool))
     capacity_grew(s, True)
 

@@ -12,7 +12,7 @@ from capsim import tables
 from capsim.kernel.layout import LayoutError
 from capsim.kernel.options import JobOptions
 from capsim.kernel.state import State
-from capsim.policies.orders import CHANGING
+from capsim.policies.orders import BY_TENANT, CHANGING
 from capsim.tables import NEVER
 
 
@@ -61,7 +61,8 @@ class Governance:
 def _limits(listed: Sequence[Tenant], tenants: np.ndarray) -> np.ndarray:
     """Fill in the tenants' quotas and limits; returns the cohorts."""
     cohorts = np.zeros(max((t.cohort or 0 for t in listed), default=0) + 1, tables.COHORT)
-    tenants["first_held"] = tenants["last_held"] = tenants["cohort"] = tenants["quota"] = -1
+    for name in ("first", "first_held", "last_held", "cohort", "quota"):
+        tenants[name] = -1
     for row, tenant in zip(tenants, listed, strict=True):
         row["max_running"] = tenant.max_running or 0
         if tenant.quota is not None:
@@ -127,7 +128,16 @@ def add_rules(
         row["half_life"], row["promote"] = options.get("half_life", 0.0), options.get("promote", 0.0)
         row["n_levels"], row["by_class"] = len(limits), options["by_class"]
         state.clock["levels"] = order == "las"
-        more = {"by_rank": np.zeros(len(state.tree) // 2, np.int32)}
+        if options["heads"]:
+            state.clock["heads"] = 1
+            row["leaves"] = 1 << max(1, ((count if order in BY_TENANT else cap) - 1).bit_length())
+            winners = np.zeros(2 * int(row["leaves"][0]), tables.WINNER)
+            winners["job"], winners["until"] = -1, NEVER
+            more["winners"] = winners
+        else:
+            more["by_rank"] = np.zeros(len(state.tree) // 2, np.int32)
+        if order == "las":
+            more["starving"] = np.zeros(cap, tables.STARVING)
     standings = np.zeros(cap, tables.STANDING)
     more |= terms.fill(standings, len(jobs))
     ruled = state._replace(

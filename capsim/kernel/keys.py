@@ -11,9 +11,35 @@ from capsim.jit import kernel
 from capsim.tables import RUNNING
 
 FAIR_SHARE, DRF, LAS, THEMIS = 1, 2, 3, 4
-"""Codes of the orders (``RULES.order``)."""
+"""Codes of the orders (``RULES.order``); up to DRF tenants take turns."""
+
+SUBMISSION, CLASS, KEY = 0, 1, 2
+"""How jobs are compared: by submission alone; by class (where the policy says so), then submission; by
+class, key, submission."""
 
 LN2 = 0.6931471805599453
+
+
+@kernel()
+def submitted_before(s, a, b):
+    """Whether job a was submitted before job b."""
+    if s.jobs[a].submit != s.jobs[b].submit:
+        return s.jobs[a].submit < s.jobs[b].submit
+    return a < b
+
+
+@kernel()
+def comes_before(s, a, b, how):
+    """Whether job a comes before job b; ``how``: SUBMISSION, CLASS or KEY."""
+    if how > SUBMISSION and s.rules[0].by_class:
+        above, below = s.classes[s.jobs[a].cls].priority, s.classes[s.jobs[b].cls].priority
+        if above != below:
+            return above > below
+    if how == KEY:
+        x, y = s.standings[a].key, s.standings[b].key
+        if x != y:
+            return x < y
+    return submitted_before(s, a, b)
 
 
 @kernel()
@@ -75,18 +101,9 @@ def queue_level(s, j):
 
 
 @kernel()
-def promote_starved(s, j):
-    """Start a waiting job's attained service anew if it has waited too long for what it has run."""
-    knob, have = s.rules[0].promote, attained(s, j)
-    waited = np.float64(s.clock[0].now - s.runs[j].queued)
-    if knob > 0.0 and have > 0 and waited * s.jobs[j].size_min >= knob * have:
-        s.standings[j].base = s.runs[j].chip_time
-
-
-@kernel()
-def finish_ratio(s, j):
-    """Estimated finish time if started now over that of the job alone on its tenant's share of the chips."""
-    job, run = s.jobs[j], s.runs[j]
+def time_alone(s, j):
+    """Estimated ms of the whole job alone on its tenant's share of the chips; inf if it can run nowhere."""
+    job = s.jobs[j]
     chips, best = np.int64(0), 0.0
     base = np.int64(job.cls) * s.pools.shape[0]
     for pool in range(s.pools.shape[0]):
@@ -94,27 +111,50 @@ def finish_ratio(s, j):
             chips += s.pools[pool].active
             best = max(best, s.places[base + pool].speed)
     if best == 0.0:
-        return 0.0
+        return np.inf
     mine = chips * s.tenants[job.tenant].share / s.rules[0].shares
     alone = job.requested / (best * job.size_max / job.size_ref)
     if mine < job.size_min:
         alone *= job.size_min / max(mine, 1e-9)
-    return (s.clock[0].now - job.submit + run.shortest) / alone
+    return alone
+
+
+@kernel()
+def set_ratio(s, j):
+    """Note what the job's finish-time ratio is computed from: at instant t it is (t + offset) / alone."""
+    mine = s.standings[j]
+    mine.alone = time_alone(s, j)
+    mine.offset = s.runs[j].shortest - s.jobs[j].submit
+
+
+@kernel()
+def standing_ratio(s, j):
+    """Minus the finish-time ratio as of the last computation of the keys, or of the job's joining since."""
+    mine = s.standings[j]
+    return -((max(mine.joined, s.rules[0].keyed_at) + mine.offset) / mine.alone)
+
+
+@kernel()
+def share_usage(s):
+    """Bring every tenant's usage up to now: what it has used for its share, compared in single precision."""
+    for t in range(s.tenants.shape[0]):
+        bring_usage(s, np.int64(t))
+        s.tenants[t].key = np.float64(np.float32(s.tenants[t].usage / s.tenants[t].share))
 
 
 @kernel()
 def key_of(s, j):
-    """The job's key now, smaller first. For drf the chips ahead of it must be set."""
+    """The job's key now, smaller first. For drf the chips ahead of it must be set; for fair-share it is the
+    tenant's as of the last computation."""
     order = s.rules[0].order
     t = np.int64(s.jobs[j].tenant)
     if order == FAIR_SHARE:
-        bring_usage(s, t)
-        return np.float64(np.float32(s.tenants[t].usage / s.tenants[t].share))
+        return s.tenants[t].key
     if order == DRF:
         return dominant_share(s, t)
     if order == LAS:
         return queue_level(s, j)
-    return -finish_ratio(s, j)
+    return -((s.clock[0].now - s.jobs[j].submit + s.runs[j].shortest) / time_alone(s, j))
 
 
 @kernel()

@@ -9,36 +9,25 @@ from __future__ import annotations
 import numpy as np
 
 from capsim.jit import kernel
-from capsim.kernel.keys import DRF, LAS, charged_pool, key_of, promote_starved, queue_level
+from capsim.kernel.heads import enter, keep_shares, recompute, withdraw
+from capsim.kernel.keys import (
+    CLASS,
+    DRF,
+    FAIR_SHARE,
+    KEY,
+    LAS,
+    book_queued,
+    charged_pool,
+    comes_before,
+    key_of,
+    queue_level,
+    share_usage,
+)
 from capsim.kernel.queue import BIG, queue_insert, queue_next, queue_remove
 from capsim.kernel.reservation import drop_reservation
+from capsim.kernel.starving import next_starved, watch
+from capsim.kernel.tournament import contend
 from capsim.tables import NEVER
-
-SUBMISSION, CLASS, KEY = 0, 1, 2
-"""How jobs are compared: by submission alone; by class (where the policy says so), then submission; by
-class, key, submission."""
-
-
-@kernel()
-def submitted_before(s, a, b):
-    """Whether job a was submitted before job b."""
-    if s.jobs[a].submit != s.jobs[b].submit:
-        return s.jobs[a].submit < s.jobs[b].submit
-    return a < b
-
-
-@kernel()
-def comes_before(s, a, b, how):
-    """Whether job a comes before job b; ``how``: SUBMISSION, CLASS or KEY."""
-    if how > SUBMISSION and s.rules[0].by_class:
-        above, below = s.classes[s.jobs[a].cls].priority, s.classes[s.jobs[b].cls].priority
-        if above != below:
-            return above > below
-    if how == KEY:
-        x, y = s.standings[a].key, s.standings[b].key
-        if x != y:
-            return x < y
-    return submitted_before(s, a, b)
 
 
 @kernel()
@@ -210,7 +199,12 @@ def count_ahead(s, n):
 
 @kernel()
 def place_job(s, j):
-    """Compute the key of a job that joins the queue and give it a rank."""
+    """A job joins the queue: it gets its key, and a rank by it or a place in the tournament."""
+    if s.rules[0].order == LAS:
+        watch(s, j)
+    if s.clock[0].heads:
+        enter(s, j)
+        return
     s.standings[j].pool = charged_pool(s, j)
     if s.rules[0].order == DRF:
         t = np.int64(s.jobs[j].tenant) * s.pools.shape[0]
@@ -218,12 +212,65 @@ def place_job(s, j):
             s.tenant_pools[row].ahead = s.tenant_pools[row].queued
     s.standings[j].key = key_of(s, j)
     take_slot(s, j)
+    book_queued(s, j, 1)
+
+
+@kernel()
+def leave_order(s, j):
+    """A job, off the queue's tree already, leaves the queue."""
+    if s.clock[0].heads:
+        withdraw(s, j)
+    else:
+        book_queued(s, j, -1)
+
+
+@kernel()
+def rise(s, j):
+    """A waiting job of las goes to the queue of what it has attained since its promotion."""
+    c, run = s.clock[0], s.runs[j]
+    level = queue_level(s, j)
+    if level == s.standings[j].key:
+        return
+    s.standings[j].key = level
+    if c.heads:
+        contend(s, j, j, j)
+        return
+    if run.parked:
+        return
+    promised = c.promise_rank == run.rank
+    queue_remove(s, np.int64(run.rank))
+    forget_rank(s, np.int64(run.rank))
+    take_slot(s, j)
+    queue_insert(s, np.int64(run.rank), np.int64(s.jobs[j].size_min), run.shortest)
+    if promised:
+        c.promise_rank = run.rank
+    c.dirty = 1
+
+
+@kernel()
+def promote_starved(s):
+    """las: waiting jobs that have waited too long for what they have run start anew with none attained.
+
+    The queues of running jobs matter to preemption alone.
+    """
+    j = next_starved(s)
+    while j >= 0:
+        s.standings[j].base = s.runs[j].chip_time
+        rise(s, j)
+        j = next_starved(s)
+    if s.clock[0].preemption:
+        for i in range(s.clock[0].running):
+            j = np.int64(s.active[i])
+            s.standings[j].key = queue_level(s, j)
+        s.clock[0].stuck_rank = -1
 
 
 @kernel()
 def reorder(s):
     """Compute all keys anew and put the queue in their order."""
     order = s.rules[0].order
+    if order == FAIR_SHARE:
+        share_usage(s)
     n = list_parked(s, list_queue(s))
     if order == DRF:
         if not is_sorted(s, n, CLASS):
@@ -232,14 +279,7 @@ def reorder(s):
     else:
         for i in range(n):
             j = np.int64(s.line[i])
-            if order == LAS:
-                promote_starved(s, j)
             s.standings[j].key = key_of(s, j)
-    if order == LAS:
-        for i in range(s.clock[0].running):
-            j = np.int64(s.active[i])
-            s.standings[j].key = queue_level(s, j)
-        s.clock[0].stuck_rank = -1
     n = list_queue(s)
     if not is_sorted(s, n, KEY):
         sort_line(s, n, KEY)
@@ -262,7 +302,14 @@ def before_pass(s):
         return
     if every == 0 or rules.keyed_at < 0 or c.now // every > rules.keyed_at // every:
         rules.keyed_at = c.now
-        reorder(s)
+        if rules.order == LAS:
+            promote_starved(s)
+        elif c.heads:
+            recompute(s)
+        else:
+            reorder(s)
+    if c.heads:
+        keep_shares(s)
     if c.timer == NEVER and c.queued > rules.held:
         c.timer = next_multiple(s)
 

@@ -10,6 +10,7 @@ from numba import int64
 from capsim.jit import kernel
 from capsim.kernel.admission import ask, be_over, let_in, reclaim_all, unhold
 from capsim.kernel.dependencies import fails_again, let_through, open_gate, settle
+from capsim.kernel.heads import reweigh
 from capsim.kernel.hooks import (
     BEGIN,
     CANCEL_HELD,
@@ -22,8 +23,8 @@ from capsim.kernel.hooks import (
     TICK,
     function_address,
 )
-from capsim.kernel.keys import book_chips, book_queued
-from capsim.kernel.ordering import before_pass, take_slot, tick
+from capsim.kernel.keys import DRF, book_chips
+from capsim.kernel.ordering import before_pass, leave_order, take_slot, tick
 from capsim.kernel.state import as_state
 from capsim.tables import HELD
 
@@ -59,12 +60,14 @@ def ordered(s, what, i):
     if what == RETURN:
         take_slot(s, i)
     elif what == LEAVE:
-        book_queued(s, i, -1)
+        leave_order(s, i)
     elif what == BEGIN:
-        book_queued(s, i, -1)
         book_chips(s, i, 1)
+        leave_order(s, i)
     elif what == STOP_RUN:
         book_chips(s, i, -1)
+        if s.clock[0].heads and s.rules[0].order == DRF:
+            reweigh(s, int64(s.jobs[i].tenant))
     elif what == PASS:
         before_pass(s)
     elif what == TICK:

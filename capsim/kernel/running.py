@@ -193,6 +193,7 @@ def leave_domain(s, site, d):
     st.active -= free + broken
     st.active_acc += (free + broken) * now
     s.pools[st.pool].active -= free + broken
+    s.clock[0].capacity += 1
     dom.free, dom.broken, dom.active, dom.leaving = 0, 0, 0, 0
     s.tranches[dom.tranche].left += 1
 

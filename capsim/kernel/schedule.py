@@ -289,6 +289,15 @@ def note_head_start(s, rank):
 
 
 @kernel()
+def next_head(s, rank):
+    """Rank of the first queued job: from ``rank`` on, or by the tournament of a changing order; -1: none."""
+    if not s.clock[0].heads:
+        return queue_next(s, rank, BIG, np.int64(0), np.int64(0))
+    j = np.int64(s.winners[1].job)
+    return np.int64(s.runs[j].rank) if j >= 0 else np.int64(-1)
+
+
+@kernel()
 def schedule_pass(s):
     """Serve services and queue once, at the end of an instant."""
     c = s.clock[0]
@@ -305,7 +314,7 @@ def schedule_pass(s):
         s.classes[k].hopeless = BIG
     rank = np.int64(-1)
     if c.queued > c.parked:
-        rank = queue_next(s, np.int64(0), BIG, np.int64(0), np.int64(0))
+        rank = next_head(s, np.int64(0))
     while rank >= 0:
         j = np.int64(s.by_rank[rank])
         cls = s.classes[s.jobs[j].cls]
@@ -328,7 +337,7 @@ def schedule_pass(s):
         else:
             cls.hopeless = s.jobs[j].size_min
             park(s, j)
-        rank = queue_next(s, rank + 1, BIG, np.int64(0), np.int64(0))
+        rank = next_head(s, rank + 1)
     if rank < 0:
         if c.resv_rank >= 0:
             drop_reservation(s)

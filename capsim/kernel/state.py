@@ -66,6 +66,8 @@ class State(NamedTuple):
     followers: np.ndarray
     job_arrays: np.ndarray
     array_tasks: np.ndarray
+    winners: np.ndarray
+    starving: np.ndarray
 
 
 DTYPES = {
@@ -107,6 +109,8 @@ DTYPES = {
     "followers": tables.FOLLOWER,
     "job_arrays": tables.JOB_ARRAY,
     "array_tasks": np.dtype("i4"),
+    "winners": tables.WINNER,
+    "starving": tables.STARVING,
 }
 
 

@@ -29,6 +29,9 @@ ORDERS = ("fcfs", "sjf", "priority", "edf", "fair-share", "drf", "las", "themis"
 CHANGING = ("fair-share", "drf", "las", "themis")
 """Orders whose keys change with time; the others are evaluated once a job."""
 
+BY_TENANT = ("fair-share", "drf")
+"""Orders in which a tenant's jobs go by class and submission; its key says only how tenants take turns."""
+
 MINUTE, HOUR, DAY = 60_000, 3_600_000, 86_400_000
 
 OPTIONS: dict[str, dict[str, Any]] = {
@@ -110,6 +113,13 @@ def order_keys(
         return keys
     pairs = np.empty(len(jobs), np.complex128)
     pairs.real, pairs.imag = -priority, 0.0 if keys is None else keys
+    return pairs
+
+
+def tenant_keys(jobs: np.ndarray, priority: np.ndarray | float) -> np.ndarray:
+    """Complex keys by which the jobs are in order tenant by tenant, then by priority, highest first."""
+    pairs = np.empty(len(jobs), np.complex128)
+    pairs.real, pairs.imag = jobs["tenant"], -priority
     return pairs
 
 

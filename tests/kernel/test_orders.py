@@ -53,12 +53,13 @@ class OrderCase:
 CASES = (
     OrderCase(
         "used less",
-        "at 10 tenant 0 has used 40 chip-ms, tenant 1 nothing: C goes before B",
+        "keys at 5: tenant 0 has used 20 chip-ms, tenant 1 nothing: C goes before B",
         4,
         "fair-share",
         ((0, 10, 4, 0), (1, 10, 4, 0), (2, 10, 4, 1)),
         (0, 20, 10),
         (0, 10, 20),
+        {"recalculate": 5},
     ),
     OrderCase(
         "used less for its share",
@@ -248,7 +249,7 @@ def test_las_by_class_stops_lower_classes_first_then_lower_queues() -> None:
     assert starts(case) == (0, 0, 8, 11)
 
 
-def cluster(jobs: int, order: str, **options: Any) -> Cluster:
+def cluster(jobs: int, order: str, backfill: str = "easy", **options: Any) -> Cluster:
     """A cluster of 64 chips with random jobs of five tenants."""
     rng = np.random.default_rng(5)
     layout = Layout()
@@ -261,19 +262,20 @@ def cluster(jobs: int, order: str, **options: Any) -> Cluster:
         rng.integers(1, 40, jobs),
         tenant=rng.integers(0, 5, jobs),
     )
-    policy = Policy(order=order, preemption=order == "las", order_options=options)
+    policy = Policy(order=order, backfill=backfill, preemption=order == "las", order_options=options)
     made = Cluster(layout, rows, classes, policy=policy, max_extra_jobs=100)
     made.activate(0)
     return made
 
 
-@pytest.mark.parametrize("order", ["fair-share", "drf", "las", "themis"])
-def test_long_queues_and_late_jobs_keep_the_books_however_time_is_split(order: str) -> None:
+@pytest.mark.parametrize("backfill", ["none", "easy"])
+@pytest.mark.parametrize("order", CHANGING)
+def test_long_queues_and_late_jobs_keep_the_books_however_time_is_split(order: str, backfill: str) -> None:
     """More waiting jobs than gaps between slots; every job is served in the end."""
     late = make_jobs(np.array([0]), np.array([50]), np.array([3]), tenant=2)
     ends = []
     for cuts in (1, 37):
-        made = cluster(900, order, recalculate=50)
+        made = cluster(900, order, backfill, recalculate=50)
         for at in np.linspace(500, 20_000, cuts).astype(int):
             made.advance(int(at))
             assert made.check() == []
@@ -285,6 +287,47 @@ def test_long_queues_and_late_jobs_keep_the_books_however_time_is_split(order: s
         assert (made.runs["state"] == 3).all()
         ends.append(made.runs["end"].copy())
     assert np.array_equal(*ends)
+
+
+def crowded(order: str, backfill: str, seed: int) -> Case:
+    """Fifty jobs of four tenants and two classes in 120 ms on 16 chips, then 32: queues of some forty."""
+    rng = np.random.default_rng(seed)
+    layout = Layout()
+    site = layout.site(layout.pool(8))
+    for _ in range(2):
+        layout.tranche(site, 2)
+    jobs = []
+    for submit in np.sort(rng.integers(0, 120, 50)).tolist():
+        run, size = int(rng.integers(1, 60)), int(rng.integers(1, 20))
+        asked = run + int(rng.integers(0, 40))
+        jobs.append(
+            Job(submit, run, asked, size, size, size, int(rng.integers(0, 2)), int(rng.integers(0, 4)))
+        )
+    options = {"recalculate": (0, 1, 7, 50)[seed % 4]}
+    options |= {"las": {"thresholds": (50, 400), "promote": 1.0}, "fair-share": {"half_life": 100}}.get(
+        order, {}
+    )
+    return Case(
+        layout,
+        (JobClass(preemptible=True, restart=1), JobClass(priority=1, preemptible=True, restart=1)),
+        tuple(jobs),
+        20_000,
+        commands=(Command(0, "activate", (0, None)), Command(133, "activate", (1, None))),
+        order=order,
+        backfill=backfill,
+        preemption=seed % 3 == 0,
+        by_class=seed % 3 < 2,
+        order_options=options,
+        shares=(1.0, 2.0, 1.0, 0.5),
+    )
+
+
+@pytest.mark.parametrize("seed", [2, 3, 4])
+@pytest.mark.parametrize("backfill", ["none", "easy"])
+@pytest.mark.parametrize("order", CHANGING)
+def test_crowded_queues_agree_with_the_obvious_scheduler(order: str, backfill: str, seed: int) -> None:
+    """Keys overtake each other, tenants take turns and jobs are promoted many times while forty wait."""
+    starts(crowded(order, backfill, seed))
 
 
 @pytest.mark.parametrize(

@@ -94,12 +94,15 @@ def hopeless(world: World, j: int) -> bool:
 def first_blocked(world: World) -> int | None:
     """Start jobs from the head of the queue; the first that has to wait for others, if any."""
     easy = world.case.backfill == "easy"
-    for j in world.queue():
-        if start_on_free(world, j):
-            continue
-        if not (easy and hopeless(world, j)):
-            return j
-        world.passed_over = True
+    hopeful = world.queue()
+    while hopeful:
+        j = hopeful[0]
+        if not start_on_free(world, j):
+            if not (easy and hopeless(world, j)):
+                return j
+            world.passed_over = True
+            hopeful.remove(j)
+        hopeful = [other for other in world.queue() if other in hopeful]
     return None
 
 

@@ -31,6 +31,7 @@ class Standing:
 
     case: Case
     keys: dict[int, float] = field(default_factory=dict)
+    tenant_keys: dict[int, float] = field(default_factory=dict)
     shortest: dict[int, int] = field(default_factory=dict)
     pools: dict[int, int] = field(default_factory=dict)
     forgotten: dict[int, int] = field(default_factory=dict)
@@ -78,6 +79,10 @@ def before_pass(world: World) -> None:
     last = standing.keyed_at
     if every == 0 or last is None or world.now // every > last // every:
         standing.keyed_at = world.now
+        if world.case.order == "fair-share":
+            for tenant in {job.tenant for job in world.jobs}:
+                used = usage(world, tenant) / standing.share(tenant)
+                standing.tenant_keys[tenant] = float(np.float32(used))
         for j in waiting(world):
             if world.case.order == "las":
                 promote(world, j)
@@ -107,12 +112,19 @@ def key(world: World, j: int, ahead: list[int]) -> float:
     """The key of a job with these jobs of its tenant ahead of it."""
     order, tenant = world.case.order, world.jobs[j].tenant
     if order == "fair-share":
-        return float(np.float32(usage(world, tenant) / world.standing.share(tenant)))
+        return world.standing.tenant_keys.get(tenant, 0.0)
     if order == "drf":
         return dominant_share(world, tenant, ahead)
     if order == "las":
         return level(world, j)
     return -finish_ratio(world, j)
+
+
+def key_now(world: World, j: int) -> float:
+    """The key that orders a waiting job: as it stands, or drf's of the moment where nothing is backfilled."""
+    if world.case.order == "drf" and world.case.backfill == "none":
+        return key(world, j, ahead_of(world, j))
+    return world.standing.keys[j]
 
 
 def usage(world: World, tenant: int) -> float:
@@ -184,7 +196,9 @@ def finish_ratio(world: World, j: int) -> float:
         for d in (world.fleet.domains[i] for i in world.fleet.pool_domains(pool))
         if d.active
     )
-    tenants = range(max([len(world.case.shares), *(other.tenant + 1 for other in world.jobs)]))
+    tenants = range(
+        max([len(world.case.shares), len(world.case.tenants), *(other.tenant + 1 for other in world.jobs)])
+    )
     everyone = sum(world.standing.share(tenant) for tenant in tenants)
     mine = chips * world.standing.share(job.tenant) / everyone
     best = max(world.speed[job.cls, pool] for pool in able)

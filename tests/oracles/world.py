@@ -11,7 +11,7 @@ from tests.oracles.case import Case, Command, Failure, Job, JobClass
 from tests.oracles.fleet import Fleet, Holder, Piece
 from tests.oracles.placement import Part
 from tests.oracles.progress import Pace, Stop, locality_factor, saved_stop, stop, wall_time, young_interval
-from tests.oracles.standing import Span, Standing, join
+from tests.oracles.standing import Span, Standing, join, key_now
 
 PENDING, WAITING, RUNNING, DONE, AT_LIMIT, CANCELLED = range(6)
 
@@ -117,7 +117,7 @@ class World:
             ranked = self.case.by_class or self.case.order == "priority"
             priority = -self.class_of(j).priority if ranked else 0
             if self.case.order in CHANGING:
-                return priority, self.standing.keys[j], place[j]
+                return priority, key_now(self, j), place[j]
             if self.case.order == "edf":
                 job = self.jobs[j]
                 due = job.submit + self.standing.options["slack"] * job.requested
