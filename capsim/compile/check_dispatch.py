@@ -59,6 +59,8 @@ def _rules(report: Report, study: Study, name: str, strategy: Strategy) -> None:
 def _data(report: Report, study: Study) -> None:
     """Data is at an offer or in a region that offers have; what a copy elsewhere costs."""
     left: set[str] = set()
+    used = {name for strategy in study.strategies.values() for name in (*strategy.hold, *strategy.buys())}
+    used |= {*study.base_fleet}
     for work, _, data in data_of(study):
         here = _path(study, work)
         sites = data_sites(study, data)
@@ -68,9 +70,7 @@ def _data(report: Report, study: Study) -> None:
             report.error(f"there is no offer and no region {shown(data.at)}", hint, *here, "at")
             continue
         left |= {name for name in study.offers if site(study, name) in sites}
-        report.info(_copy(study, work, data), *here)
-        used = {name for strategy in study.strategies.values() for name in (*strategy.hold, *strategy.buys())}
-        used |= {*study.base_fleet}
+        report.info(_copy(study, work, data, used), *here)
         if all(site(study, name) in sites for name in used if study.offers[name].kind not in SHELLS):
             what = f"{work[1]}: every offer that is held is where its data is, nothing is copied"
             report.warning(what, "leave `data` out, or name the offer or the region where it is", *here)
@@ -80,8 +80,8 @@ def _data(report: Report, study: Study) -> None:
             report.info(what, "offers", name, "egress")
 
 
-def _copy(study: Study, work: Work, data: Data) -> str:
-    price = leaving_price(study, data, data_sites(study, data))
+def _copy(study: Study, work: Work, data: Data, used: set[str]) -> str:
+    price = leaving_price(study, data, data_sites(study, data), used)
     days = copy_ms(data, float(data.size)) / DAY_MS
     tag = data.bandwidth.confidence or "stated"
     return (

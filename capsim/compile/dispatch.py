@@ -60,13 +60,12 @@ def data_sites(study: Study, data: Data) -> set[Site]:
     return {site(study, name) for name, offer in study.offers.items() if within(offer.region, data.at)}
 
 
-def leaving_price(study: Study, data: Data, sources: Iterable[Site]) -> float:
-    """USD per GB of a copy from the cheapest of some sites."""
-    prices = [
-        float(data.egress if offer.egress is None else offer.egress)
-        for name, offer in study.offers.items()
-        if site(study, name) in set(sources)
-    ]
+def leaving_price(study: Study, data: Data, sources: Iterable[Site], held: Iterable[str]) -> float:
+    """USD per GB of a copy from the cheapest of some sites, by the offers that are held there."""
+    there = set(sources)
+    named = {*held, *({data.at} & study.offers.keys())}
+    stated = [study.offers[name].egress for name in named if site(study, name) in there]
+    prices = [float(data.egress if price is None else price) for price in stated]
     return min(prices, default=float(data.egress))
 
 
@@ -76,6 +75,11 @@ def amount(gigabytes: float) -> str:
         if gigabytes >= scale:
             return f"{gigabytes / scale:.4g} {unit}"
     return f"{gigabytes:.4g} GB"
+
+
+def held_offers(prepared: Prepared) -> list[str]:
+    """Offers whose chips a strategy holds or may hold, each once."""
+    return list(dict.fromkeys(place.offer for place in prepared.places))
 
 
 def copy_ms(data: Data, gigabytes: float) -> int:

@@ -19,6 +19,7 @@ from capsim.compile.dispatch import (
     copy_ms,
     data_of,
     data_sites,
+    held_offers,
     leaving_price,
     places_without_data,
     rule_of,
@@ -42,13 +43,17 @@ def copy_to(
     Args:
         parts: gigabytes, and the sites that hold them, of what is copied.
     """
-    study = ctx.prepared.study
-    sized = [(gigabytes, gigabytes * leaving_price(study, data, sources)) for gigabytes, sources in parts]
+    sized = [(gigabytes, gigabytes * price_from(ctx, data, sources)) for gigabytes, sources in parts]
     gigabytes, usd = (float(sum(column)) for column in zip(*sized, strict=True))
     length = copy_ms(data, gigabytes)
     ctx.data_copies.append(Copy(ctx.now, offer, gigabytes, usd))
     ctx.log("egress", work[1], f"{amount(gigabytes)} to {offer}, ${usd:,.0f}, {length / MS_DAY:.1f} d")
     return length
+
+
+def price_from(ctx: Context, data: Data, sources: Iterable[Site]) -> float:
+    """USD per GB of a copy from the cheapest of some sites."""
+    return leaving_price(ctx.prepared.study, data, sources, held_offers(ctx.prepared))
 
 
 def lack_data(ctx: Context) -> None:
@@ -95,7 +100,7 @@ def _copies(
             best = max(earned, key=lambda p: earned[p], default=-1)
             if best < 0 or earned[best] <= 0.0:
                 continue
-            usd = float(data.size) * leaving_price(study, data, ctx.data_at[work])
+            usd = float(data.size) * price_from(ctx, data, ctx.data_at[work])
             if frugal and usd > sum(earned.values()) * PAYBACK_MS / MS_HOUR:
                 continue
             del waiting[there]

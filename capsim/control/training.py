@@ -18,10 +18,10 @@ import numpy as np
 
 from capsim.compile.calendar import MS_DAY, MS_HOUR
 from capsim.compile.checkpoints import checkpoint_times
-from capsim.compile.dispatch import Site, copy_ms, data_sites, leaving_price, site
+from capsim.compile.dispatch import Site, copy_ms, data_sites, site
 from capsim.compile.prepare import porting_efficiency
 from capsim.control.context import Context
-from capsim.control.data_copies import copy_to
+from capsim.control.data_copies import copy_to, price_from
 from capsim.control.dispatch import Dispatch
 from capsim.spec.demand import TrainingRun
 from capsim.tables import JOB, WAITING
@@ -191,8 +191,7 @@ class TrainingRuns:
         if data is None:
             return 0.0, 0.0
         parts = self._parts_lacking(state, place)
-        study = self.ctx.prepared.study
-        usd = sum(gigabytes * leaving_price(study, data, sources) for gigabytes, sources in parts)
+        usd = sum(gigabytes * price_from(self.ctx, data, sources) for gigabytes, sources in parts)
         return sum(gigabytes for gigabytes, _ in parts), usd
 
     def _bring_data(self, state: RunState, plan: list[tuple[int, int]]) -> int:

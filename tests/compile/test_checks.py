@@ -246,6 +246,8 @@ def test_chips_that_wait_for_power_are_not_reclaimed_in_part() -> None:
     text = "`cheap` is reclaimed in part and waits for power of its own"
     assert any(text in told for told in found("delivery-terms", *both, level="error"))
     assert not any(text in told for told in found("delivery-terms", both[1], level="error"))
+    none = found("delivery-terms", "offers.cheap.interruptions.share=0%", level="warning")
+    assert none and "`cheap`: interruptions take no chips away; write a share above 0%" in none[0]
 
 
 def test_chip_time_that_overflows() -> None:

@@ -103,6 +103,9 @@ def test_the_price_is_that_of_the_site_that_the_data_leaves(study: Path) -> None
     assert egress(figures) == {"away": pytest.approx(200_000)}
     _, _, figures = run_of(study, DATA, "offers.away.egress=$9/GB")
     assert egress(figures) == {"away": pytest.approx(1_000_000)}
+    # an offer of the region that the strategy does not hold sells no way out
+    unheld = "offers.third={provider: third, kind: cloud, status: live, chips: {gb200_nvl72: 100%}, region: us-east, egress: $0/GB}"
+    assert egress(run_of(study, DATA, unheld)[2]) == {"away": pytest.approx(1_000_000)}
     # data at the place of the run stays where it is, and so does data of the same provider and region
     for own in (f"{RUN}.data={{size: 20 PB, at: eu}}", f"{RUN}.data={{size: 20 PB, at: away}}"):
         built, _, figures = run_of(study, own)
