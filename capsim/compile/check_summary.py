@@ -20,12 +20,12 @@ CATALOG_SECTIONS = ("chips", "systems", "models", "porting")
 
 
 def provenance_counts(loaded: Loaded, report: Report) -> None:
-    """Numbers in use by confidence, and every assumed one."""
+    """Inputs (numbers that can matter) by confidence, as a comparison counts them, and every assumed one."""
     found = provenance(loaded.study)
     counts = ", ".join(
         f"{found.counts[name]} {name}" for name in (*CONFIDENCES, STATED) if found.counts[name]
     )
-    report.info(f"numbers in use: {counts} (stated = plain, without a source)")
+    report.info(f"inputs: {counts} (stated: plain numbers without a source)")
     # What the study itself states comes before what the catalog brings along.
     for path, value in sorted(found.assumed, key=lambda item: split_path(item[0])[0] in CATALOG_SECTIONS):
         names = split_path(path)

@@ -20,7 +20,7 @@ from capsim.spec import quantities as forms
 from capsim.spec.base import Section
 from capsim.spec.hardware import Chip, ModelCard, Porting, Price, System
 from capsim.spec.offers import Offer
-from capsim.spec.provenance import values_of
+from capsim.spec.provenance import STATED, values_of
 from capsim.spec.values import CONFIDENCES, Day, Quantity, Value, Whole
 from capsim.units import DAY_MS, HOUR_MS, MONTH_MS, YEAR_MS
 
@@ -150,11 +150,11 @@ def as_json(node: Any) -> Any:
 
 
 def trust(*sections: Section) -> str:
-    """How many numbers of entries have which confidence, best first; `stated`: no tag of its own."""
+    """How many numbers of entries have which confidence, best first; `stated`: without a source."""
     counts: Counter[str] = Counter(
-        item.value.confidence or "stated" for entry in sections for item in values_of(entry)
+        item.value.confidence or STATED for entry in sections for item in values_of(entry)
     )
-    ranks: tuple[str, ...] = (*CONFIDENCES, "stated")
+    ranks: tuple[str, ...] = (*CONFIDENCES, STATED)
     return ", ".join(f"{counts[name]} {name}" for name in ranks if counts[name])
 
 

@@ -18,22 +18,15 @@ from capsim.report.ranked import (
 )
 from capsim.report.reasons import reasons
 from capsim.results.reading import Results
+from capsim.spec.provenance import STATED
 from capsim.study.bridge import HOURS_DAY
 from capsim.study.context import Context, days_in
 from capsim.study.figures import Table
 from capsim.study.figures import table as figures_of
 from capsim.study.statistics import CVAR_RUNS
 
-#: confidences in the order in which they are counted, with the word for each.
-CONFIDENCES: dict[str, str] = {
-    "measured": "measured",
-    "vendor": "vendor",
-    "secondary": "secondary",
-    "derived": "derived",
-    "recalled": "recalled",
-    "stated": "unsourced",
-    "assumed": "ASSUMED",
-}
+#: confidences in the order in which they are counted.
+CONFIDENCES = ("measured", "vendor", "secondary", "derived", "recalled", STATED, "assumed")
 LEFT_OUT = "tax, lease accounting, currency, export rules"
 
 
@@ -106,8 +99,8 @@ def _count(number: int, noun: str) -> str:
 def provenance_line(context: Context) -> str:
     """How much of the study is known, and how."""
     counts = ", ".join(
-        f"{context.provenance[name]:,} {word}"
-        for name, word in CONFIDENCES.items()
+        f"{context.provenance[name]:,} {name.upper() if name == 'assumed' else name}"
+        for name in CONFIDENCES
         if context.provenance.get(name)
     )
     return f"Facts dated up to {context.as_of} (--as-of). Inputs: {counts or 'none with a stated confidence'}"

@@ -9,7 +9,7 @@ What a simulated input does is its change in the same worlds, added to the compa
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,9 +17,9 @@ from numpy.typing import NDArray
 
 from capsim.compile.prepare import Prepared
 from capsim.results.reading import Results
-from capsim.spec.knobs import Knob, quantity_at
+from capsim.spec.knobs import SERIES, Knob, quantity_at
 from capsim.spec.paths import join_path
-from capsim.spec.provenance import Sourced, used_values
+from capsim.spec.provenance import STATED, Sourced, used_values
 from capsim.spec.study import Study
 from capsim.spec.values import Value, Whole
 from capsim.study.context import Context
@@ -37,6 +37,8 @@ UNRANGED = {"assumed": 0.25, "recalled": 0.10}
 SCREEN_RUNS, MOST_RUNS, SECOND_LOOK = 1, 8, 8
 #: what is left out: a model's architecture is what it is, and shares that sum to 1 do not move one at a time.
 LEFT_OUT_ROOTS = ("models", "compare", "cases", "cross_check", "base_fleet", "strategies")
+#: where the same number of several entries is one assumption.
+SEVERAL = (("offers",), ("systems",), ("chips",), ("demand", "training_runs"), ("demand", "inference"))
 SUMMING = ("p", "share", "chips")
 #: inputs that are re-weighted exactly, by the last name of their path.
 EXACT = (
@@ -145,32 +147,56 @@ class Input:
 
 
 def weak_inputs(study: Study, held: Sequence[Prepared]) -> Iterator[Input]:
-    """Ranges and assumed or recalled numbers that must be simulated; of offers, those that `held` have."""
+    """Ranges and assumed or recalled numbers that must be simulated; of offers and chips, those of `held`."""
     offers = {lot.offer for one in held for lot in one.portfolio.lots}
     offers |= {shell.offer for one in held for shell in one.portfolio.shells}
     offers |= {rule.offer for rule in study.overflow}
-    systems = {place.system for one in held for place in one.places}
+    places = [place for one in held for place in one.places]
+    systems = {place.system for place in places}
+    known = {
+        "offers": offers,
+        "systems": systems,
+        "chips": {study.systems[system].chip for system in systems},
+        "porting": {place.family for place in places},
+    }
     groups: dict[tuple[object, ...], list[Sourced]] = {}
     for found in used_values(study):
         path, value = found
         names = tuple(str(name) for name in path)
-        if isinstance(value, Value | Whole) and _simulated(study, names, value, offers, systems):
-            several = names[0] in ("offers", "systems", "chips")
-            alike = (names[0], *names[2:]) if several else names
-            key = (alike, float(value), value.low, value.high, value.confidence)
+        if isinstance(value, Value | Whole) and _simulated(study, names, value, known):
+            key: tuple[object, ...] = (
+                _alike(names), float(value), value.low, value.high, value.confidence,
+            )  # fmt: skip
+            if _in_series(names) and not value.ranged:
+                key = (names[:-1], value.confidence)
             groups.setdefault(key, []).append(Sourced(names, value))
     for members in groups.values():
         yield _input(study, members)
 
 
+def _alike(names: tuple[str, ...]) -> tuple[str, ...]:
+    """The path with `*` for the name of an offer, system, chip, training run or service.
+
+    The same number of several of them is one assumption.
+    """
+    for head in SEVERAL:
+        if names[: len(head)] == head and len(names) > len(head) + 1:
+            return (*head, "*", *names[len(head) + 1 :])
+    return names
+
+
+def _in_series(names: tuple[str, ...]) -> bool:
+    """Whether it is a point of a path by date, which moves as a whole."""
+    return len(names) > 1 and names[-2] in SERIES
+
+
 def _simulated(
-    study: Study, names: tuple[str, ...], value: Value | Whole, offers: set[str], systems: set[str]
+    study: Study, names: tuple[str, ...], value: Value | Whole, known: Mapping[str, set[str]]
 ) -> bool:
     if not (value.ranged or value.confidence in UNRANGED) or names[0] in LEFT_OUT_ROOTS:
         return False
     if names[-1] in SUMMING or set(names) & set(EXACT) or "chips" in names[2:]:
         return False
-    known = {"offers": offers, "systems": systems}
     if names[0] in known and names[1] not in known[names[0]]:
         return False
     quantity = quantity_at(study, names)
@@ -183,10 +209,13 @@ def _input(study: Study, members: list[Sourced]) -> Input:
     assert isinstance(value, Value | Whole)
     quantity = quantity_at(study, names)
     assert quantity is not None
-    label = names if len(members) == 1 else (names[0], "*", *names[2:])
+    path = tuple(str(name) for name in names)
+    label = path
+    if len(members) > 1:
+        label = path[:-1] if _in_series(path) else _alike(path)
     leaves = {join_path(one.path): float(value) for one in members}
     moved = Knob(join_path(label), float(value), leaves, quantity)
-    confidence = value.confidence or "stated"
+    confidence = value.confidence or STATED
     if value.low is not None and value.high is not None:
         return Input(moved, float(value.low), float(value.high), True, confidence)
     step = UNRANGED[confidence] * abs(float(value))
@@ -233,7 +262,7 @@ class _Look:
         return base, [[self._pair(one, value) for value in (one.low, one.high)] for one in inputs]
 
     def _pair(self, one: Input, value: float) -> list[Trial]:
-        changes = dict.fromkeys(one.knob.leaves, value)
+        changes = one.knob.changes(value) if one.knob.value else dict.fromkeys(one.knob.leaves, value)
         return [Trial.of(name, changes) for name in self.names]
 
 

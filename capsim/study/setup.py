@@ -19,7 +19,7 @@ from capsim.results.versions import code_digest, versions
 from capsim.spec.canonical import resolved_yaml
 from capsim.spec.includes import Source
 from capsim.spec.loader import Draft, Loaded, read_study
-from capsim.spec.provenance import provenance
+from capsim.spec.provenance import STATED, provenance
 from capsim.spec.quantities import did_you_mean
 from capsim.spec.study import Study
 from capsim.study.bands import Band, bands
@@ -198,7 +198,7 @@ def _one_price(study: Study, offer: str) -> float | None:
 
 
 def _assumed(study: Study) -> list[Assumed]:
-    """Inputs on which total cost depends linearly and that are ranges, assumed or unsourced."""
+    """Inputs on which total cost depends linearly and that are ranges, assumed or stated without a source."""
     found = []
     slips = [run.slip_cost for run in study.demand.training_runs if _weak(run.slip_cost)]
     if slips:
@@ -250,7 +250,7 @@ def _distinct(values: Iterable[Any]) -> list[Any]:
 
 def _tag(value: Any) -> str:
     """The confidence of a value in words."""
-    confidence = value.confidence or "unsourced"
+    confidence = value.confidence or STATED
     return confidence.upper() if confidence == "assumed" else str(confidence)
 
 

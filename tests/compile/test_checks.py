@@ -273,7 +273,7 @@ def test_a_total_over_another_holding_shows_its_price() -> None:
 
 def test_the_assumed_numbers_are_listed_as_they_were_written() -> None:
     texts = found("provenance", level="info")
-    assert texts[0].startswith("numbers in use: 3 vendor, 6 derived, 11 assumed, ")
+    assert texts[0].startswith("inputs: 3 vendor, 6 derived, 11 assumed, ")
     assert "assumed: money.discount_rate = 8%/y, 6%/y to 10%/y (made up)" in texts
 
 

@@ -110,3 +110,32 @@ def test_json(compared: tuple[Setup, Results], tmp_path: Path) -> None:
     record = json.loads(sensitivity_json(found, compared[0].context))
     assert record["movements"][0]["how"] == "simulated"
     assert record["lead"] == found.lead
+
+
+def test_one_assumption_about_several_services_is_moved_once() -> None:
+    from capsim.spec.loader import read_study
+
+    study = read_study("frontier-lab").resolve("base").study
+    found = {one.knob.path: one for one in weak_inputs(study, [])}
+    assert len(found["demand.inference.*.headroom"].knob.leaves) > 1
+    tokens = found["demand.inference.chat.tokens"].knob
+    assert len(tokens.leaves) == 5
+    # all dates move in the same proportion
+    assert list(tokens.changes(2 * tokens.value).values()) == [
+        2 * number for number in tokens.leaves.values()
+    ]
+    assert not any(path.startswith("porting") for path in found), "nothing is held, no stack is ported"
+
+
+def test_it_is_said_beforehand_how_much_will_be_simulated(compared: tuple[Setup, Results]) -> None:
+    setup, results = compared
+    said: list[str] = []
+    made_up = MadeUp("repair_sigma", 1e9)
+    sensitivity(setup, results, made_up, said.append)  # type: ignore[arg-type]
+    count = len(
+        list(weak_inputs(setup.loaded["base"].study, [setup.prepared[name, "base"] for name in PAIR]))
+    )
+    # both ends of each for two strategies, and the study as it is; the eight in two more worlds
+    assert said == [
+        f"{count} weak inputs at both ends: {4 * count + 2} runs to simulate; then up to {34 * 2} for the 8 that move most"
+    ]
