@@ -50,6 +50,7 @@ Retry = Annotated[int, typer.Option("--retry", metavar="N", help="Attempts of a 
 Preemption = Annotated[
     str, typer.Option("--preemption", help="none, or priority: a blocked head stops jobs of lower classes")
 ]
+ByClass = Annotated[bool, typer.Option("--by-class", help="Priorities of the jobs go before the order")]
 SameInstant = Annotated[
     str,
     typer.Option("--same-instant", help="together, ends-first, submissions-first, one-by-one (fcfs, easy)"),
@@ -84,6 +85,7 @@ def replay(
     fates: Fates = False,
     retry: Retry = 0,
     preemption: Preemption = "none",
+    by_class: ByClass = False,
     same_instant: SameInstant = "together",
     order_option: OrderOptions = None,
     share: Shares = None,
@@ -113,7 +115,7 @@ def replay(
     policies = parse_policies(policy, depth)
     options = read_queue_options(order_option or (), share or ())
     governed = read_governance(tenants) if tenants else None
-    rules = ReplayRules(governed, dependencies, fates, retry, preemption)
+    rules = ReplayRules(governed, dependencies, fates, retry, preemption, by_class)
     options.check_used(policies, rules.tenants)
     began = time.perf_counter()
     terms = fates or dependencies != "ignore"

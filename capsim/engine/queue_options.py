@@ -60,12 +60,13 @@ class QueueOptions:
             hint = did_you_mean(unknown[0], tenants) or "capsim trace info names the largest"
             raise InputError(f"--share: the trace has no tenant {unknown[0]!r}; {hint}")
 
-    def policy(self, replay: ReplayPolicy, preemption: bool = False) -> Any:
+    def policy(self, replay: ReplayPolicy, preemption: bool = False, by_class: bool = False) -> Any:
         """The kernel's policy. Least attained service preempts, as Tiresias does; others where asked to."""
         from capsim.kernel.api import Policy
 
         return Policy(
             order=replay.order,
+            by_class=by_class,
             backfill=replay.backfill,
             preemption=replay.preempts or preemption,
             order_options=self.options.get(replay.order, {}),

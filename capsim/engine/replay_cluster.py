@@ -109,7 +109,7 @@ def _finish(
         layout,
         table if feedback is None else table[feedback.listed],
         classes,
-        policy=queue.options.policy(policy, rules.preemption == "priority"),
+        policy=queue.options.policy(policy, rules.preemption == "priority", rules.by_class),
         governance=rules.governance(queue.tenants, queue.options.shares),
         options=terms.options() if feedback is None else None,
         max_extra_jobs=feedback.late if feedback is not None else 0,

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from capsim.engine.replay_policies import ReplayPolicy
 from capsim.errors import InputError
 from capsim.spec.governance import ClassTerms, GovernanceFile, TenantTerms, most_chips
+from capsim.spec.scheduler import CHANGING
 from capsim.workload.traces.model import Ints, JobTrace
 from capsim.workload.traces.terms import CANCELLED, COMPLETED, FAILED, Waits
 
@@ -26,7 +27,7 @@ class ReplayRules:
     ``file``: tenants, classes, drains. ``dependencies``: "after": jobs wait for others to end, and arrays for
     their tasks; "think": jobs that wait are submitted their think time after that end. ``fates``: jobs fail
     and are cancelled as the trace says; ``retry``: attempts of a job that fails before its last one.
-    ``preemption``: a blocked head stops jobs of lower classes.
+    ``preemption``: a blocked head stops jobs of lower classes. ``by_class``: priorities go before the order.
     """
 
     file: GovernanceFile | None = None
@@ -34,6 +35,7 @@ class ReplayRules:
     fates: bool = False
     retry: int = 0
     preemption: str = "none"
+    by_class: bool = False
 
     def __post_init__(self) -> None:
         """Raise InputError, with all problems, for options that are not known or need each other."""
@@ -89,15 +91,14 @@ class ReplayRules:
                 problems.append(
                     f"policy {policy.name} knows no tenants, classes, dependencies or fates; leave it out"
                 )
-            elif self.preemption == "priority" and policy.order in ("fair-share", "drf", "las", "themis"):
+            elif self.preemption == "priority" and policy.order in CHANGING and not self.by_class:
                 problems.append(
-                    f"--preemption priority does not go with the order {policy.order}; write priority, fcfs,"
-                    " sjf or edf"
+                    f"--preemption priority goes with the order {policy.order} only by class; add --by-class"
                 )
-        if self.preemption == "priority" and len(set(self.priorities(trace).tolist())) < 2:
+        if (self.preemption == "priority" or self.by_class) and len(set(self.priorities(trace).tolist())) < 2:
             problems.append(
-                "--preemption priority: all jobs have one priority; give them a column priority, or classes"
-                " priorities in the file of --tenants"
+                f"{'--by-class' if self.by_class else '--preemption priority'}: all jobs have one priority;"
+                " give them a column priority, or classes priorities in the file of --tenants"
             )
         terms = trace.terms
         if self.dependencies != "ignore" and terms.waits is None and terms.array is None:

@@ -178,6 +178,20 @@ def test_a_higher_class_stops_a_lower_one(tmp_path: Path, terms: str, starts_at:
     assert starts(replay(trace, waits, 1, "priority+easy")) == [0, undisturbed]
 
 
+def test_classes_go_before_any_order(tmp_path: Path) -> None:
+    """1 chip. By run time 4, 3, 2; the prod jobs 2 and 4 first: 4, 2, 3. With preemption prod stops job 1."""
+    rows = "1,0,1,100,test\n2,1,1,30,prod\n3,2,1,20,test\n4,3,1,25,prod\n"
+    trace = jobs(tmp_path, rows, "class")
+    text = CLASSES % ""
+    assert starts(replay(trace, ReplayRules(), 1, "sjf")) == [0, 145, 100, 120]
+    assert starts(replay(trace, ruled(tmp_path, text, by_class=True), 1, "sjf")) == [0, 125, 155, 100]
+    stopping = ruled(tmp_path, text, by_class=True, preemption="priority")
+    for policy in ("sjf", "fair-share+easy", "drf+easy"):
+        found = replay(trace, stopping, 1, policy)
+        assert starts(found)[1] == 1 and starts(found)[3] == 31
+        assert found.preemptions.tolist() == [1, 0, 0, 0]
+
+
 def test_drains(tmp_path: Path) -> None:
     """4 chips, drained from 50 to 150. Job 1 runs on to its end at 100, or is stopped at 60 with its work kept
     and goes on at 150; job 2, submitted at 55, starts at 150."""
@@ -226,7 +240,8 @@ def test_shares_of_the_file_count(tmp_path: Path) -> None:
         ({"dependencies": "think"}, "easy", "only SWF has think times"),
         ({"fates": True}, "easy", "does not say how jobs end"),
         ({"preemption": "priority"}, "easy", "all jobs have one priority"),
-        ({"preemption": "priority"}, "fair-share", "does not go with the order fair-share"),
+        ({"preemption": "priority"}, "fair-share", "only by class; add --by-class"),
+        ({"by_class": True}, "easy", "--by-class: all jobs have one priority"),
         ({"fates": True}, "conservative", "policy conservative knows no tenants"),
     ],
 )
