@@ -158,11 +158,11 @@ class Autoscaler:
             if step % self._weekly == 0:
                 self._port(step)
                 rate = self.tokens * self.efficiency[step]
-            self.held[step] = cluster.service_time()
             reserve[:] = 0
             for (_, place), claimed in ctx.reserve.items():
                 reserve[place] += claimed
-            take_stock(cluster.chips(), RUN_KINDS, reserve, self.healthy[step], self.free[step], available)
+            chips = cluster.take_stock(self.held[step])
+            take_stock(chips, RUN_KINDS, reserve, self.healthy[step], self.free[step], available)
             allocate(self.need[step], rate, self.chips, self.order, self.rank, available, wanted)
             cluster.resize_all(wanted)
 

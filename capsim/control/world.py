@@ -88,6 +88,7 @@ class Draws:
         self.study = study
         self.calendar = calendar
         self.key: tuple[int, int] = (int(study.uncertainty.seed), run)
+        self._rate_scores: dict[tuple[str, RateKind], float] = {}
 
     def converts(self, offer_name: str) -> bool:
         """Whether an offer of its status becomes capacity at all."""
@@ -187,9 +188,13 @@ class Draws:
         """
         spec = self.study.uncertainty
         band = log_error if spec.rates is None else float(spec.rates)
-        correlation = float(getattr(spec.rate_correlation, kind))
-        common = (*self.key, "rate", kind)
-        return math.exp(band * factor_score(correlation, common, (*self.key, "rate", system, kind)))
+        score = self._rate_scores.get((system, kind))
+        if score is None:
+            correlation = float(getattr(spec.rate_correlation, kind))
+            common = (*self.key, "rate", kind)
+            score = factor_score(correlation, common, (*self.key, "rate", system, kind))
+            self._rate_scores[system, kind] = score
+        return math.exp(band * score)
 
     def market(self, name: str) -> NDArray[np.float64]:
         """A market's monthly price over its start, shape (months,)."""

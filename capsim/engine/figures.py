@@ -68,7 +68,7 @@ def compute_figures(run: Run, recorder: Recorder) -> Figures:
     runs = named_runs(run)
     weights = discount_hours(ctx, tokens.requested.shape[1])
     value = np.array([float(s.value_lost) for s in ctx.prepared.study.demand.inference])
-    lost = (tokens.unserved @ weights) / MTOK * value if len(value) else np.zeros(0)
+    lost = (tokens.unserved * weights).sum(axis=1) / MTOK * value if len(value) else np.zeros(0)
     spec = ctx.prepared.study.demand.research
     lost_research = 0.0
     if spec is not None:

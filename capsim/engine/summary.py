@@ -104,7 +104,7 @@ def _work(run: Run, recorder: Recorder, f: Figures) -> dict[str, float]:
     requested, unserved = float(f.tokens.requested.sum()), float(f.tokens.unserved.sum())
     within = f.tokens.within + f.tokens.rented
     weights = discount_hours(ctx, f.tokens.requested.shape[1])
-    mtok = float((within @ weights).sum()) / MTOK
+    mtok = float((within * weights).sum()) / MTOK
     target = np.array([r.state.finish >= 0 and r.state.finish <= r.state.target for r in f.runs])
     weight = np.array([float(r.chip_ms) for r in f.runs])
     ettr = (
@@ -123,7 +123,7 @@ def _work(run: Run, recorder: Recorder, f: Figures) -> dict[str, float]:
         "tokens_unmet": unserved / requested if requested > 0 else 0.0,
         "research_unmet": 1.0 - float(f.research.done.sum()) / offered if offered > 0 else 0.0,
         "ettr": ettr,
-        "bought_twice_npv": float(f.tokens.twice @ weights),
+        "bought_twice_npv": float((f.tokens.twice * weights).sum()),
         "mfu": _mfu(run, recorder),
     } | _waits(f.research.campaigns)
 
@@ -162,7 +162,7 @@ def _capacity(run: Run, recorder: Recorder, f: Figures) -> dict[str, float]:
     ctx, scaler = run.ctx, run.autoscaler
     work = np.array([place.gb200e for place in ctx.places()])
     kw = np.array([place.kw_facility for place in ctx.places()])
-    healthy = scaler.healthy @ work
+    healthy = (scaler.healthy * work).sum(axis=1)
     active = recorder.monthly("active")
     spans = np.diff(np.array(recorder.edges))[:, None]
     gigawatts = (active / spans) @ kw / 1e6

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from capsim.kernel import accounts
+from capsim.kernel import accounts, stock
 from capsim.kernel import advance as kernel
 from capsim.kernel.audit import audit
 from capsim.kernel.build import build
@@ -129,6 +129,7 @@ class Cluster:
         rows = self._s.services
         self._held, self._held_acc, self._target = rows["held"], rows["held_acc"], rows["target"]
         self._nowhere = np.flatnonzero(rows["chips"] <= 0)
+        self._stock = np.zeros(len(layout.sites), accounts.CHIP_TIME)
 
     def _add_rules(
         self, policy: Policy, jobs: np.ndarray, governance: Governance | None, options: JobOptions | None
@@ -371,6 +372,14 @@ class Cluster:
     def chips(self) -> np.ndarray:
         """Per site, chips now: the same columns as ``chip_time``."""
         return accounts.chips(self._s)
+
+    def take_stock(self, held: np.ndarray) -> np.ndarray:
+        """``chips``, and ``service_time`` into ``held``: in one call, for what looks at them often.
+
+        The array that is returned is filled anew by the next call.
+        """
+        stock.take_stock(self._address, self._stock, held)
+        return self._stock
 
     def pool_time(self) -> np.ndarray:
         """[pool, kind] chip-ms up to now: useful, redone, overhead, in_flight (open segments), allocated."""
