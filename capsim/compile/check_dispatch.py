@@ -49,6 +49,9 @@ def _rules(report: Report, study: Study, name: str, strategy: Strategy) -> None:
     elif "cheapest" in rules and not rented and not any(map(uncommitted, places)):
         what = f"{name} has committed to all that it holds: no place is cheapest at the margin"
         report.warning(what, "leave it out, or hold spot or take-or-pay below 100%", *here)
+    if rules & {"cheapest", "data-gravity"}:
+        what = f"{name}: prices decide where work runs; flips without simulation take it as it was"
+        report.info(what, *here)
     with_data = {work for work, _, _ in data_of(study)}
     bare = [work[1] for work, rule in ruled.items() if rule == "data-gravity" and work not in with_data]
     if bare:

@@ -92,6 +92,7 @@ def _copies(
     for p in sorted(ctx.without_data[work]):
         waiting.setdefault(site(study, ctx.places()[p].offer), []).append(p)
     frugal = rule_of(strategy, work) == "data-gravity"
+    yield ctx.env.timeout(0)  # what is there from the start has been delivered by then
     while waiting:
         chips = ctx.cluster.chips()["active"]
         for there, places in list(waiting.items()):

@@ -1,7 +1,8 @@
 """What other prices would change, computed from the results without simulating again.
 
 Total cost is linear in the price of each kind of lost work and in the rent of each offer, and no decision
-inside a run depends on them. So the total at a price m times the study's is T + (m - 1) L, with L the part of
+inside a run depends on them, but for the rules of dispatch `cheapest` and `data-gravity`, whose choices are
+taken as they were made. So the total at a price m times the study's is T + (m - 1) L, with L the part of
 T that the price scales: exact, not an approximation. The discount rate is re-applied to the monthly payments,
 each counted at the middle of its month; lost work is not re-discounted.
 """

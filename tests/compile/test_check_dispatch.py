@@ -49,7 +49,9 @@ def test_what_is_wrong_or_in_vain_is_told(study: Path, sets: tuple[str, ...], le
 def test_rules_that_matter_are_not_warned_of(study: Path) -> None:
     both = (SPOT, "strategies.s.hold={home: 288, cheap: 576}")
     for rule in ("committed-first", "cheapest", "fastest", "advantage", "{training: cheapest}"):
-        assert found(study, *both, f"strategies.s.dispatch={rule}") == []
+        told = found(study, *both, f"strategies.s.dispatch={rule}")
+        assert [level for level, _ in told] == ["info"] * ("cheapest" in rule)
+        assert all("prices decide where work runs" in text for _, text in told)
     assert found(study) == []
 
 

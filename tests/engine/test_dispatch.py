@@ -13,7 +13,7 @@ from capsim.compile.prepare import INFERENCE, RESEARCH
 from capsim.engine.figures import Figures, compute_figures
 from capsim.engine.prepare import prepare
 from capsim.engine.recorder import Recorder
-from capsim.engine.simulate import simulate_built
+from capsim.engine.simulate import simulate, simulate_built
 from capsim.spec.loader import load_study
 
 STUDY = """capsim: 1
@@ -286,6 +286,35 @@ def test_parts_of_a_service_share_one_copy(study: Path) -> None:
     assert egress(run_of(study, *sets, regions, "demand.inference.chat.residency=[us]")[2]) == {}
     assert egress(run_of(study, *sets, "offers.away.dedicated={workloads: [training]}")[2]) == {}
     assert built.autoscaler.held[1].sum(axis=0)[1] == 0 < built.autoscaler.held[-1].sum(axis=0)[1]
+
+
+def test_data_of_no_size_changes_nothing(study: Path) -> None:
+    """A copy of nothing is free and takes no time: every figure is that of the study without data.
+
+    (But for services: the autoscaler has decided when the copy is there, they start a period later.)
+    """
+    sets = (*MOST, CHAT)
+    empty = "{size: 0 GB, at: us-east}"
+    with_data = [f"{w}.data={empty}" for w in ("demand.research", RUN)]
+    plain, empty_run = (
+        simulate(prepare(load_study(study, sets=s), "s"), 0) for s in (sets, [*sets, *with_data])
+    )
+    for name, value in plain.metrics.items():
+        if name not in ("seconds", "simpy_events"):
+            assert empty_run.metrics[name] == value or np.isnan(value), name
+    assert empty_run.ladder == plain.ladder and empty_run.cash_npv == plain.cash_npv
+
+
+def test_egress_is_in_proportion_to_its_price(study: Path) -> None:
+    """Twice the price per GB, twice the line; the sum of the copies is the line."""
+    once, twice = (
+        run_of(study, *MOST, READS.replace("8 PB", f"8 PB, egress: {price}"), DATA)
+        for price in ("$0.03/GB", "$0.06/GB")
+    )
+    copies = [sum(copy.usd for copy in built.ctx.data_copies) for built, _, _ in (once, twice)]
+    assert sum(egress(once[2]).values()) == pytest.approx(copies[0])
+    assert sum(egress(twice[2]).values()) == pytest.approx(copies[1])
+    assert copies[1] - copies[0] == pytest.approx(8e6 * 0.03)
 
 
 # ------------------------------------------------------------------------------------------ what is rented by the hour
