@@ -121,6 +121,10 @@ def _commitment(report: Report, name: str, offer: Offer) -> None:
             f"`{name}`: the ramp ends at {float(pay.ramp[-1].share):.0%}, the share is {float(pay.share):.0%}"
         )
         report.error(what, "let the last step be the share", *here, "ramp")
+    pieces = sum(len(tranche.chips or offer.chips) for tranche in offer.tranches)
+    if pay.scope == "offer" and pieces == 1 and not offer.options:
+        what = f"`{name}`: take-or-pay over the whole offer, which is one tranche of one system"
+        report.warning(what, "leave scope out", *here, "scope")
     if float(pay.share) >= 1 and not pay.ramp and (pay.make_up or pay.carry_forward):
         what = f"`{name}`: all hours are committed, so none can be used beyond them"
         term = "make_up" if pay.make_up else "carry_forward"

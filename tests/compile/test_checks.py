@@ -170,6 +170,11 @@ WRONG = [
     ("delivery-terms", "strategies.managed.terminate={leased: 2035}", "on 2035-01-01, outside the horizon"),
     ("delivery-terms", "strategies.managed.resell.0.offer=colo", "`colo` of kind colocation cannot be let"),
     (
+        "delivery-terms",
+        "strategies.managed.resell.0={offer: leased, from: 2027-01, until: 2028-01, share: 10%}",
+        "lets `leased` until 2028-01-01, and asks nothing",
+    ),
+    (
         "placement",
         "demand.inference.chat.residency=[eu]",
         "cloud holds no place in eu where chat may run; hold an offer with such a `region`",
@@ -212,6 +217,11 @@ WRONG = [
     ("price-terms", "offers.moving.price_table.volume.steps.1.discount=120%", "`moving`: a discount of 120%"),
     ("price-terms", "offers.moving.take_or_pay.share=80%", "the ramp ends at 70%, the share is 80%"),
     ("price-terms", 'offers."cloud.v1".take_or_pay={share: 1, make_up: 2}', "all hours are committed"),
+    (
+        "price-terms",
+        "offers.block.take_or_pay={share: 70%, scope: offer}",
+        "which is one tranche of one system",
+    ),
     ("price-terms", 'offers."cloud.v1".prepay.credited_after=6y', "when a contract has ended"),
     ("price-terms", 'offers."cloud.v1".prepay.share=70%', "more than the rent after the draw-down begins"),
     ("price-terms", "offers.moving.prepay=null", "a tranche is prepaid, and the offer does not say when"),

@@ -13,8 +13,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from capsim.control.context import Context
+from capsim.compile.calendar import MS_DAY
+from capsim.control.context import Context, Copy
 from capsim.engine.billing import Ledger
+from capsim.engine.egress import book_copies
 from capsim.engine.statement import Statement, simulated_statements, statement, statement_names
 from capsim.engine.statement_items import ROUNDING
 from capsim.errors import InputError
@@ -201,6 +203,15 @@ strategies: {s: {hold: {o: 6400}}}
     ((_, quantity, unit, price),) = lines(found, "porting")
     assert (quantity, unit, price, found.total) == (1.0, "port", cost, cost)
     assert found.total + stated(ctx).total == pytest.approx(ledger.nominal(), abs=0.01)
+
+
+def test_data_copied_to_a_site_is_gigabytes_times_the_price(tmp_path: Path) -> None:
+    ctx = lived(study(tmp_path))
+    ctx.data_copies += [Copy(0, "o", 300.0, 6.0), Copy(MS_DAY, "o", 100.0, 2.0), Copy(0, "other", 1.0, 5.0)]
+    ledger = booked(ctx)
+    book_copies(ctx, ledger)
+    found = statement(ctx, ledger, {place.name: np.ones(24) for place in ctx.places()}, "o")
+    assert lines(found, "egress") == [("2026-01", 400.0, "GB", 0.02)]
 
 
 @settings(max_examples=25, deadline=None, derandomize=True)
