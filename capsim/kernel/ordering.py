@@ -1,7 +1,7 @@
 """The queue's order where keys change with time: ranks are slots of the queue's tree.
 
 A waiting job takes a slot between its neighbours by (key, submission, index). When the keys are computed
-anew, the waiting jobs, and only they, are sorted and spread over the slots.
+anew, the waiting jobs, and only they, are sorted anew over the slots that they have.
 """
 
 from __future__ import annotations
@@ -99,11 +99,29 @@ def job_at(s, rank):
 
 
 @kernel()
-def spread(s, n, queued):
-    """Give the n jobs of ``line`` evenly spaced slots; the first ``queued`` ranks in use are given up.
+def follow_jobs(s, reserved, promised):
+    """Ranks have changed: the reservation and the promise follow their jobs (-1: there was none)."""
+    c = s.clock[0]
+    if reserved >= 0:
+        c.resv_rank = s.runs[reserved].rank
+    elif c.resv_rank >= 0:
+        drop_reservation(s)
+    c.promise_rank = s.runs[promised].rank if promised >= 0 else -1
+    c.stuck_rank = -1
+    c.dirty = 1
 
-    The reservation and the promise follow their jobs.
-    """
+
+@kernel()
+def put_at(s, rank, j):
+    """Queue a job at an empty slot."""
+    s.runs[j].rank = rank
+    s.by_rank[rank] = j
+    queue_insert(s, rank, np.int64(s.jobs[j].size_min), s.runs[j].shortest)
+
+
+@kernel()
+def spread(s, n, queued):
+    """Give the n jobs of ``line`` evenly spaced slots; the first ``queued`` ranks in use are given up."""
     c = s.clock[0]
     reserved, promised = job_at(s, np.int64(c.resv_rank)), job_at(s, np.int64(c.promise_rank))
     rank = np.int64(-1)
@@ -112,18 +130,22 @@ def spread(s, n, queued):
         queue_remove(s, rank)
     step = np.int64(c.leaves) // (n + 1)
     for i in range(n):
-        j = np.int64(s.line[i])
-        rank = np.int64((i + 1) * step if step > 1 else i)
-        s.runs[j].rank = rank
-        s.by_rank[rank] = j
-        queue_insert(s, rank, np.int64(s.jobs[j].size_min), s.runs[j].shortest)
-    if reserved >= 0:
-        c.resv_rank = s.runs[reserved].rank
-    elif c.resv_rank >= 0:
-        drop_reservation(s)
-    c.promise_rank = s.runs[promised].rank if promised >= 0 else -1
-    c.stuck_rank = -1
-    c.dirty = 1
+        put_at(s, np.int64((i + 1) * step if step > 1 else i), np.int64(s.line[i]))
+    follow_jobs(s, reserved, promised)
+
+
+@kernel()
+def permute(s, n):
+    """Put the n queued jobs, in the order of ``line``, into the slots that they have together."""
+    c = s.clock[0]
+    reserved, promised = job_at(s, np.int64(c.resv_rank)), job_at(s, np.int64(c.promise_rank))
+    rank = np.int64(-1)
+    for i in range(n):
+        rank = queue_next(s, rank + 1, BIG, np.int64(0), np.int64(0))
+        if s.by_rank[rank] != s.line[i]:
+            queue_remove(s, rank)
+            put_at(s, rank, np.int64(s.line[i]))
+    follow_jobs(s, reserved, promised)
 
 
 @kernel()
@@ -139,21 +161,39 @@ def forget_rank(s, rank):
 
 
 @kernel()
-def find_gap(s, j):
-    """The occupied slots just before and just after the place of job j; -1 and ``leaves`` at the ends."""
+def first_below(s, node):
+    """The first occupied slot below a node of the tree; there is one."""
     leaves = np.int64(s.clock[0].leaves)
-    before, after = np.int64(-1), leaves
-    lo, hi = np.int64(0), leaves
-    while lo < hi:
-        mid = (lo + hi) >> 1
-        rank = queue_next(s, mid, BIG, np.int64(0), np.int64(0))
-        if rank < 0 or rank >= hi:
-            hi = mid
-        elif comes_before(s, np.int64(s.by_rank[rank]), j, KEY):
-            before, lo = rank, rank + 1
-        else:
-            after, hi = rank, mid
-    return before, after
+    while node < leaves:
+        node = 2 * node if s.tree[2 * node].size <= BIG else 2 * node + 1
+    return node - leaves
+
+
+@kernel()
+def find_gap(s, j):
+    """The occupied slots just before and just after the place of job j; -1 and ``leaves`` at the ends.
+
+    Down the tree below a node whose first job comes before j.
+    """
+    leaves = np.int64(s.clock[0].leaves)
+    after = leaves
+    if s.tree[1].size > BIG:
+        return np.int64(-1), after
+    first = first_below(s, np.int64(1))
+    if not comes_before(s, np.int64(s.by_rank[first]), j, KEY):
+        return np.int64(-1), first
+    node = np.int64(1)
+    while node < leaves:
+        node = 2 * node
+        if s.tree[node].size > BIG:
+            node += 1
+        elif s.tree[node + 1].size <= BIG:
+            first = first_below(s, node + 1)
+            if comes_before(s, np.int64(s.by_rank[first]), j, KEY):
+                node += 1
+            else:
+                after = first
+    return node - leaves, after
 
 
 @kernel()
@@ -283,7 +323,7 @@ def reorder(s):
     n = list_queue(s)
     if not is_sorted(s, n, KEY):
         sort_line(s, n, KEY)
-        spread(s, n, n)
+        permute(s, n)
 
 
 @kernel()
