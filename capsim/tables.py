@@ -420,6 +420,7 @@ RULES = np.dtype(
         ("held", "i4"),  # jobs that are not admitted
         ("reclaim", "i4"),  # 1: jobs admitted beyond a quota are stopped for others within theirs
         ("by_class", "i4"),  # 1: the class's priority goes before the key
+        ("limited", "i4"),  # 1: some job may be held, or ends otherwise than its work does
         ("leaves", "i4"),  # of the tournament; 0: the queue's tree is in order
         ("capacity", "i4"),  # the clock's when the keys were last set for all
         ("starving", "i4"),  # las: entries of ``starving``

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -118,6 +118,7 @@ def add_rules(
     row = np.zeros(1, tables.RULES)
     row["shares"] = tenants["share"].sum()
     row["keyed_at"], row["reclaim"] = -1, governance.reclaim
+    row["limited"] = terms.ruled or any(replace(tenant, share=1.0) != Tenant() for tenant in listed)
     cohorts = _limits(listed, tenants)
     limits = np.array(options.get("thresholds", ()), np.int64)
     state.clock["rules"] = rules.ADDRESS

@@ -8,7 +8,7 @@ from __future__ import annotations
 from numba import int64
 
 from capsim.jit import kernel
-from capsim.kernel.admission import ask, be_over, let_in, reclaim_all, unhold
+from capsim.kernel.admission import ask, be_over, let_in, line_up, reclaim_all, unhold
 from capsim.kernel.dependencies import fails_again, let_through, open_gate, settle
 from capsim.kernel.heads import reweigh
 from capsim.kernel.hooks import (
@@ -78,7 +78,11 @@ def ordered(s, what, i):
 def rules(address, what, i):
     """What the rules do when something happens; see ``capsim.kernel.hooks``. 1: i is held, or not over."""
     s = as_state(address)
-    answer = limits(s, what, i)
+    answer = 0
+    if s.rules[0].limited:
+        answer = limits(s, what, i)
+    elif what == QUEUE:
+        line_up(s, i)
     if s.rules[0].order > 0:
         ordered(s, what, i)
     return answer
