@@ -144,6 +144,8 @@ POOL = np.dtype(
         ("bound", "i8"),  # in a pass: no larger gang can be placed in one site here
         ("bound_all", "i8"),  # ... over several sites
         ("score_at", "i8"),  # table of an own placement for its domains
+        ("barred", "i8"),  # in a pass: its domains in windows that have begun
+        ("barred_late", "i8"),  # ... or that begin next
         ("rate", "f8"),  # mean failures per chip-ms of the active tranches
         ("active", "i8"),  # chips delivered and not retired
     ],
@@ -185,6 +187,7 @@ SITE = np.dtype(
         ("hist_t_at", "i8"),  # blocks by number of domains whole by mark_t (counts)
         ("mark_t", "i8"),
         ("mark_on", "i4"),  # 1: the marks are kept up to date
+        ("kept_at", "i8"),  # into ``window_bits``: the head's domains where reservations are made in advance
         ("ends_at", "i8"),  # first slot of its order of end blocks
         ("ends_cap", "i8"),
         ("n_ends", "i4"),  # end blocks in use
@@ -399,7 +402,9 @@ CLOCK = np.dtype(
         ("plan_blocks", "i4"),  # blocks touched by the gang being placed
         ("plan_over", "f8"),  # their largest oversubscription
         ("rules", "i8"),  # address of the compiled rules of changing orders and governance; 0: none
-        ("timer", "i8"),  # next instant at which these rules have something to do; NEVER
+        ("windows", "i8"),  # address of the compiled rules of advance reservations; 0: none were made
+        ("timer", "i8"),  # next instant at which one of these has something to do; NEVER
+        ("plan_end", "i8"),  # estimated end of the last placement that was refused for it
         ("levels", "i4"),  # 1: preemption goes by the queues of las, not by the priority of classes
         ("heads", "i4"),  # 1: the first of the queue is the winner of a tournament, not of the tree
         ("capacity", "i4"),  # times that the active chips of a pool, or the speed of a class, changed
@@ -414,6 +419,7 @@ RULES = np.dtype(
         ("n_levels", "i4"),  # thresholds between the queues of las
         ("recalculate", "i8"),  # ms between computations of the keys; 0: at each pass
         ("keyed_at", "i8"),  # instant of the last computation; -1: none yet
+        ("tick", "i8"),  # instant of the next one by the calendar; NEVER
         ("half_life", "f8"),  # ms in which usage decays to a half; 0: it does not
         ("promote", "f8"),  # las: a job that waits so many times its run time starts anew; 0: never
         ("shares", "f8"),  # sum of the tenants' shares
@@ -518,3 +524,57 @@ JOB_ARRAY = np.dtype(
     align=True,
 )
 """One row a job array."""
+
+WINDOW = np.dtype(
+    [
+        ("announced", "i8"),  # instant from which jobs heed it
+        ("start", "i8"),
+        ("end", "i8"),
+        ("site", "i4"),
+        ("wanted", "i4"),  # domains
+        ("domains", "i4"),  # domains taken
+        ("flex", "i4"),  # 1: who may use it may start before it and run past it
+        ("evict", "i4"),  # 1: jobs that may not use it are stopped at its start
+        ("phase", "i4"),  # 0 not announced, 1 announced, 2 it has begun, 3 over
+        ("any_tenant", "i4"),  # 1: it does not ask for the tenant
+        ("who", "i4"),  # 0: nobody may use it
+        ("who_at", "i8"),  # into ``entitled``: a flag a tenant, then a flag a class
+        ("bits_at", "i8"),  # into ``window_bits``: its domains, bitmap over those of the site
+        ("reserved", "i8"),  # chip-ms of its active domains so far
+        ("used", "i8"),  # of these: held by jobs
+        ("free", "i8"),  # of these: free
+    ],
+    align=True,
+)
+"""One row an advance reservation."""
+
+BOOKING = np.dtype(
+    [
+        ("live", "i4"),  # windows announced and not over: so many of ``live_windows``
+        ("tenants", "i4"),  # flags of tenants of one window
+        ("begun", "i4"),  # windows that have begun and are not over
+        ("part", "i4"),  # domain of which the head's reservation takes a part; -1
+        ("masked", "i4"),  # domains that the map of the job being placed lacks
+        ("usable", "i4"),  # live windows that have begun or are flexible, and that some may use
+        ("map_pool", "i4"),  # pool of the map that is drawn; -1: none
+        ("map_head", "i4"),  # 1: it lacks what the head's reservation takes
+        ("map_bars", "u8"),  # the windows that it lacks, by their place among the live ones
+        ("map_own", "u8"),  # the windows that it consists of; 0: it consists of all others
+        ("next", "i8"),  # next instant at which a window is announced, begins or ends; NEVER
+        ("accrued", "i8"),  # instant up to which the windows' chip-time is booked
+    ],
+    align=True,
+)
+"""The one row of scalars of advance reservations."""
+
+CLASS_BOUND = np.dtype(
+    [
+        ("free", "i8"),  # no larger job that a begun window bars can be placed on the free chips
+        ("free_late", "i8"),  # ... that runs into the next window
+        ("extra", "i8"),  # the same without touching the head's reservation
+        ("extra_late", "i8"),
+        ("own", "i8"),  # no larger job at all can be placed
+    ],
+    align=True,
+)
+"""One row a class: in a pass, sizes worth a look where reservations are made in advance."""

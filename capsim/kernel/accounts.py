@@ -70,11 +70,7 @@ def fragmentation(s: State, waiting: np.ndarray) -> list[dict[str, int]]:
         if len(able) == 0:
             row["no_demand"] = free
         else:
-            held = (
-                int((usable["held"].astype(np.int64) * usable["domain_chips"]).sum())
-                if clock["resv_built"]
-                else 0
-            )
+            held = _reserved_chips(s, usable) if clock["resv_built"] else 0
             row["reserved"] = held
             least = int(able.min())
             row["too_few" if free - held < least else "scattered"] = free - held
@@ -82,6 +78,18 @@ def fragmentation(s: State, waiting: np.ndarray) -> list[dict[str, int]]:
             row[name] = int(sites[name].sum())
         out.append(row)
     return out
+
+
+def _reserved_chips(s: State, sites: np.ndarray) -> int:
+    """Chips of the wholly free domains that the head's reservation takes."""
+    if not s.clock["windows"][0]:
+        return int((sites["held"].astype(np.int64) * sites["domain_chips"]).sum())
+    chips = 0
+    for site in sites[sites["pool"] == s.clock["resv_pool"][0]]:
+        words, at = int(site["words"]), int(site["rows_at"] + (site["domain_chips"] - 1) * site["row_stride"])
+        taken = s.window_bits[int(site["kept_at"]) :][:words] & s.bits[at : at + words]
+        chips += int(np.bitwise_count(taken).sum()) * int(site["domain_chips"])
+    return chips
 
 
 def check_accounts(s: State) -> list[str]:

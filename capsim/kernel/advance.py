@@ -7,7 +7,7 @@ from numba import int64, void
 from capsim.jit import kernel
 from capsim.kernel import capacity, failures, serving
 from capsim.kernel.heap import heap_drop
-from capsim.kernel.hooks import CANCEL_HELD, LEAVE, OVER, TICK, tell
+from capsim.kernel.hooks import ACCRUE, BOUNDARY, CANCEL_HELD, LEAVE, OVER, TICK, ask_windows, tell
 from capsim.kernel.preemption import reach_stop
 from capsim.kernel.progress import FAILED
 from capsim.kernel.reservation import drop_reservation
@@ -109,6 +109,14 @@ def next_pass(s):
     return c.pass_at
 
 
+@kernel()
+def reach_timer(s):
+    """The calendar of the rules, or a boundary of an advance reservation, is due."""
+    tell(s, TICK, int64(0))
+    if s.clock[0].windows:
+        ask_windows(s, BOUNDARY, int64(0))
+
+
 @kernel(int64(int64, int64))
 def advance(address, until):
     """Run all instants before ``until`` and the events of ``until``; see ``Cluster.advance``."""
@@ -119,7 +127,7 @@ def advance(address, until):
             if c.now >= until:
                 return REACHED
             if c.now >= c.timer:
-                tell(s, TICK, int64(0))
+                reach_timer(s)
             submit_due(s, c.now)
             if c.happened and next_pass(s) == c.now:
                 if not has_room(s):
@@ -135,7 +143,10 @@ def advance(address, until):
                 time = min(time, s.jobs[c.next_job].submit)
             if c.happened:
                 time = min(time, next_pass(s))
-            c.now = min(time, next_listed(s))
+            time = min(time, next_listed(s))
+            if c.windows:
+                ask_windows(s, ACCRUE, int64(time))
+            c.now = time
             c.phase = 1
         if not handle_events(s, c.now, int64(REPAIR)):
             if c.finished >= 0:

@@ -6,7 +6,7 @@ Nothing here is done per job in Python. The semantics of every operation are in 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import IntEnum
 from typing import Any, NamedTuple
 
@@ -21,6 +21,7 @@ from capsim.kernel.layout import Classes, Layout, LayoutError, Services
 from capsim.kernel.options import JobOptions
 from capsim.kernel.placement import OWN
 from capsim.kernel.ranks import open_slot, restate_durations
+from capsim.kernel.reserving import Reservation, ReservationFigures, add_reservations, figures
 from capsim.kernel.state import pointers
 from capsim.policies.orders import BY_TENANT, CHANGING, PLACEMENTS, order_keys, order_options, tenant_keys
 from capsim.tables import NEVER, RUNNING, WAITING
@@ -80,10 +81,11 @@ class Cluster:
         policy: Policy | None = None,
         governance: Governance | None = None,
         options: JobOptions | None = None,
+        reservations: Sequence[Reservation] = (),
         max_extra_jobs: int = 4096,
     ) -> None:
         """``jobs``: JOB array sorted by submission; ``governance``: tenants and what they may use;
-        ``options``: dependencies, arrays, deadlines, fates of the jobs.
+        ``options``: dependencies, arrays, deadlines, fates of the jobs; ``reservations``: made in advance.
 
         Raises LayoutError for what cannot be simulated.
         """
@@ -114,6 +116,8 @@ class Cluster:
         n = len(jobs)
         self._ruled = self._add_rules(policy, jobs, governance, options)
         deadline = options.deadlines(n) if options is not None else None
+        self._layout, self._reservations = layout, list[Reservation]()
+        self._add_reservations(reservations)
         self._keys = self._order_keys(self._s.jobs[:n], deadline)
         ranks = np.arange(n) if self._keys is None else np.argsort(self._keys, kind="stable")
         self._first = (len(self._s.by_rank) - n) // 2  # the first rank in use
@@ -156,6 +160,27 @@ class Cluster:
             self._pointers = pointers(self._s)
             self._address = int(self._pointers.ctypes.data)
         return changing and policy.backfill != "none"
+
+    def _add_reservations(self, more: Sequence[Reservation]) -> None:
+        """Give the kernel further advance reservations."""
+        if more:
+            known = len(self._reservations)
+            together = [*self._reservations, *more]
+            self._s = add_reservations(self._s, self._layout, together, known)
+            self._reservations = together
+            self._pointers = pointers(self._s)
+            self._address = int(self._pointers.ctypes.data)
+
+    def reserve(self, reservation: Reservation) -> int:
+        """Make an advance reservation, announced now or at a later instant; returns its index."""
+        if reservation.announced < self.now:
+            reservation = replace(reservation, announced=self.now)
+        self._add_reservations([reservation])
+        return len(self._reservations) - 1
+
+    def reservations(self) -> list[ReservationFigures]:
+        """What has come of each advance reservation up to now."""
+        return figures(self._s) if self._reservations else []
 
     def _order_keys(self, rows: np.ndarray, deadline: np.ndarray | None = None) -> np.ndarray | None:
         try:

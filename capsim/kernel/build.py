@@ -25,8 +25,16 @@ RULE_ARRAYS = (
     "array_tasks",
     "winners",
     "starving",
+    "booking",
+    "windows",
+    "live_windows",
+    "window_bits",
+    "entitled",
+    "owners",
+    "owner_tree",
+    "class_bounds",
 )
-"""Arrays of the rules that only some policies need: one empty row each until ``governance`` fills them."""
+"""Arrays of the rules that only some policies need: one empty row each until these fill them."""
 
 MAX_SCORED = 1024
 """Largest domain or block for which an own placement is tabulated."""
@@ -233,7 +241,11 @@ def build(
     table[: len(jobs)] = jobs
     tree = np.empty(2 * leaves, tables.TREE)
     tree["duration"] = tree["size"] = EMPTY
+    rules, booking = np.zeros(1, tables.RULES), np.zeros(1, tables.BOOKING)
+    rules["tick"] = booking["next"] = NEVER
     blank: dict[str, Any] = {
+        "rules": rules,
+        "booking": booking,
         "clock": _clock(len(jobs), cap, leaves),
         "pools": pools,
         "sites": sites,

@@ -117,7 +117,7 @@ def add_rules(
     tenants["share"] = [tenant.share for tenant in listed]
     row = np.zeros(1, tables.RULES)
     row["shares"] = tenants["share"].sum()
-    row["keyed_at"], row["reclaim"] = -1, governance.reclaim
+    row["keyed_at"], row["tick"], row["reclaim"] = -1, NEVER, governance.reclaim
     row["limited"] = terms.ruled or any(replace(tenant, share=1.0) != Tenant() for tenant in listed)
     cohorts = _limits(listed, tenants)
     limits = np.array(options.get("thresholds", ()), np.int64)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 from llvmlite import ir  # type: ignore[import-untyped]
 from numba import types
 from numba.extending import intrinsic
@@ -19,6 +20,15 @@ from capsim.kernel.state import StateType
 PASS, TICK, QUEUE, LEAVE, RETURN, BEGIN, STOP_RUN, OVER, CANCEL_HELD = range(9)
 """What happened: a pass begins; the timer is due; job i joins the queue, leaves it without a start, comes
 back to it from the jobs set aside, starts, is off its chips, is over, is cancelled before its admission."""
+
+
+START, LEAST, SIZE, MASK, SHADOW, BACKFILL, BOUNDARY, ACCRUE = range(8)
+"""What advance reservations are asked for (``ask_windows``): start a job on a pool (LEAST: with its least
+size), the size that it would have there, the map of the pool that it may use, the head's reservation,
+backfilling; a window is announced, begins or ends; time is about to move."""
+
+POOL_BITS = 16
+"""``i`` of START, LEAST, SIZE and MASK: (job << POOL_BITS | pool) << 1 | behind a reservation."""
 
 
 @intrinsic
@@ -52,6 +62,24 @@ def tell(s, what, i):
     if rules == 0:
         return 0
     return call_address(rules, state_address(s), what, i)
+
+
+@kernel()
+def ask_windows(s, what, i):
+    """Ask the rules of advance reservations; only where some were made."""
+    return call_address(s.clock[0].windows, state_address(s), what, i)
+
+
+@kernel()
+def on_pool(j, pool, behind):
+    """Job, pool and whether it is behind a reservation, in one word."""
+    return (((j << POOL_BITS) | pool) << 1) | np.int64(behind)
+
+
+@kernel()
+def set_timer(s):
+    """The timer is the earlier of the two instants that the rules wait for."""
+    s.clock[0].timer = min(s.rules[0].tick, s.booking[0].next)
 
 
 def function_address(compiled: Any) -> int:

@@ -10,6 +10,7 @@ import numpy as np
 
 from capsim.jit import kernel
 from capsim.kernel.heads import enter, keep_shares, recompute, withdraw
+from capsim.kernel.hooks import set_timer
 from capsim.kernel.keys import (
     CLASS,
     DRF,
@@ -350,15 +351,19 @@ def before_pass(s):
             reorder(s)
     if c.heads:
         keep_shares(s)
-    if c.timer == NEVER and c.queued > rules.held:
-        c.timer = next_multiple(s)
+    if rules.tick == NEVER and c.queued > rules.held:
+        rules.tick = next_multiple(s)
+        set_timer(s)
 
 
 @kernel()
 def tick(s):
     """The calendar says that keys are due: a pass, if jobs wait while others run."""
-    c = s.clock[0]
-    c.timer = NEVER
-    if c.queued > s.rules[0].held and c.running > 0:
+    c, rules = s.clock[0], s.rules[0]
+    if c.now < rules.tick:
+        return
+    rules.tick = NEVER
+    if c.queued > rules.held and c.running > 0:
         c.happened = 1
-        c.timer = next_multiple(s)
+        rules.tick = next_multiple(s)
+    set_timer(s)

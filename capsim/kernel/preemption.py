@@ -7,6 +7,7 @@ import numpy as np
 from capsim.jit import kernel
 from capsim.kernel.domains import set_free
 from capsim.kernel.heap import heap_push
+from capsim.kernel.hooks import LEAST, MASK, ask_windows, on_pool
 from capsim.kernel.placement import find_site
 from capsim.kernel.progress import CHECKPOINTED, FAILED, work_at_risk
 from capsim.kernel.running import move_estimate, requeue_job, try_start
@@ -140,24 +141,32 @@ def reach_stop(s, j):
 
 
 @kernel()
-def choose_victims(s, pool, n, sites, count):
+def placeable(s, pool, n, sites, masked):
+    """Whether n chips can be placed on a pool; ``masked``: on the map that advance reservations leave."""
+    if masked:
+        return find_site(s, pool, n, sites, True) != -1
+    return find_site(s, pool, n, sites, False) != -1
+
+
+@kernel()
+def choose_victims(s, pool, n, sites, count, masked):
     """Lend victims in order until n chips can be placed, then drop those not needed.
 
     Returns how many were looked at; those dropped are marked by job -1. All loans are returned.
     """
     used = np.int64(0)
-    enough = find_site(s, pool, n, sites, False) != -1
+    enough = placeable(s, pool, n, sites, masked)
     while used < count and not enough:
         lend(s, s.victims[2 * used + 1], 1)
         used += 1
-        enough = find_site(s, pool, n, sites, False) != -1
+        enough = placeable(s, pool, n, sites, masked)
     if not enough:
         for i in range(used):
             lend(s, s.victims[2 * i + 1], -1)
         return np.int64(-1)
     for i in range(used - 1, -1, -1):
         lend(s, s.victims[2 * i + 1], -1)
-        if find_site(s, pool, n, sites, False) != -1:
+        if placeable(s, pool, n, sites, masked):
             s.victims[2 * i + 1] = -1
         else:
             lend(s, s.victims[2 * i + 1], 1)
@@ -193,10 +202,11 @@ def preempt_for_job(s, j):
         count, chips, noticed = list_victims(s, pool, priority, c.levels != 0)
         if count + noticed == 0 or chips + noticed + free_chips(s, pool) < n:
             continue
+        masked = c.windows != 0 and ask_windows(s, MASK, on_pool(j, pool, False)) != 0
         if noticed > 0:
             lend_noticed(s, pool, 1)
         sort_victims(s, count)
-        used = choose_victims(s, pool, n, np.int64(cls.max_sites), count)
+        used = choose_victims(s, pool, n, np.int64(cls.max_sites), count, masked)
         if noticed > 0:
             lend_noticed(s, pool, -1)
         if used < 0:
@@ -204,6 +214,8 @@ def preempt_for_job(s, j):
         for v in range(used):
             if s.victims[2 * v + 1] >= 0:
                 preempt(s, s.victims[2 * v + 1])
+        if c.windows:
+            return ask_windows(s, LEAST, on_pool(j, pool, False)) != 0
         return try_start(s, j, pool, n, False, NEVER)
     c.stuck_rank = s.runs[j].rank
     c.stuck_priority = priority

@@ -15,10 +15,8 @@ BIG = EMPTY - 1
 
 
 @kernel()
-def queue_insert(s, rank, size, duration):
-    """Queue the job of this rank: its least size and its least possible estimate, ms."""
-    tree = s.tree
-    i = rank + s.clock[0].leaves
+def tree_insert(tree, i, size, duration):
+    """Fill leaf i of a tree, and what is above it."""
     tree[i].size = size
     tree[i].duration = duration
     i >>= 1
@@ -29,9 +27,8 @@ def queue_insert(s, rank, size, duration):
 
 
 @kernel()
-def queue_remove(s, rank):
-    tree = s.tree
-    i = rank + s.clock[0].leaves
+def tree_remove(tree, i):
+    """Empty leaf i of a tree."""
     tree[i].size = EMPTY
     tree[i].duration = EMPTY
     i >>= 1
@@ -43,6 +40,29 @@ def queue_remove(s, rank):
         tree[i].size = size
         tree[i].duration = duration
         i >>= 1
+
+
+@kernel()
+def is_owner(s, rank):
+    """Whether the job of a rank may use some advance reservation."""
+    job = s.jobs[s.by_rank[rank]]
+    tenant = min(np.int64(job.tenant), np.int64(s.booking[0].tenants))
+    return s.owners[tenant * s.classes.shape[0] + job.cls] != 0
+
+
+@kernel()
+def queue_insert(s, rank, size, duration):
+    """Queue the job of this rank: its least size and its least possible estimate, ms."""
+    tree_insert(s.tree, rank + s.clock[0].leaves, size, duration)
+    if s.clock[0].windows and is_owner(s, rank):
+        tree_insert(s.owner_tree, rank + s.clock[0].leaves, size, duration)
+
+
+@kernel()
+def queue_remove(s, rank):
+    tree_remove(s.tree, rank + s.clock[0].leaves)
+    if s.clock[0].windows and s.owner_tree[rank + s.clock[0].leaves].size < EMPTY:
+        tree_remove(s.owner_tree, rank + s.clock[0].leaves)
 
 
 @kernel()

@@ -8,6 +8,7 @@ from capsim.jit import count_ones, kernel, trailing_zeros
 from capsim.kernel.bits import ONE, bit_set, bit_test, word_part
 from capsim.kernel.domains import mark_move
 from capsim.kernel.ends import ends_first, ends_next, ends_slot
+from capsim.kernel.hooks import SHADOW, ask_windows
 from capsim.kernel.placement import (
     BY_SHADOW,
     PACK_TENANT,
@@ -25,6 +26,7 @@ def clear_reservation(s):
     c = s.clock[0]
     c.resv_built = 0
     c.resv_domain = -1
+    s.booking[0].map_pool = -1
     for site in range(s.sites.shape[0]):
         st = s.sites[site]
         if st.reserved == 0:
@@ -67,7 +69,8 @@ def reserve_part(s, site, d, n):
 def reserve_small(s, site, n, tenant):
     """R of a head of n <= D chips: one of the domains that the ends at the shadow make large enough."""
     c = s.clock[0]
-    full = np.int64(s.sites[site].domain_chips)
+    st = s.sites[site]
+    full = np.int64(st.domain_chips)
     found, best, mine = np.int64(-1), np.int64(0), False
     cursor = ends_first(s, site, c.shadow - 1)
     while cursor >= 0:
@@ -80,10 +83,12 @@ def reserve_small(s, site, n, tenant):
             p = np.int64(s.pieces[p].next)
             if s.doms[d].site != site or s.doms[d].leaving:
                 continue
+            if bit_test(s.bits, st.reserved_at, d - st.first_domain):
+                continue
             free = free_at(s, d, c.shadow)
             if free < n:
                 continue
-            score = level_score(s, n, free, full, s.pools[s.sites[site].pool].score_at)
+            score = level_score(s, n, free, full, s.pools[st.pool].score_at)
             same = c.placement == PACK_TENANT and s.doms[d].tenant == tenant
             better = score < best or (score == best and d < found)
             if found < 0 or (same and not mine) or (same == mine and better):
@@ -212,6 +217,8 @@ def build_reservation(s):
 def find_reservation(s, j):
     """Give job j the reservation: pool, site and shadow; returns the shadow, NEVER if it could not start."""
     c = s.clock[0]
+    if c.windows:
+        return ask_windows(s, SHADOW, j)
     job = s.jobs[j]
     cls = s.classes[job.cls]
     base = np.int64(job.cls) * s.pools.shape[0]
@@ -226,6 +233,13 @@ def find_reservation(s, j):
             best = time
             c.resv_pool = pool
             c.resv_site = site
+    return promise(s, j, best)
+
+
+@kernel()
+def promise(s, j, best):
+    """Job j is the head with this shadow; NEVER: it could not start."""
+    c = s.clock[0]
     c.shadow = best
     if best < NEVER:
         c.resv_rank = s.runs[j].rank

@@ -423,8 +423,11 @@ def try_start(s, j, pool, n, restricted, deadline):
     if site == -1:
         return False
     c.plan_blocks, c.plan_over = 1, 0.0
-    if deadline < NEVER and set_attempt(s, j, pool, n) > deadline:
-        return False
+    if deadline < NEVER:
+        estimate = set_attempt(s, j, pool, n)
+        if estimate > deadline:
+            c.plan_end = estimate
+            return False
     c.stamp += 1
     c.plan_blocks = 0
     extra = c.resv_extra
@@ -436,6 +439,7 @@ def try_start(s, j, pool, n, restricted, deadline):
     s.runs[j].first_piece = first
     estimate = set_attempt(s, j, pool, n)
     if estimate > deadline:
+        c.plan_end = estimate
         undo_placement(s, j)
         c.resv_extra = extra
         return False

@@ -6,7 +6,7 @@ import numpy as np
 
 from capsim.jit import kernel, leading_zeros
 from capsim.kernel.domains import marks_off
-from capsim.kernel.hooks import PASS, RETURN, tell
+from capsim.kernel.hooks import BACKFILL, PASS, RETURN, SIZE, START, ask_windows, on_pool, tell
 from capsim.kernel.placement import find_site, largest_fit
 from capsim.kernel.preemption import preempt_for_job
 from capsim.kernel.progress import job_rate, wall_time
@@ -32,6 +32,8 @@ def size_here(s, j, pool, restricted):
 def start_on(s, j, pool, behind):
     """Start job j on a pool if the rules let it; ``behind``: a reservation has to be respected."""
     c = s.clock[0]
+    if c.windows:
+        return ask_windows(s, START, on_pool(j, pool, behind))
     rigid = s.jobs[j].size_min == s.jobs[j].size_max
     n = np.int64(s.jobs[j].size_min) if rigid else size_here(s, j, pool, False)
     if n == 0:
@@ -59,7 +61,10 @@ def prefer(s, j, pool):
     place = s.places[np.int64(job.cls) * s.pools.shape[0] + pool]
     if cls.assignment == CHEAPEST:
         return place.cost / place.speed
-    n = size_here(s, j, pool, False)
+    if s.clock[0].windows:
+        n = ask_windows(s, SIZE, on_pool(j, pool, False))
+    else:
+        n = size_here(s, j, pool, False)
     if n == 0:
         return np.inf
     rate = job_rate(s, j, pool, n, np.int64(1), 0.0)
@@ -154,6 +159,9 @@ def backfill(s, first):
     lets start.
     """
     c = s.clock[0]
+    if c.windows:
+        ask_windows(s, BACKFILL, first)
+        return
     if not set_bounds(s):
         return
     rank = first

@@ -68,6 +68,14 @@ class State(NamedTuple):
     array_tasks: np.ndarray
     winners: np.ndarray
     starving: np.ndarray
+    booking: np.ndarray
+    windows: np.ndarray
+    live_windows: np.ndarray
+    window_bits: np.ndarray
+    entitled: np.ndarray
+    owners: np.ndarray
+    owner_tree: np.ndarray
+    class_bounds: np.ndarray
 
 
 DTYPES = {
@@ -111,6 +119,14 @@ DTYPES = {
     "array_tasks": np.dtype("i4"),
     "winners": tables.WINNER,
     "starving": tables.STARVING,
+    "booking": tables.BOOKING,
+    "windows": tables.WINDOW,
+    "live_windows": np.dtype("i4"),
+    "window_bits": np.dtype("u8"),
+    "entitled": np.dtype("i1"),
+    "owners": np.dtype("i1"),
+    "owner_tree": tables.TREE,
+    "class_bounds": tables.CLASS_BOUND,
 }
 
 

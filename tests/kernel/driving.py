@@ -59,7 +59,16 @@ def cluster_of(case: Case) -> Cluster:
         by_class=case.by_class,
     )
     rows, options = job_rows(case), options_of(case)
-    return Cluster(layout, rows, classes, services, policy=policy, governance=governance, options=options)
+    return Cluster(
+        layout,
+        rows,
+        classes,
+        services,
+        policy=policy,
+        governance=governance,
+        options=options,
+        reservations=case.reservations,
+    )
 
 
 def options_of(case: Case) -> JobOptions | None:

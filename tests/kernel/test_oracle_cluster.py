@@ -61,7 +61,15 @@ GROUPS = [
     ("dependencies",),
     ("dependencies", "tenants", "fairness", "limits"),
     ("topology", "dependencies", "tenants", "preemption", "checkpoints", "failures", "changes"),
-    FEATURES,
+    ("reservations",),
+    ("topology", "reservations", "placement"),
+    ("topology", "sites", "spanning", "reservations", "segments"),
+    ("topology", "pools", "reservations", "elastic", "locality", "order"),
+    ("topology", "reservations", "preemption", "checkpoints", "tenants", "limits"),
+    ("topology", "reservations", "failures", "capacity", "drain", "interval"),
+    ("topology", "reservations", "fairness", "dependencies", "outage", "changes"),
+    tuple(name for name in FEATURES if name != "services"),
+    tuple(name for name in FEATURES if name != "reservations"),
 ]
 """Features that are tried together."""
 
@@ -96,6 +104,9 @@ def agree(case: Case, cluster: Cluster) -> None:
     for name in ("interruptions", "replicas_lost", "repairs", "failures", "backfilled"):
         assert counters[name] == scheduler.world.counts[name], name
     assert cluster.check() == []
+    for found, window in zip(cluster.reservations(), scheduler.world.windows, strict=True):
+        assert set(found.domains) == window.domains
+        assert (found.reserved, found.used, found.idle) == (window.reserved, window.used, window.idle)
 
 
 @pytest.mark.parametrize("case", named.TOPOLOGY, ids=lambda case: case.name)
@@ -115,7 +126,7 @@ def test_random_cases_agree(features: tuple[str, ...]) -> None:
 
 
 @settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
-@given(case=cases(frozenset(set(FEATURES) - {"interval", "changes"})), at=st.integers(1, 45))
+@given(case=cases(frozenset(set(FEATURES) - {"interval", "changes", "reservations"})), at=st.integers(1, 45))
 def test_free_chips_have_the_reasons_of_the_page(case: Case, at: int) -> None:
     """Between two instants, after a pass: ``at`` is moved until nothing happens there."""
     scheduler = Scheduler(replace(case, horizon=at))

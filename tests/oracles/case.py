@@ -8,6 +8,7 @@ from typing import Any
 
 from capsim.kernel.governance import Tenant
 from capsim.kernel.layout import Layout
+from capsim.kernel.reserving import Reservation
 from capsim.tables import DONE
 
 
@@ -109,3 +110,4 @@ class Case:
     tenants: tuple[Tenant, ...] = ()
     reclaim: bool = True
     array_limits: tuple[int, ...] = ()
+    reservations: tuple[Reservation, ...] = ()

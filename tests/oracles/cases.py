@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from capsim.kernel.governance import Tenant
 from capsim.kernel.layout import Failures, Layout
+from capsim.kernel.reserving import Reservation
 from capsim.tables import CANCELLED, DONE, FAILED_JOB
 from tests.oracles.case import Case, Command, Failure, Job, JobClass, Service
 
@@ -36,6 +37,7 @@ FEATURES = (
     "fairness",
     "tenants",
     "dependencies",
+    "reservations",
 )
 """What a case may contain; without any, it is one domain of interchangeable chips."""
 
@@ -55,6 +57,9 @@ def cases(draw: st.DrawFn, features: frozenset[str] = frozenset(), backfill: str
         limits = tuple(draw(st.lists(st.integers(1, 2), max_size=2)))
         jobs = [draw(bound_jobs(job, j, len(limits))) for j, job in enumerate(jobs)]
     services = tuple(draw(services_of(features, layout)))
+    reservations: tuple[Reservation, ...] = ()
+    if "reservations" in features and not services:
+        reservations = draw(windows_of(layout, len(classes)))
     order = "fcfs"
     if "order" in features:
         order = draw(st.sampled_from(["fcfs", "sjf", "priority"]))
@@ -87,6 +92,7 @@ def cases(draw: st.DrawFn, features: frozenset[str] = frozenset(), backfill: str
         by_class=by_class,
         tenants=tenants,
         reclaim=draw(st.booleans()) if "tenants" in features else True,
+        reservations=reservations,
         shares=draw(st.sampled_from([(), (1.0, 2.0, 1.0)])) if "fairness" in features else (),
     )
 
@@ -127,6 +133,32 @@ def limits_of(draw: st.DrawFn, largest: int) -> tuple[Tenant, ...]:
         borrow = draw(st.sampled_from([None, None, 0, 4])) if cohort is not None else None
         tenants.append(Tenant(1.0, quota, cohort, borrow, draw(st.sampled_from([None, None, 1, 2]))))
     return tuple(tenants)
+
+
+@st.composite
+def windows_of(draw: st.DrawFn, layout: Layout, classes: int) -> tuple[Reservation, ...]:
+    """Up to three advance reservations; those that would ask a site for more than it has are left out."""
+    some: list[Reservation] = []
+    for _ in range(draw(st.integers(1, 3))):
+        start = draw(st.integers(0, 40))
+        end = start + draw(st.integers(1, 30))
+        one = Reservation(
+            site=draw(st.integers(0, len(layout.sites) - 1)),
+            start=start,
+            end=end,
+            domains=draw(st.integers(1, 2)),
+            tenants=draw(st.sampled_from([None, None, (0,), (0, 2)])),
+            classes=draw(st.sampled_from([None, None, (0,), tuple(range(classes))])),
+            announced=draw(st.sampled_from([0, 0, 3, 10])),
+            flex=draw(st.booleans()),
+            evict=draw(st.sampled_from([False, False, True])),
+        )
+        there = sum(tranche.domains for tranche in layout.tranches if tranche.site == one.site)
+        others = [r for r in some if r.site == one.site and r.start < end and start < r.end]
+        asked = (one.domains or 0) + sum(r.domains or 0 for r in others)
+        if asked <= there and one.announced <= start:
+            some.append(one)
+    return tuple(some)
 
 
 @st.composite

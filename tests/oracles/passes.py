@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from tests.oracles import windows
 from tests.oracles.placement import FreeMap, Part, Request, Rule, place
 from tests.oracles.progress import progress_time
 from tests.oracles.world import World
@@ -54,7 +55,7 @@ def choose(world: World, j: int, options: list[Option]) -> Option | None:
 
 def plain_time(world: World, j: int, pool: int) -> int:
     """Estimated run time in a pool at the size that is free there, as if in one block, no checkpoints."""
-    parts = fit(world, j, pool, world.fleet.free_map(pool))
+    parts = fit(world, j, pool, windows.open_now(world, j, pool, world.fleet.free_map(pool)))
     assert parts is not None
     rate = world.rate(j, pool, sum(part.chips for part in parts), 1, 1.0)
     return progress_time(world.lives[j].request_left, rate)
@@ -64,7 +65,7 @@ def start_on_free(world: World, j: int) -> bool:
     """Start a job if the rule places it now in any of its pools."""
     options: list[Option] = []
     for pool in pools_of(world, j):
-        parts = fit(world, j, pool, world.fleet.free_map(pool))
+        parts = windows.fits_now(world, j, pool, world.fleet.free_map(pool))
         if parts is not None:
             options.append((pool, parts))
     option = choose(world, j, options)
@@ -109,10 +110,11 @@ def first_blocked(world: World) -> int | None:
 def reservation(world: World, head: int) -> Reservation:
     """The head's reservation in the pool where it is earliest (ties: its order of pools)."""
     found: Reservation | None = None
+    ends = {world.estimated_end(j) for j in world.running()}
     for pool in pools_of(world, head):
-        for shadow in sorted({world.estimated_end(j) for j in world.running()}):
+        for shadow in sorted({*ends, *windows.boundaries(world), world.now}):
             free = with_ended(world, pool, shadow)
-            parts = fit(world, head, pool, free, least=True)
+            parts = fit(world, head, pool, windows.open_at(world, head, pool, free, shadow), least=True)
             if parts is None:
                 continue
             if found is None or shadow < found.shadow:
@@ -156,14 +158,20 @@ def backfill(world: World, head: int, held: Reservation) -> None:
 
 def beside(world: World, j: int, pool: int, held: Reservation) -> tuple[list[Part] | None, bool]:
     """Where the job may start now beside the reservation, and whether that takes extra chips."""
-    free = world.fleet.free_map(pool)
-    parts = fit(world, j, pool, free)
-    if pool != held.pool or parts is None or world.mutant == "no-extra-condition":
-        return parts, False
-    if world.estimate(j, pool, parts) <= held.shadow:
-        return parts, False
-    if world.mutant == "scalar-extra":
-        fits = sum(part.chips + part.spare for part in parts) <= held.all_extra
-        return (parts, True) if fits else (None, False)
-    least = {d: min(chips, held.extra.get(d, chips)) for d, chips in free.items()}
-    return fit(world, j, pool, least), True
+    for own in (True, False) if world.windows else (False,):
+        free = world.fleet.free_map(pool)
+        parts = windows.fit_now(world, j, pool, free, own=own)
+        if parts is not None and (pool != held.pool or world.mutant == "no-extra-condition"):
+            return parts, False
+        if parts is not None and world.estimate(j, pool, parts) <= held.shadow:
+            return parts, False
+        if pool != held.pool or world.mutant == "no-extra-condition":
+            continue
+        if world.mutant == "scalar-extra":
+            fits = parts and sum(part.chips + part.spare for part in parts) <= held.all_extra
+            return (parts, True) if fits else (None, False)
+        least = {d: min(chips, held.extra.get(d, chips)) for d, chips in free.items()}
+        parts = windows.fit_now(world, j, pool, least, own=own)
+        if parts is not None:
+            return parts, True
+    return None, False

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from tests.oracles.passes import fit, pools_of
 from tests.oracles.placement import FreeMap
+from tests.oracles.windows import fits_now, open_now
 from tests.oracles.world import World
 
 
@@ -53,19 +54,24 @@ def candidates(world: World, rank: tuple[int, int], pool: int, *, levels: bool =
 
 def preempt_for(world: World, head: int) -> bool:
     """Stop, or warn, the fewest jobs by the rule; whether the head starts by it, at its least size."""
+
+    def placed(pool: int, victims: list[int]) -> bool:
+        free = open_now(world, head, pool, with_victims(world, pool, victims))
+        return fit(world, head, pool, free, least=True) is not None
+
     for pool in pools_of(world, head):
         able = candidates(world, rank_of(world, head), pool, levels=world.case.order == "las")
         victims: list[int] = []
-        while fit(world, head, pool, with_victims(world, pool, victims), least=True) is None and able:
+        while not placed(pool, victims) and able:
             victims.append(able.pop(0))
-        if fit(world, head, pool, with_victims(world, pool, victims), least=True) is None:
+        if not placed(pool, victims):
             continue
         for j in list(reversed(victims)):
             fewer = [other for other in victims if other != j]
-            if fit(world, head, pool, with_victims(world, pool, fewer), least=True) is not None:
+            if placed(pool, fewer):
                 victims = fewer
         stop_or_warn(world, victims)
-        parts = fit(world, head, pool, world.fleet.free_map(pool), least=True)
+        parts = fits_now(world, head, pool, world.fleet.free_map(pool), least=True)
         if parts is not None:
             world.start(head, pool, parts)
         return parts is not None

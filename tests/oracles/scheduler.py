@@ -7,7 +7,7 @@ jobs changes, none may overtake and estimates are upper bounds. ``mutant`` switc
 
 from __future__ import annotations
 
-from tests.oracles import admission, changes, dependencies, passes, preemption, services, standing
+from tests.oracles import admission, changes, dependencies, passes, preemption, services, standing, windows
 from tests.oracles.case import Case
 from tests.oracles.world import AT_LIMIT, DONE, RUNNING, WAITING, Life, World
 
@@ -42,6 +42,9 @@ class Scheduler:
         self.held: passes.Reservation | None = None
         bound = any(job.after or job.array >= 0 or job.retries for job in case.jobs)
         self.steady = not (changing or case.failures or case.services or overtaken or bound)
+        if case.reservations:
+            late = any(r.announced > 0 or r.evict for r in case.reservations)
+            self.steady &= not late and all(cls.locality == 1.0 for cls in case.classes)
         self.growing = any(called.time > 0 for called in case.commands)
 
     def run(self) -> list[Life]:
@@ -64,6 +67,7 @@ class Scheduler:
         """The next instant at which anything may happen, or the calendar calls for a pass."""
         instants = [*self.events(), *(failure.time for failure in self.world.failures)]
         instants += [called.time for called in self.world.commands]
+        instants += windows.boundaries(self.world)
         if self.world.standing.tick is not None:
             instants.append(self.world.standing.tick)
         return min(instants, default=None)
@@ -89,6 +93,7 @@ class Scheduler:
         happened |= self.ends_and_repairs()
         while world.commands and world.commands[0].time == now:
             happened |= changes.command(world, world.commands.pop(0))
+        happened |= windows.reach(world)
         for j in [j for j in world.arriving if world.jobs[j].submit == now]:
             world.arriving.remove(j)
             world.submitted.append(j)
@@ -180,6 +185,7 @@ class Scheduler:
     def integrate(self, until: int) -> None:
         """Add chips × time of each state of each site up to an instant."""
         world = self.world
+        windows.integrate(world, until)
         holders = {piece.holder for d in world.fleet.domains for piece in d.pieces}
         kinds = {holder: world.kind_of(holder) for holder in holders}
         for site, totals in enumerate(self.integrals):

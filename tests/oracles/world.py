@@ -12,6 +12,7 @@ from tests.oracles.fleet import Fleet, Holder, Piece
 from tests.oracles.placement import Part
 from tests.oracles.progress import Pace, Stop, locality_factor, saved_stop, stop, wall_time, young_interval
 from tests.oracles.standing import Span, Standing, join, key_now
+from tests.oracles.windows import Window
 
 PENDING, WAITING, RUNNING, DONE, AT_LIMIT, CANCELLED = range(6)
 
@@ -96,6 +97,7 @@ class World:
         self.standing = Standing(case)
         self.admission = admission.Admission(case.tenants, case.reclaim)
         self.gates = dependencies.Gates()
+        self.windows = [Window(reservation) for reservation in case.reservations]
         names = ("backfilled", "breaches", "failures", "interruptions", "repairs", "replicas_lost")
         self.counts = dict.fromkeys(names, 0)
 

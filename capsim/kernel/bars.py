@@ -1,0 +1,222 @@
+"""Which advance reservations bar a job from which domains: the map on which it may be placed.
+
+A window bars a job that would overlap it, unless the job may use it (``docs/scheduling.md``, "Advance
+reservations"). The map is written where placement looks for the domains that the head's reservation takes.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from capsim.jit import count_ones, kernel
+from capsim.kernel.bits import ALL, ONE, bit_test
+from capsim.kernel.running import set_attempt
+from capsim.tables import NEVER
+
+EVERY = np.uint64(0)
+"""The mask's words of a job that may use every domain."""
+
+FEW = 64
+"""So many live windows have a bit each, by which a map that is drawn already is known again."""
+
+
+@kernel()
+def may_use(s, r, j):
+    """Whether job j is of the tenants and classes that window r is for."""
+    w, job = s.windows[r], s.jobs[j]
+    tenants = np.int64(s.booking[0].tenants)
+    if not w.any_tenant and (job.tenant >= tenants or not s.entitled[w.who_at + job.tenant]):
+        return False
+    return s.entitled[w.who_at + tenants + job.cls] != 0
+
+
+@kernel()
+def latest_end(s, r, j, begin, end):
+    """Latest estimated end >= ``end`` with which job j may start in the domains of window r at ``begin``.
+
+    NEVER: any; -1: not even ``end``.
+    """
+    w = s.windows[r]
+    if begin >= w.end:
+        return NEVER
+    before = end <= w.start
+    if before and not w.flex:
+        return np.int64(w.start)
+    mine = may_use(s, r, j)
+    if mine and w.flex:
+        return NEVER
+    if before:
+        return np.int64(w.start)
+    if mine and begin >= w.start and end <= w.end:
+        return np.int64(w.end)
+    return np.int64(-1)
+
+
+@kernel()
+def is_own(s, r, j, begin, end):
+    """Whether window r has begun and job j may use it until ``end``."""
+    w = s.windows[r]
+    if not w.start <= begin < w.end or not may_use(s, r, j):
+        return False
+    return w.flex != 0 or end <= w.end
+
+
+@kernel()
+def has_own(s, j, pool):
+    """Whether a window of the pool has begun that job j may use."""
+    for i in range(s.booking[0].live if s.booking[0].begun > 0 else 0):
+        r = np.int64(s.live_windows[i])
+        if s.windows[r].phase == 2 and s.sites[s.windows[r].site].pool == pool and may_use(s, r, j):
+            return True
+    return False
+
+
+@kernel()
+def fill_mask(s, pool, word):
+    """Write one word all over the masks of a pool's sites."""
+    p = s.pools[pool]
+    for i in range(p.first_site, p.first_site + p.n_sites):
+        st = s.sites[s.site_order[i]]
+        for w in range(st.words):
+            s.bits[st.reserved_at + w] = word
+
+
+@kernel()
+def add_window(s, r, sign):
+    """Add the domains of window r to the mask of its site (+1), or take them off it (-1)."""
+    w = s.windows[r]
+    st = s.sites[w.site]
+    for k in range(st.words):
+        word = s.window_bits[w.bits_at + k]
+        if sign > 0:
+            s.bits[st.reserved_at + k] |= word
+        else:
+            s.bits[st.reserved_at + k] &= ~word
+
+
+@kernel()
+def add_head(s, pool):
+    """Add the domains that the head's reservation takes to the masks."""
+    c, part = s.clock[0], np.int64(s.booking[0].part)
+    if part >= 0:
+        st = s.sites[s.doms[part].site]
+        c.resv_domain = -1 if bit_test(s.bits, st.reserved_at, part - st.first_domain) else part
+    p = s.pools[pool]
+    for i in range(p.first_site, p.first_site + p.n_sites):
+        st = s.sites[s.site_order[i]]
+        for w in range(st.words):
+            s.bits[st.reserved_at + w] |= s.window_bits[st.kept_at + w]
+
+
+@kernel()
+def count_masked(s, pool):
+    """Count the domains of the masks, and the wholly free ones among them."""
+    p, some = s.pools[pool], np.int64(0)
+    for i in range(p.first_site, p.first_site + p.n_sites):
+        st = s.sites[s.site_order[i]]
+        row = st.rows_at + (st.domain_chips - 1) * st.row_stride
+        reserved, held = np.int64(0), np.int64(0)
+        for w in range(st.words):
+            word = s.bits[st.reserved_at + w]
+            if word != EVERY:
+                reserved += count_ones(word)
+                held += count_ones(word & s.bits[row + w])
+        st.reserved, st.held = reserved, held
+        some += reserved
+    s.booking[0].masked = some
+
+
+@kernel()
+def list_bars(s, j, pool, begin, end, own):
+    """(latest estimated end with the same map, windows of the map by their place among the live ones).
+
+    ``own``: the windows that the job may use, and -1 if there are none; else those that bar it.
+    """
+    found, limit, some = np.uint64(0), NEVER, False
+    for i in range(s.booking[0].live):
+        r = np.int64(s.live_windows[i])
+        if s.sites[s.windows[r].site].pool != pool:
+            continue
+        if own:
+            if is_own(s, r, j, begin, end):
+                found |= ONE << np.uint64(i & 63)
+                some = True
+            continue
+        latest = latest_end(s, r, j, begin, end)
+        if latest < 0:
+            found |= ONE << np.uint64(i & 63)
+        else:
+            limit = min(limit, latest)
+            if latest < NEVER and end <= s.windows[r].start:
+                break
+    return (limit if some or not own else np.int64(-1)), found
+
+
+@kernel()
+def draw_windows(s, j, pool, begin, end, own):
+    """Add the windows that bar the job to the masks; ``own``: take those that it may use off them."""
+    for i in range(s.booking[0].live):
+        r = np.int64(s.live_windows[i])
+        if s.sites[s.windows[r].site].pool != pool:
+            continue
+        if own:
+            if is_own(s, r, j, begin, end):
+                add_window(s, r, -1)
+        elif s.windows[r].start >= end:
+            break
+        elif latest_end(s, r, j, begin, end) < 0:
+            add_window(s, r, 1)
+
+
+@kernel()
+def draw_map(s, j, pool, begin, end, own, head):
+    """Write the map of a pool for job j that starts at ``begin`` and is estimated to end at ``end``.
+
+    ``own``: only domains of windows that have begun and that the job may use. ``head``: without what the
+    head's reservation takes. Returns the latest estimated end for which the map is the same; -1: no own
+    domains.
+    """
+    c, b = s.clock[0], s.booking[0]
+    limit, bars = list_bars(s, j, pool, begin, end, False)
+    mine = np.uint64(0)
+    if own:
+        some, mine = list_bars(s, j, pool, begin, end, True)
+        if some < 0:
+            return some
+    head = head and c.resv_built != 0 and c.resv_pool == pool
+    same = b.map_pool == pool and b.map_bars == bars and b.map_own == mine and (b.map_head != 0) == head
+    if same and b.live <= FEW:
+        return limit
+    b.map_pool, b.map_bars, b.map_own, b.map_head = pool, bars, mine, head
+    c.resv_domain = -1
+    fill_mask(s, pool, ALL if own else EVERY)
+    if own:
+        draw_windows(s, j, pool, begin, end, True)
+    if bars != 0:
+        draw_windows(s, j, pool, begin, end, False)
+    if head:
+        add_head(s, pool)
+    count_masked(s, pool)
+    return limit
+
+
+@kernel()
+def soonest_end(s, j, pool, n):
+    """Estimated end of job j if it starts now with n chips on a pool, as if in one block."""
+    s.clock[0].plan_blocks, s.clock[0].plan_over = 1, 0.0
+    return set_attempt(s, j, pool, n)
+
+
+@kernel()
+def next_change(s, pool, time, length):
+    """The first instant after ``time`` at which the map of a job of ``length`` ms may be another one."""
+    found = NEVER
+    for i in range(s.booking[0].live):
+        w = s.windows[s.live_windows[i]]
+        if w.start - length >= found:
+            break
+        if s.sites[w.site].pool == pool:
+            for at in (w.start - length + 1, w.start, w.end - length + 1, w.end):
+                if time < at < found:
+                    found = np.int64(at)
+    return found

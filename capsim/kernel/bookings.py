@@ -1,0 +1,244 @@
+"""Advance reservations: announced, begun and over, their chip-time, and the one compiled function for them.
+
+Importing this module compiles it (or loads it from the cache); ``Cluster`` does so when it is given a
+reservation.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numba import int64
+
+from capsim.jit import kernel, trailing_zeros
+from capsim.kernel.barred_pass import backfill_barred, draw_own_map, size_on_map, start_barred
+from capsim.kernel.barred_shadow import find_barred_reservation
+from capsim.kernel.bars import may_use
+from capsim.kernel.bits import ONE
+from capsim.kernel.capacity import capacity_changed
+from capsim.kernel.hooks import (
+    ACCRUE,
+    BACKFILL,
+    BOUNDARY,
+    LEAST,
+    MASK,
+    SHADOW,
+    SIZE,
+    START,
+    function_address,
+    set_timer,
+)
+from capsim.kernel.progress import CHECKPOINTED
+from capsim.kernel.running import requeue_job
+from capsim.kernel.schedule import STARTED
+from capsim.kernel.state import as_state
+from capsim.tables import NEVER
+
+UNANNOUNCED, ANNOUNCED, BEGUN, OVER = range(4)
+"""``WINDOW.phase``."""
+
+
+@kernel()
+def has_domain(s, r, d):
+    """Whether a domain (of the site of window r) is one of the window's."""
+    i = d - np.int64(s.sites[s.windows[r].site].first_domain)
+    return (s.window_bits[s.windows[r].bits_at + (i >> 6)] >> np.uint64(i & 63)) & ONE != 0
+
+
+@kernel()
+def is_promised(s, r, d):
+    """Whether a domain is of another live window whose time overlaps that of window r."""
+    w = s.windows[r]
+    for i in range(s.booking[0].live):
+        other = np.int64(s.live_windows[i])
+        v = s.windows[other]
+        overlap = v.start < w.end and w.start < v.end
+        if v.site == w.site and overlap and has_domain(s, other, d):
+            return True
+    return False
+
+
+@kernel()
+def held_until(s, d):
+    """The last estimated end of the jobs in a domain; -1: none."""
+    last = np.int64(-1)
+    p = np.int64(s.doms[d].first_piece)
+    while p >= 0:
+        if s.pieces[p].holder < s.clock[0].cap_jobs:
+            last = max(last, s.runs[s.pieces[p].holder].est_end)
+        p = np.int64(s.pieces[p].next_here)
+    return last
+
+
+@kernel()
+def take_domains(s, r):
+    """Choose the window's domains: those estimated to be free at its start first, then those free soonest."""
+    w = s.windows[r]
+    st = s.sites[w.site]
+    while w.domains < w.wanted:
+        best, found = NEVER, np.int64(-1)
+        for d in range(st.first_domain, st.first_domain + st.n_domains):
+            dom = s.doms[d]
+            if not dom.active or dom.leaving or has_domain(s, r, d) or is_promised(s, r, d):
+                continue
+            until = held_until(s, np.int64(d))
+            until = until if until > w.start else np.int64(-1)
+            if until < best:
+                best, found = until, np.int64(d)
+                if until < 0:
+                    break
+        if found < 0:
+            return
+        i = found - st.first_domain
+        s.window_bits[w.bits_at + (i >> 6)] |= ONE << np.uint64(i & 63)
+        w.domains += 1
+
+
+@kernel()
+def announce(s, r):
+    """From now on jobs heed window r: it joins the live ones, which are in the order of their starts."""
+    b = s.booking[0]
+    take_domains(s, r)
+    s.windows[r].phase = ANNOUNCED
+    at = np.int64(b.live)
+    while at > 0 and s.windows[s.live_windows[at - 1]].start > s.windows[r].start:
+        s.live_windows[at] = s.live_windows[at - 1]
+        at -= 1
+    s.live_windows[at] = r
+    b.live += 1
+
+
+@kernel()
+def holds_of(s, r, j):
+    """Whether a running job holds chips of the window's domains."""
+    p = np.int64(s.runs[j].first_piece)
+    while p >= 0:
+        d = np.int64(s.pieces[p].domain)
+        if s.doms[d].site == s.windows[r].site and has_domain(s, r, d):
+            return True
+        p = np.int64(s.pieces[p].next)
+    return False
+
+
+@kernel()
+def begin_window(s, r):
+    """The window begins; if it asks for that, jobs that may not use it are stopped, with a checkpoint."""
+    s.windows[r].phase = BEGUN
+    s.booking[0].begun += 1
+    if not s.windows[r].evict:
+        return
+    while True:
+        found = np.int64(-1)
+        for i in range(s.clock[0].running):
+            j = np.int64(s.active[i])
+            if (found < 0 or j < found) and not may_use(s, r, j) and holds_of(s, r, j):
+                found = j
+        if found < 0:
+            return
+        requeue_job(s, found, CHECKPOINTED)
+
+
+@kernel()
+def end_window(s, r):
+    """The window is over: its domains are as any other."""
+    b = s.booking[0]
+    s.windows[r].phase = OVER
+    b.begun -= 1
+    at = np.int64(0)
+    while s.live_windows[at] != r:
+        at += 1
+    b.live -= 1
+    for i in range(at, b.live):
+        s.live_windows[i] = s.live_windows[i + 1]
+
+
+@kernel()
+def next_boundary(s, r):
+    """The next instant at which something happens to window r."""
+    w = s.windows[r]
+    if w.phase == UNANNOUNCED:
+        return w.announced
+    if w.phase == ANNOUNCED:
+        return w.start
+    return w.end if w.phase == BEGUN else NEVER
+
+
+@kernel()
+def pass_boundaries(s):
+    """Windows, by index: over, begun, announced; a pass follows."""
+    c, b = s.clock[0], s.booking[0]
+    if c.now < b.next:
+        return
+    for what in (BEGUN, ANNOUNCED, UNANNOUNCED, ANNOUNCED):
+        for r in range(s.windows.shape[0]):
+            if s.windows[r].phase == what and next_boundary(s, np.int64(r)) <= c.now:
+                if what == BEGUN:
+                    end_window(s, np.int64(r))
+                elif what == ANNOUNCED:
+                    begin_window(s, np.int64(r))
+                else:
+                    announce(s, np.int64(r))
+    b.next = NEVER
+    for r in range(s.windows.shape[0]):
+        b.next = min(b.next, next_boundary(s, np.int64(r)))
+    set_timer(s)
+    b.usable = 0
+    for i in range(b.live):
+        w = s.windows[s.live_windows[i]]
+        b.usable += w.who != 0 and (w.flex or w.start <= c.now)
+    b.map_pool = -1
+    c.stuck_rank = -1
+    capacity_changed(s)
+
+
+@kernel()
+def accrue(s, time):
+    """Book the chip-time of the windows that have begun up to ``time``."""
+    b = s.booking[0]
+    length = time - b.accrued
+    b.accrued = time
+    if b.begun == 0 or length <= 0:
+        return
+    for i in range(b.live):
+        w = s.windows[s.live_windows[i]]
+        if w.phase != BEGUN:
+            continue
+        st = s.sites[w.site]
+        chips, free, broken = np.int64(0), np.int64(0), np.int64(0)
+        for k in range(st.words):
+            word = s.window_bits[w.bits_at + k]
+            while word != 0:
+                dom = s.doms[st.first_domain + (k << 6) + trailing_zeros(word)]
+                word &= word - ONE
+                chips += st.domain_chips if dom.active else 0
+                free += dom.free
+                broken += dom.broken
+        w.reserved += chips * length
+        w.free += free * length
+        w.used += (chips - free - broken) * length
+
+
+@kernel(int64(int64, int64, int64))
+def bookings(address, what, i):
+    """What advance reservations are asked for; see ``capsim.kernel.hooks``."""
+    s = as_state(address)
+    if what == START:
+        return start_barred(s, i, False)
+    if what == LEAST:
+        return start_barred(s, i, True) == STARTED
+    if what == SIZE:
+        return size_on_map(s, i)
+    if what == MASK:
+        return draw_own_map(s, i)
+    if what == SHADOW:
+        return find_barred_reservation(s, i)
+    if what == BACKFILL:
+        backfill_barred(s, i)
+    elif what == BOUNDARY:
+        pass_boundaries(s)
+    elif what == ACCRUE:
+        accrue(s, i)
+    return 0
+
+
+ADDRESS = function_address(bookings)
+"""Where the kernel calls it."""

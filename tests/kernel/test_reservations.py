@@ -1,0 +1,161 @@
+"""Advance reservations: schedules computed by hand on racks of 4 chips, that differ from no reservation."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import pytest
+
+from capsim.kernel.api import Cluster
+from capsim.kernel.layout import Classes, Layout, LayoutError, Services
+from capsim.kernel.reserving import Reservation
+from tests.kernel.driving import cluster_of, drive, job_rows
+from tests.oracles.case import Case, Command, Job, JobClass
+from tests.oracles.scheduler import Scheduler
+
+
+@dataclass(frozen=True)
+class WindowCase:
+    """Jobs (submit, size, run, tenant), and when each of them starts with the windows and without."""
+
+    name: str
+    says: str
+    racks: int
+    windows: tuple[Reservation, ...]
+    jobs: tuple[tuple[int, int, int, int], ...]
+    starts: tuple[int, ...]
+    free: tuple[int, ...]
+    used: tuple[int, ...] = (0,)
+    ends: tuple[int, ...] = ()
+
+    def case(self, reserved: bool) -> Case:
+        """The case as the schedulers take it."""
+        layout = Layout()
+        layout.tranche(layout.site(layout.pool(4)), self.racks)
+        jobs = tuple(Job(submit, run, run, n, n, n, 0, tenant) for submit, n, run, tenant in self.jobs)
+        arrive = (Command(0, "activate", (0, None)),)
+        windows = self.windows if reserved else ()
+        return Case(layout, (JobClass(),), jobs, 10_000, commands=arrive, reservations=windows)
+
+
+def window(start: int, end: int, racks: int = 1, **options: object) -> Reservation:
+    """A reservation of some racks."""
+    return Reservation(0, start, end, domains=racks, **options)  # type: ignore[arg-type]
+
+
+CASES = (
+    WindowCase(
+        "maintenance", "rack 0 is reserved for nobody in 10..20: A is gone by then, B and C must wait for rack 1 or for 20",
+        2, (window(10, 20),), ((0, 4, 10, 0), (0, 4, 15, 0), (1, 4, 12, 0)), (0, 0, 15), (0, 0, 10),
+    ),
+    WindowCase(
+        "for a tenant", "B of tenant 1 may use rack 0 from 10 on; C of tenant 0 not until 20",
+        1, (window(10, 20, tenants=[1]),), ((0, 4, 10, 0), (1, 4, 8, 1), (2, 4, 10, 0)), (0, 10, 20), (0, 10, 18),
+        (4 * 8,),
+    ),
+    WindowCase(
+        "gone by its end", "B of tenant 1 would run past 20: it waits for the end, C of the same tenant goes ahead",
+        1, (window(10, 20, tenants=[1]),), ((0, 4, 10, 0), (1, 4, 12, 1), (1, 4, 9, 1)), (0, 20, 10), (0, 10, 22),
+        (4 * 9,),
+    ),
+    WindowCase(
+        "flexible", "the same, but it may run past the end; and it may start there before 10",
+        1, (window(10, 20, tenants=[1], flex=True),), ((0, 4, 5, 0), (1, 4, 12, 1), (2, 4, 9, 0)), (0, 5, 20),
+        (0, 5, 17), (4 * 7,),
+    ),
+    WindowCase(
+        "the head's promise", "B needs both racks: 20, the end of the window, not 5, when the racks are free; so C may run until 20",
+        2, (window(10, 20),), ((0, 8, 5, 0), (1, 8, 10, 0), (2, 4, 14, 0), (2, 4, 5, 0)), (0, 20, 5, 5), (0, 5, 15, 15),
+    ),
+    WindowCase(
+        "reserved chips first", "A of tenant 1 leaves rack 1 to B, that may not use rack 0",
+        2, (window(0, 20, tenants=[1]),), ((0, 4, 10, 1), (0, 4, 10, 0), (1, 4, 10, 0)), (0, 0, 10), (0, 0, 10),
+        (4 * 10,),
+    ),
+    WindowCase(
+        "announced late", "at 5 both racks are held past 10; rack 1 is free sooner, at 12, and B keeps it until then",
+        2, (window(10, 20, announced=5),), ((0, 4, 15, 0), (0, 4, 12, 0), (6, 4, 2, 0)), (0, 0, 15), (0, 0, 12),
+        (4 * 2,),
+    ),
+    WindowCase(
+        "evicted", "the same, but B is stopped at 10 with 2 ms left, which it works off on rack 0 from 15 on; C goes after it",
+        2, (window(10, 20, announced=5, evict=True),), ((0, 4, 15, 0), (0, 4, 12, 0), (6, 4, 2, 0)), (0, 0, 17),
+        (0, 0, 12), (0,), (15, 17, 19),
+    ),
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
+def test_schedule_computed_by_hand(case: WindowCase) -> None:
+    n = len(case.starts)
+    reserved = drive(case.case(True))
+    assert tuple(reserved.runs["start"][:n].tolist()) == case.starts
+    assert tuple(drive(case.case(False)).runs["start"][:n].tolist()) == case.free
+    if case.ends:
+        assert tuple(reserved.runs["end"][:n].tolist()) == case.ends
+    assert tuple(life.start for life in Scheduler(case.case(True)).run()) == case.starts
+    for asked, found, used in zip(case.windows, reserved.reservations(), case.used, strict=True):
+        chips = 4 * len(found.domains)
+        assert (found.reserved, found.used) == (chips * (asked.end - asked.start), used)
+        assert found.idle == found.reserved - used
+
+
+@pytest.mark.parametrize("at", [0, 3, 9])
+def test_reservation_made_later_is_one_announced_then(at: int) -> None:
+    case = CASES[6].case(True)
+    listed = drive(replace(case, reservations=(window(10, 20, announced=at), window(30, 40, announced=at))))
+    called = cluster_of(replace(case, reservations=()))
+    called.activate(0)
+    called.advance(at)
+    assert [called.reserve(window(10, 20)), called.reserve(window(30, 40))] == [0, 1]
+    called.advance(case.horizon)
+    assert called.runs["start"].tolist() == listed.runs["start"].tolist()
+    assert called.reservations() == listed.reservations()
+
+
+def test_jobs_that_wait_when_a_reservation_is_made_may_use_it() -> None:
+    """At 2 B and C wait behind A; the rack is C's tenant's from 10 to 20."""
+    case = CASES[1].case(False)
+    jobs = (Job(0, 10, 10, 4, 4, 4), Job(1, 8, 8, 4, 4, 4), Job(1, 8, 8, 4, 4, 4, 0, 1))
+    cluster = cluster_of(replace(case, jobs=jobs))
+    cluster.activate(0)
+    cluster.advance(2)
+    cluster.reserve(window(10, 20, tenants=[1]))
+    cluster.advance(100)
+    assert cluster.runs["start"][:3].tolist() == [0, 20, 10]
+
+
+@pytest.mark.parametrize(
+    ("asked", "says"),
+    [
+        ([window(10, 10)], "0 <= announced <= start < end"),
+        ([window(10, 20, announced=11)], "0 <= announced <= start < end"),
+        ([window(10, 20, 3)], "3 domains of site 0 are reserved, it has 2"),
+        ([window(10, 20, 1), window(19, 30, 2)], "reservation 1: at 19 ms 3 domains"),
+        ([Reservation(1, 10, 20, domains=1)], "site 1 is not one of the 1 sites"),
+        ([Reservation(0, 10, 20)], "domains or chips"),
+        ([Reservation(0, 10, 20, domains=1, chips=4)], "domains or chips"),
+        ([window(10, 20, classes=[1])], "among the 1 classes"),
+        ([window(10, 20, tenants=[-1])], "numbered from 0"),
+    ],
+)
+def test_what_cannot_be_kept_is_refused(asked: list[Reservation], says: str) -> None:
+    case = CASES[0].case(False)
+    with pytest.raises(LayoutError, match=says):
+        cluster_of(replace(case, reservations=tuple(asked)))
+
+
+def test_chips_are_rounded_up_to_whole_domains() -> None:
+    case = replace(CASES[0].case(False), reservations=(Reservation(0, 10, 20, chips=5),))
+    assert len(drive(case).reservations()[0].domains) == 2
+
+
+def test_pool_with_a_service_is_refused() -> None:
+    layout = Layout()
+    layout.tranche(layout.site(layout.pool(4)), 2)
+    classes, services = Classes(1), Services(1)
+    classes.add()
+    services.add({0: 2}, kind=6)
+    rows = job_rows(CASES[0].case(False))
+    with pytest.raises(LayoutError, match="pool 0 has services"):
+        Cluster(layout, rows, classes, services, reservations=[window(10, 20)])
