@@ -28,7 +28,7 @@ class _Keeper:
     """Collects finished runs of a world and publishes the world when it is whole."""
 
     folder: RunFolder
-    missing: dict[tuple[str, int], int]
+    missing: dict[tuple[str, int], tuple[str, ...]]
     pending: dict[tuple[str, int], list[Finished]] = field(default_factory=dict)
 
     def take(self, finished: Finished) -> None:
@@ -36,7 +36,7 @@ class _Keeper:
         world = finished.result.case, finished.result.run
         runs = self.pending.setdefault(world, [])
         runs.append(finished)
-        if len(runs) == self.missing[world]:
+        if len(runs) == len(self.missing[world]):
             self._publish(world)
 
     def flush(self) -> None:
@@ -45,7 +45,8 @@ class _Keeper:
             self._publish(world)
 
     def _publish(self, world: tuple[str, int]) -> None:
-        runs = self.pending.pop(world)
+        order = self.missing[world]
+        runs = sorted(self.pending.pop(world), key=lambda f: order.index(f.result.strategy))
         self.folder.add([f.result for f in runs], [f.digest for f in runs])
 
 
@@ -107,7 +108,7 @@ def _simulate(
     started = time.perf_counter()
     before = float(folder.manifest.get("seconds", 0.0))
     folder.write_manifest(status="running", result_digest=None, parts={}, files={})
-    keeper = _Keeper(folder, {(t.case, t.run): len(t.strategies) for t in tasks})
+    keeper = _Keeper(folder, {(t.case, t.run): t.strategies for t in tasks})
     try:
         with _terminable(), closing(simulate_all(tasks, prepared, simulate, workers, start_method)) as runs:
             for finished in runs:

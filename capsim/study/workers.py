@@ -1,8 +1,9 @@
 """Worlds simulated in this process or over worker processes.
 
 A *world* is one (case, run). All strategies of a world are simulated back to back in the same process,
-because the draws of a world are made once and kept there. Worlds are handed out in the plan's order; a worker
-that is killed is noticed at once, and workers end by themselves when the parent is gone.
+because the draws of a world are made once and kept there; only the last worlds are handed out strategy by
+strategy, so that the workers end together. Worlds are handed out in the plan's order; a worker that is killed
+is noticed at once, and workers end by themselves when the parent is gone.
 """
 
 from __future__ import annotations
@@ -79,10 +80,16 @@ def simulate_all(
     context = multiprocessing.get_context(start_method or default_start_method())
     pool = [_Worker(context, prepared, simulate) for _ in range(count)]
     try:
-        yield from _drive(pool, list(tasks))
+        yield from _drive(pool, _end_together(tasks, count))
     finally:
         for worker in pool:
             worker.end()
+
+
+def _end_together(tasks: Sequence[Task], workers: int) -> list[Task]:
+    """The same tasks, of which the last, one a worker, are split by strategy."""
+    last = [Task(t.case, t.run, (s,)) for t in tasks[-workers:] for s in t.strategies]
+    return [*tasks[:-workers], *last]
 
 
 def _simulate_one(prepared: Prepared, simulate: Simulate, task: Task, strategy: str) -> Finished:

@@ -266,6 +266,13 @@ def test_strategies_of_a_world_run_back_to_back() -> None:
     assert order == [(run, s) for run in range(3) for s in ("azure", "multi")]
 
 
+def test_parts_of_worlds_that_workers_shared_are_those_of_one_worker(tmp_path: Path) -> None:
+    for workers in (1, 2):
+        compare_in(tmp_path / str(workers), runs=3, workers=workers)
+    one, two = ([p.name for p in sorted((tmp_path / w / "parts").iterdir())] for w in ("1", "2"))
+    assert one == two
+
+
 def test_no_thread_is_left(tmp_path: Path) -> None:
     before = threading.active_count()
     compare_in(tmp_path / "run", runs=2, workers=2)
