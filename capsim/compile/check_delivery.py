@@ -42,10 +42,11 @@ def _kind(report: Report, name: str, offer: Offer) -> None:
             report.error(what, "leave them out: interruptions stand for them", *here, "reliability")
         if offer.price is not None and offer.price.per_chip_hour is None:
             report.error(f"`{name}` is spot", "write price.per_chip_hour", *here, "price")
-        if offer.interruptions is not None and offer.interruptions.share == 0:
+        share = None if offer.interruptions is None else offer.interruptions.share
+        if share is not None and float(share) == 0.0:
             what = f"`{name}`: interruptions take no chips away"
             report.warning(what, "write a share above 0%", *here, "interruptions", "share")
-        if offer.needs_shell and offer.interruptions is not None and offer.interruptions.share is not None:
+        if offer.needs_shell and share is not None:
             what = f"`{name}` is reclaimed in part and waits for power of its own"
             report.error(
                 what, "leave out interruptions.share, or needs_shell", *here, "interruptions", "share"

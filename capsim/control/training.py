@@ -18,14 +18,12 @@ import numpy as np
 
 from capsim.compile.calendar import MS_DAY, MS_HOUR
 from capsim.compile.checkpoints import checkpoint_times
-from capsim.compile.dispatch import Site, copy_ms, data_sites, site
 from capsim.compile.prepare import porting_efficiency
 from capsim.control.context import Context
-from capsim.control.data_copies import copy_to, price_from
 from capsim.control.dispatch import Dispatch
+from capsim.control.run_data import RunData
 from capsim.spec.demand import TrainingRun
 from capsim.tables import JOB, WAITING
-from capsim.workload.shape import shape_of
 
 REVIEW = 7 * MS_DAY  # how often a run that fits nowhere looks again
 IN_WORKING_ORDER = 0.98  # share of a site's chips that a plan counts on; assumed
@@ -44,8 +42,7 @@ class RunState:
         trainer: share of the chips in the trainer gang, by job of the RL phase.
         places: (place, chips) of the present phase.
         share: share of the present phase's work that is left to plan.
-        data_at: sites that hold the run's data, where it has a place.
-        checkpoint_at: sites that hold the checkpoint that the run goes on from; none before its first.
+        data: where its data is; None where that may be anywhere.
     """
 
     spec: TrainingRun
@@ -60,8 +57,7 @@ class RunState:
     places: list[tuple[int, int]] = field(default_factory=list)
     pending: set[int] = field(default_factory=set)
     share: float = 1.0
-    data_at: set[Site] = field(default_factory=set)
-    checkpoint_at: set[Site] = field(default_factory=set)
+    data: RunData | None = None
 
 
 class TrainingRuns:
@@ -81,7 +77,7 @@ class TrainingRuns:
                 spec, calendar.ms(spec.earliest) + shift, calendar.ms(spec.target) + shift
             )
             if spec.data is not None:
-                self.runs[spec.name].data_at = data_sites(ctx.prepared.study, spec.data)
+                self.runs[spec.name].data = RunData(ctx, spec, spec.data)
 
     def start(self) -> None:
         """Start one control process a run."""
@@ -112,7 +108,7 @@ class TrainingRuns:
         state.share = share
         while state.finish < 0:
             plan = self.plan(state)
-            if plan and state.spec.data is not None and (length := self._bring_data(state, plan)):
+            if plan and state.data is not None and (length := state.data.bring(place for place, _ in plan)):
                 yield self.ctx.env.timeout(length)
                 if not self._still_fits(state, plan):
                     continue
@@ -158,8 +154,7 @@ class TrainingRuns:
         if rule == "cheapest":
             return marginal / rate, -size * rate
         hours = self._work(state) / (size * rate) / 3600.0
-        gigabytes, usd = self._lacking(state, place)
-        moving = 0 if state.spec.data is None else copy_ms(state.spec.data, gigabytes)
+        moving, usd = (0, 0.0) if state.data is None else state.data.takes(place)
         finish = self.ctx.now + moving + hours * MS_HOUR
         if rule == "fastest":
             return (finish,)
@@ -173,57 +168,17 @@ class TrainingRuns:
         )
         return state.share * whole
 
-    def _parts_lacking(self, state: RunState, place: int) -> list[tuple[float, set[Site]]]:
-        """Gigabytes that the run lacks at a place, and the sites that hold them: its data, its checkpoint."""
-        spec, study = state.spec, self.ctx.prepared.study
-        if spec.data is None:
-            return []
-        there = site(study, self.ctx.places()[place].offer)
-        parts = [] if there in state.data_at else [(float(spec.data.size), set(state.data_at))]
-        if state.checkpoint_at and there not in state.checkpoint_at:
-            size = shape_of(study.models[spec.model]).checkpoint_bytes() / 1e9
-            parts.append((size, set(state.checkpoint_at)))
-        return parts
-
-    def _lacking(self, state: RunState, place: int) -> tuple[float, float]:
-        """Gigabytes that the run lacks at a place, and the egress of bringing them, USD."""
-        data = state.spec.data
-        if data is None:
-            return 0.0, 0.0
-        parts = self._parts_lacking(state, place)
-        usd = sum(gigabytes * price_from(self.ctx, data, sources) for gigabytes, sources in parts)
-        return sum(gigabytes for gigabytes, _ in parts), usd
-
-    def _bring_data(self, state: RunState, plan: list[tuple[int, int]]) -> int:
-        """Start copying what the run lacks at its places; how long that takes, ms (0: nothing is lacking)."""
-        data, study = state.spec.data, self.ctx.prepared.study
-        assert data is not None
-        longest = 0
-        for place, _ in plan:
-            parts = self._parts_lacking(state, place)
-            if parts:
-                offer = self.ctx.places()[place].offer
-                work = ("training", state.spec.name)
-                longest = max(longest, copy_to(self.ctx, work, data, offer, parts))
-                state.data_at.add(site(study, offer))
-                if state.checkpoint_at:
-                    state.checkpoint_at.add(site(study, offer))
-        return longest
-
     def _still_fits(self, state: RunState, plan: list[tuple[int, int]]) -> bool:
         """Whether the places of a plan still have its chips."""
         usable = self._usable(state)
         return all(place in usable and usable[place][0] >= chips for place, chips in plan)
 
     def _keep_checkpoint(self, state: RunState) -> None:
-        """The last checkpoint of a phase that has run is at the sites where it ran."""
-        if state.spec.data is None:
-            return
+        """Where the present phase has run there is a checkpoint to go on from."""
         runs = self.ctx.cluster.runs
         jobs = state.jobs[-len(state.places) :]
-        if any(runs["start"][job] >= 0 for job in jobs):
-            study, places = self.ctx.prepared.study, self.ctx.places()
-            state.checkpoint_at = {site(study, places[place].offer) for place, _ in state.places}
+        if state.data is not None and any(runs["start"][job] >= 0 for job in jobs):
+            state.data.ran_at(place for place, _ in state.places)
 
     def _split(
         self, state: RunState, usable: dict[int, tuple[int, float]], least: int, most: int
