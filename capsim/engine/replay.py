@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -41,7 +41,7 @@ class Schedule:
     the queue, ``preemptions`` their number, ``lost`` chip-ms done again. ``eligible`` is the submission, or
     later the instant from which a job waited for no other. ``unused`` are mean shares of the machine by use,
     where they were sampled; ``typed``: on several chip types; ``left_out``: how many jobs were not scheduled,
-    by reason; ``fates``: index into FATES of each job; ``shares``: those of --share.
+    by reason; ``fates``: index into FATES of each job; ``shares``: those of --share; ``reserved``: see Done.
     """
 
     trace: JobTrace
@@ -60,6 +60,7 @@ class Schedule:
     left_out: dict[str, int]
     rules: ReplayRules
     shares: Mapping[str, float]
+    reserved: Sequence[dict[str, int]] = ()
     typed: bool = False
 
     @property
@@ -126,6 +127,8 @@ def replay_trace(
     if size < 1:
         raise InputError(f"--chips is {size}; write a number of at least 1")
     machine.check(size)
+    if rules.file is not None:
+        rules.file.check_reservations(size, machine.domain)
     chosen_jobs = _Chosen(trace, machine.fits(trace.size, size), rules)
     index, jobs = chosen_jobs.index, chosen_jobs.jobs
     if same_instant != "together":
@@ -139,7 +142,7 @@ def replay_trace(
     else:
         from capsim.engine.replay_cluster import Queue, run_cluster
 
-        queue = Queue(chosen_jobs.tenant, trace.tenants, options, rules, chosen_jobs.terms())
+        queue = Queue(trace, chosen_jobs.tenant, options, rules, chosen_jobs.terms())
         done = run_cluster(chosen, jobs, queue, size, machine)
     return chosen_jobs.schedule(chosen, size, jobs.run, done, options)
 
@@ -155,6 +158,8 @@ def _on_types(
     """A schedule on several chip types: Gavel's rounds, or a queue whose jobs go where they end first."""
     if not plain:
         raise InputError("--types names the chips; leave out --chips, --domain and what belongs to it")
+    if rules.file is not None and rules.file.terms.reservations:
+        raise InputError("reservations are there on one type of chips; leave --types or the reservations out")
     chosen = _Chosen(trace, types.fits(trace.size), rules)
     index, jobs = chosen.index, chosen.jobs
     speed = types.job_speed(jobs.size, index)
@@ -168,7 +173,7 @@ def _on_types(
         from capsim.engine.replay_cluster import Queue, run_typed
 
         terms = chosen.terms(types.job_class[index])
-        done = run_typed(policy, jobs, Queue(chosen.tenant, trace.tenants, options, rules, terms), types)
+        done = run_typed(policy, jobs, Queue(trace, chosen.tenant, options, rules, terms), types)
     fastest = np.ceil(jobs.run / speed.max(axis=1, initial=0.0)).astype(np.int64)
     return chosen.schedule(policy, types.total, fastest, done, options, typed=True)
 
@@ -233,6 +238,7 @@ class _Chosen:
             left_out=left_out,
             rules=self.rules,
             shares=options.shares,
+            reserved=done.reserved,
             typed=typed,
         )
 
@@ -314,6 +320,16 @@ def _governed(schedule: Schedule) -> dict[str, Any]:
         figures["fates"] = dict(zip(FATES, counts, strict=True))
         completed = outcomes.work[schedule.fates == COMPLETED].sum()
         figures["completed_share"] = float(completed / outcomes.work.sum())
+    if schedule.reserved:
+        figures["reservations"] = [
+            {
+                "domains": row["domains"],
+                "chip_hours": row["chip_ms"] / 3.6e6,
+                "used_share": row["used"] / row["chip_ms"] if row["chip_ms"] else 0.0,
+                "idle_share": row["idle"] / row["chip_ms"] if row["chip_ms"] else 0.0,
+            }
+            for row in schedule.reserved
+        ]
     if rules.file is not None or schedule.shares or parse_policy(schedule.policy).order in SHARING:
         names = schedule.trace.tenants
         shares = {name: float(rules.terms_of(name).share) for name in names} | dict(schedule.shares)

@@ -37,8 +37,11 @@ class Agenda:
             heapq.heappop(self._due)[2]()
 
 
-def add_drain(agenda: Agenda, cluster: Cluster, sites: int, drain: Drain) -> None:
-    """Nothing starts on the whole machine from the drain's instant until it is over."""
+def add_drain(agenda: Agenda, cluster: Cluster, sites: int, drain: Drain, zero: int) -> None:
+    """Nothing starts on the whole machine from the drain's instant until it is over.
+
+    ``zero``: where the kernel's clock begins, ms after the first submission.
+    """
     grace = None if drain.grace is None else int(drain.grace)
 
     def begin() -> None:
@@ -49,8 +52,10 @@ def add_drain(agenda: Agenda, cluster: Cluster, sites: int, drain: Drain) -> Non
         for site in range(sites):
             cluster.undrain(site)
 
-    agenda.add(int(drain.at), begin)
-    agenda.add(int(drain.at) + int(drain.lasts), end)
+    start, over = int(drain.at) - zero, int(drain.at) + int(drain.lasts) - zero
+    if over > 0:
+        agenda.add(max(start, 0), begin)
+        agenda.add(over, end)
 
 
 class Feedback:

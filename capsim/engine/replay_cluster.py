@@ -17,7 +17,7 @@ from capsim.errors import InputError
 from capsim.kernel.api import Cluster
 from capsim.kernel.layout import Classes, Layout, make_jobs
 from capsim.tables import DONE, NEVER, RUNNING
-from capsim.workload.traces.model import Ints
+from capsim.workload.traces.model import Ints, JobTrace
 from capsim.workload.traces.terms import Waits
 
 MOST_CHIPS = 2**30
@@ -28,10 +28,10 @@ SAMPLES = 400
 
 
 class Queue(NamedTuple):
-    """Each job's tenant, the tenants' names, the settings of the queue, and what else governs the jobs."""
+    """A trace, each scheduled job's tenant, the settings of the queue, and what else governs the jobs."""
 
+    trace: JobTrace
     tenant: Ints
-    tenants: tuple[str, ...]
     options: QueueOptions
     rules: ReplayRules
     jobs: Submitted
@@ -105,13 +105,15 @@ def _finish(
     table = make_jobs(jobs.submit, jobs.run, jobs.size, jobs.requested, tenant=queue.tenant, cls=terms.kind)
     thinking = terms.waits if rules.dependencies == "think" else None
     feedback = Feedback(table, thinking) if thinking is not None else None
+    reservations = rules.reservations(queue.trace, terms)
     cluster = Cluster(
         layout,
         table if feedback is None else table[feedback.listed],
         classes,
         policy=queue.options.policy(policy, rules.preemption == "priority", rules.by_class),
-        governance=rules.governance(queue.tenants, queue.options.shares),
+        governance=rules.governance(queue.trace.tenants, queue.options.shares),
         options=terms.options() if feedback is None else None,
+        reservations=reservations,
         max_extra_jobs=feedback.late if feedback is not None else 0,
     )
     for tranche in range(len(layout.tranches)):
@@ -119,7 +121,7 @@ def _finish(
     agenda = Agenda()
     drains = rules.file.terms.drains if rules.file is not None else []
     for drain in drains:
-        add_drain(agenda, cluster, len(layout.sites), drain)
+        add_drain(agenda, cluster, len(layout.sites), drain, terms.after_first)
     chips = sum(layout.domain_chips(i) * tranche.domains for i, tranche in enumerate(layout.tranches))
     unused = _sample(cluster, jobs, chips, agenda, feedback)
     place = feedback.order() if feedback is not None else np.arange(len(table))
@@ -134,7 +136,11 @@ def _finish(
         eligible, end = eligible_at(jobs.submit, start, end, runs["state"] == DONE, terms.waits)
     if exact and not drains and not preemptions.any() and (terms.attempts == 1).all():
         unused = {}
-    return Done(start, end, wait, preemptions, lost, unused, eligible)
+    kept = [
+        {"domains": len(found.domains), "chip_ms": found.reserved, "used": found.used, "idle": found.idle}
+        for found in cluster.reservations()
+    ]
+    return Done(start, end, wait, preemptions, lost, unused, eligible, kept)
 
 
 def eligible_at(

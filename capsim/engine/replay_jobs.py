@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
@@ -27,7 +28,8 @@ class Done(NamedTuple):
     """What a scheduler did with each job (ms from the first submission, chip-ms), and what stood free.
 
     ``start`` is -1 for a job that was cancelled before it started. ``eligible``: instants from which jobs
-    wait, where that is not their submission for all.
+    wait, where that is not their submission for all. ``reserved``: of each reservation its domains, their
+    chip-ms, of these used by jobs, and idle.
     """
 
     start: Ints
@@ -37,6 +39,7 @@ class Done(NamedTuple):
     lost: Ints
     unused: dict[str, float]
     eligible: Ints | None = None
+    reserved: Sequence[dict[str, int]] = ()
 
 
 @dataclass(frozen=True)

@@ -110,6 +110,35 @@ class ReplayRules:
         if problems:
             raise InputError("\n".join(problems))
 
+    def reservations(self, trace: JobTrace, jobs: Submitted) -> list[Any]:
+        """The kernel's reservations, on a machine of one site."""
+        from capsim.kernel.reserving import Reservation
+
+        tenants = {name: index for index, name in enumerate(trace.tenants)}
+        found = []
+        for row in self.file.terms.reservations if self.file is not None else ():
+            start, end = (max(int(at) - jobs.after_first, 0) for at in (row.at, row.at + row.lasts))
+            if end == 0:
+                continue  # over before the first job that is scheduled
+            classes = None
+            if row.classes is not None:
+                names = [trace.job_classes[kind.named] for kind in jobs.kinds]
+                classes = [k for k, name in enumerate(names) if name in row.classes]
+            found.append(
+                Reservation(
+                    site=0,
+                    start=start,
+                    end=end,
+                    chips=int(row.chips),
+                    tenants=None if row.tenants is None else [tenants[name] for name in row.tenants],
+                    classes=classes,
+                    announced=max(int(row.announced) - jobs.after_first, 0),
+                    flex=bool(row.flex),
+                    evict=bool(row.evict),
+                )
+            )
+        return found
+
     def priorities(self, trace: JobTrace) -> Ints:
         """Priority of each job of a trace: its own, else that of its class."""
         if trace.terms.priority is not None:
@@ -141,9 +170,10 @@ class ReplayRules:
 
 
 class Kind(NamedTuple):
-    """Jobs that one class of the kernel stands for."""
+    """What one class of the kernel stands for: speeds of ``job_class``, the class ``named`` by the trace."""
 
     job_class: int
+    named: int
     priority: int
     terms: ClassTerms
 
@@ -153,7 +183,7 @@ class Submitted(NamedTuple):
 
     ``kinds``: distinct classes, ``kind`` the one of each job. ``waits``: pairs that are heeded, with indices
     of scheduled jobs; ``lost_waits``: pairs whose other job is not scheduled. ``attempts``: of each job,
-    ``fate``: index into FATES.
+    ``fate``: index into FATES. ``after_first``: ms from the trace's first submission to that of these jobs.
     """
 
     kinds: list[Kind]
@@ -165,6 +195,7 @@ class Submitted(NamedTuple):
     deadline: Ints | None
     array: Ints | None
     array_limits: tuple[int, ...]
+    after_first: int
 
     def options(self) -> Any:
         """The kernel's options of these jobs, waits apart; None where there are none."""
@@ -205,7 +236,7 @@ def submitted(trace: JobTrace, index: Ints, rules: ReplayRules, job_class: Ints 
     ]
     rows, kind = np.unique(np.stack(columns), axis=1, return_inverse=True)
     kinds = [
-        Kind(int(speeds), int(priority), of_class[own] if of_class else ClassTerms())
+        Kind(int(speeds), int(own), int(priority), of_class[own] if of_class else ClassTerms())
         for speeds, own, priority in rows.T.tolist()
     ]
     heeded = rules.dependencies != "ignore"
@@ -229,7 +260,9 @@ def submitted(trace: JobTrace, index: Ints, rules: ReplayRules, job_class: Ints 
         zero = int(trace.submit[index[0]])
         own = terms.deadline[index]
         deadline = np.where(own >= 0, np.maximum(own - zero, 0), -1)
-    return Submitted(kinds, kind.reshape(-1), waits, lost, attempts, fate, deadline, array, limits)
+    after_first = int(trace.submit[index[0]] - trace.submit[0]) if len(index) else 0
+    kind = kind.reshape(-1)
+    return Submitted(kinds, kind, waits, lost, attempts, fate, deadline, array, limits, after_first)
 
 
 def _scheduled(waits: Waits, index: Ints, jobs: int) -> tuple[Waits, int]:

@@ -58,8 +58,8 @@ def replay_report(found: dict[str, Any], cleaning: Sequence[str], width: int) ->
     if not first["jobs"]:
         return head
     tables = [spread_table(name, title, rows, width) for name, title in SPREADS.items()]
+    machine = machine_table(rows, width) + reservation_lines(rows, width)
     tenants = [tenant_table(rows, width)] if "by_tenant" in first else []
-    machine = machine_table(rows, width)
     return blocks(head, *tables, machine, *tenants, wait_chart(rows, width), notes(found, width))
 
 
@@ -141,6 +141,19 @@ def machine_table(rows: Sequence[Row], width: int) -> list[Line]:
             Column("lost work", "%", lambda row: percent(row["lost_share"], 2), 1),
         ]
     return [Line("Machine", "bold"), *tabulate(columns, rows, width)]
+
+
+def reservation_lines(rows: Sequence[Row], width: int) -> list[Line]:
+    """What came of each reservation, by policy."""
+    lines: list[Line] = []
+    for row in rows:
+        for number, kept in enumerate(row.get("reservations", ())):
+            text = (
+                f"{row['policy']}, reservation {number + 1}: {figure(kept['chip_hours'])} chip-hours,"
+                f" {percent(kept['used_share'], 1)} % used, {percent(kept['idle_share'], 1)} % idle"
+            )
+            lines += paragraph("", text, width)
+    return lines
 
 
 def tenant_table(rows: Sequence[Row], width: int) -> list[Line]:

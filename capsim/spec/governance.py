@@ -17,7 +17,7 @@ from capsim.errors import Problem, StudyError
 from capsim.spec.base import Section
 from capsim.spec.explain import explain, limited, locate
 from capsim.spec.nodes import Mapping, parse
-from capsim.spec.quantities import did_you_mean, shown
+from capsim.spec.quantities import DURATION, did_you_mean, shown
 from capsim.spec.values import (
     ByKey,
     Count,
@@ -80,6 +80,27 @@ class Drain(Section):
     )
 
 
+class ReservationTerms(Section):
+    """Whole scale-up domains that are kept for some jobs for a while; for nobody where it names neither."""
+
+    at: DurationMs = Field(description="begins, after the first submission")
+    lasts: PositiveDurationMs
+    chips: PositiveCount = Field(description="rounded up to whole scale-up domains")
+    tenants: list[str] | None = Field(default=None, description="whose jobs may use it")
+    classes: list[str] | None = Field(
+        default=None, description="whose jobs may use it; of both where both are"
+    )
+    announced: DurationMs = Field(
+        default=Whole(0), description="jobs heed it from then on, after the first submission"
+    )
+    flex: Flag = Field(
+        default=False, description="jobs that may use it may start before it begins and run past its end"
+    )
+    evict: Flag = Field(
+        default=False, description="other jobs that are still there when it begins are stopped"
+    )
+
+
 class Governance(Section):
     """What ``--tenants`` describes."""
 
@@ -90,6 +111,7 @@ class Governance(Section):
     )
     classes: ByKey[str, ClassTerms] = Field(default_factory=dict)
     drains: list[Drain] = Field(default_factory=list)
+    reservations: list[ReservationTerms] = Field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -105,16 +127,40 @@ class GovernanceFile:
 
     def check_names(self, tenants: Iterable[str], classes: Iterable[str]) -> None:
         """Raise StudyError for tenants and classes that a trace does not have."""
+        known = {"tenants": tuple(tenants), "classes": tuple(classes)}
+        named = [(("tenants", name), "tenants", name) for name in self.terms.tenants]
+        named += [(("classes", name), "classes", name) for name in self.terms.classes]
+        for number, row in enumerate(self.terms.reservations):
+            here = ("reservations", number)
+            named += [((*here, "tenants"), "tenants", name) for name in row.tenants or ()]
+            named += [((*here, "classes"), "classes", name) for name in row.classes or ()]
         problems = []
-        for section, kind, given, known in (
-            ("tenants", "tenant", self.terms.tenants, tuple(tenants)),
-            ("classes", "class", self.terms.classes, tuple(classes)),
-        ):
-            for name in given:
-                if name not in known:
-                    hint = did_you_mean(name, known) if known else f"the trace names no {section}"
-                    what = f"the trace has no {kind} {shown(name)}"
-                    problems.append(self.problem((section, name), what, hint))
+        for path, section, name in named:
+            if name not in known[section]:
+                given = known[section]
+                hint = did_you_mean(name, given) if given else f"the trace names no {section}"
+                kind = {"tenants": "tenant", "classes": "class"}[section]
+                problems.append(self.problem(path, f"the trace has no {kind} {shown(name)}", hint))
+        if problems:
+            raise StudyError(limited(problems))
+
+    def check_reservations(self, chips: int, domain: int) -> None:
+        """Raise StudyError for reservations that ``chips`` in domains of ``domain`` cannot keep."""
+        problems = []
+        rows = self.terms.reservations
+        for number, row in enumerate(rows):
+            at = int(row.at)
+            together = [o for o in rows if int(o.at) <= at < int(o.at) + int(o.lasts)]
+            taken = sum(-(-int(o.chips) // max(domain, 1)) * max(domain, 1) for o in together)
+            if not domain:
+                what = "reservations take whole scale-up domains, and the machine has none"
+                problems.append(
+                    self.problem(("reservations", number), what, "say --domain D, the chips of one")
+                )
+            elif taken > chips:
+                what = f"{taken:,} chips are reserved when this begins, the machine has {chips:,}"
+                hint = "reserve fewer, or at another time"
+                problems.append(self.problem(("reservations", number, "chips"), what, hint))
         if problems:
             raise StudyError(limited(problems))
 
@@ -145,6 +191,11 @@ def read_governance(path: Path) -> GovernanceFile:
         if drain.at < before.at + before.lasts:
             what = "this drain begins before the one above it is over"
             problems.append(found.problem(("drains", number), what, "write them in order of time, apart"))
+    for number, row in enumerate(terms.reservations):
+        if row.announced > row.at:
+            what = "this reservation is announced after it begins"
+            path = ("reservations", number, "announced")
+            problems.append(found.problem(path, what, f"write at most {DURATION.show(row.at)}"))
     if problems:
         raise StudyError(limited(problems))
     return found
