@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from capsim.engine.queue_options import read_queue_options
-from capsim.engine.replay import Schedule, measure, replay_trace
+from capsim.engine.replay import Machine, Schedule, measure, replay_trace
 from capsim.engine.replay_rules import ReplayRules
 from capsim.errors import InputError
 from capsim.spec.governance import read_governance
@@ -201,6 +201,54 @@ def test_drains(tmp_path: Path) -> None:
         found = replay(trace, rules, 4)
         assert starts(found) == [0, 150]
         assert (found.end / 1000).tolist() == [end, 160]
+
+
+RESERVED = "reservations:\n  - {at: %s, lasts: %s, chips: 2%s}\n"
+TWO_DOMAINS = Machine(domain=2)
+
+
+def reserve(folder: Path, rows: str, at: str, lasts: str, more: str = "", policy: str = "easy") -> Schedule:
+    """A schedule on two domains of two chips, one of them reserved."""
+    rules = ruled(folder, RESERVED % (at, lasts, more))
+    trace = jobs(folder, rows, "tenant")
+    return replay_trace(trace, policy=policy, chips=4, machine=TWO_DOMAINS, rules=rules)
+
+
+def test_a_domain_reserved_for_nobody(tmp_path: Path) -> None:
+    """From 100 to 200. Job 1 (150 s) keeps off it, job 2 is gone by then, job 3 (120 s, from 2) would not be at
+    51, when 2 ends, and follows job 1."""
+    rows = "1,0,2,150,a\n2,1,2,50,a\n3,2,2,120,a\n"
+    found = reserve(tmp_path, rows, "100 s", "100 s", policy="fcfs")
+    assert starts(found) == [0, 1, 150]
+    (kept,) = measure(found)["reservations"]
+    assert kept == {"domains": 1, "chip_hours": 200 / 3600, "used_share": 0.0, "idle_share": 1.0}
+    assert starts(replay_trace(found.trace, policy="fcfs", chips=4, machine=TWO_DOMAINS)) == [0, 1, 51]
+
+
+def test_a_domain_reserved_for_a_tenant(tmp_path: Path) -> None:
+    """The same; b's job of 60 s, submitted at 90, starts when the reservation begins, or with flex at once."""
+    rows = "1,0,2,150,a\n2,1,2,50,a\n3,2,2,120,a\n4,90,2,60,b\n"
+    found = reserve(tmp_path, rows, "100 s", "100 s", ", tenants: [b]")
+    assert starts(found) == [0, 1, 150, 100]
+    (kept,) = measure(found)["reservations"]
+    assert (kept["used_share"], kept["idle_share"]) == (pytest.approx(0.6), pytest.approx(0.4))
+    assert starts(reserve(tmp_path, rows, "100 s", "100 s", ", tenants: [b], flex: true")) == [0, 1, 150, 90]
+
+
+@pytest.mark.parametrize(("more", "end"), [("", 150), (", evict: true", 190)])
+def test_a_reservation_announced_late(tmp_path: Path, more: str, end: int) -> None:
+    """At 50, for 60 to 100. It takes the domain of job 1, which is to end first; evicted, it goes on at 100."""
+    found = reserve(tmp_path, "1,0,2,150,a\n2,1,2,200,a\n", "60 s", "40 s", f", announced: 50 s{more}")
+    assert (found.end / 1000).tolist() == [end, 201]
+
+
+def test_reservations_that_cannot_be_kept(tmp_path: Path) -> None:
+    trace = jobs(tmp_path, "1,0,1,100,a\n", "tenant")
+    with pytest.raises(InputError, match=r"2:5: reservations take whole scale-up domains.*say --domain D"):
+        replay(trace, ruled(tmp_path, RESERVED % ("1 s", "1 s", "")), 4)
+    two = RESERVED % ("1 s", "9 s", "") + "  - {at: 5 s, lasts: 9 s, chips: 3}\n"
+    with pytest.raises(InputError, match="3:27: 6 chips are reserved when this begins, the machine has 4"):
+        replay_trace(trace, policy="easy", chips=4, machine=TWO_DOMAINS, rules=ruled(tmp_path, two))
 
 
 def test_quotas_on_several_chip_types(tmp_path: Path) -> None:

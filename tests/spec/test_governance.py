@@ -20,6 +20,8 @@ classes:
 drains:
   - {at: 2d, lasts: 8 h, grace: 10 min}
   - {at: 9d, lasts: 8 h}
+reservations:
+  - {at: 4d, lasts: 1d, chips: 32, tenants: [guests], classes: [prod], announced: 3d}
 """
 
 
@@ -53,6 +55,7 @@ def test_names_that_the_trace_does_not_have(tmp_path: Path) -> None:
         read(tmp_path, GOOD).check_names(["alignement", "pretraining", "guests"], [])
     text = str(caught.value)
     assert "2:3: the trace has no tenant `alignment`; did you mean `alignement`?" in text
+    assert "13:41: the trace has no class `prod`" in text
     assert "7:3: the trace has no class `prod`; the trace names no classes" in text
 
 
@@ -71,6 +74,7 @@ def test_names_that_the_trace_does_not_have(tmp_path: Path) -> None:
         ("at: 9d", "at: 2d", "11:5: this drain begins before the one above it is over"),
         ("grace: 2 min", "grace: 2", "8:17: `2` lacks its unit"),
         ("max_running: 2", "max_running: 0", "out of bounds"),
+        ("announced: 3d", "announced: 5d", "announced after it begins; write at most 4 d"),
     ],
 )
 def test_wrong_files_say_where_and_what(tmp_path: Path, old: str, new: str, said: str) -> None:
