@@ -55,7 +55,7 @@ def test_names_that_the_trace_does_not_have(tmp_path: Path) -> None:
         read(tmp_path, GOOD).check_names(["alignement", "pretraining", "guests"], [])
     text = str(caught.value)
     assert "2:3: the trace has no tenant `alignment`; did you mean `alignement`?" in text
-    assert "13:41: the trace has no class `prod`" in text
+    assert "13:55: the trace has no class `prod`" in text
     assert "7:3: the trace has no class `prod`; the trace names no classes" in text
 
 
