@@ -11,7 +11,7 @@ from capsim.spec.demand import Research, TracedResearch
 from capsim.spec.governance import wrong_tenants
 from capsim.spec.loader import Loaded
 from capsim.spec.quantities import did_you_mean, shown
-from capsim.spec.scheduler import CHANGING, ORDER_OPTIONS, Scheduler
+from capsim.spec.scheduler import CHANGING, ORDER_OPTIONS, ReservedChips, Scheduler
 from capsim.spec.study import Study
 from capsim.workload.traced_demand import jobs_of
 
@@ -36,6 +36,35 @@ def governance(loaded: Loaded, report: Report) -> None:
         return  # the check of traces says what is wrong with it
     _terms(spec, tenants, report)
     _sizes(study, tenants, report)
+    for number, row in enumerate(spec.reservations or ()):
+        _reservation(study, row, tenants, report, (HERE, "reservations", number))
+
+
+def _reservation(
+    study: Study, row: ReservedChips, tenants: TenantTable, report: Report, here: tuple[str | int, ...]
+) -> None:
+    """It is in the horizon, for tenants that exist, of chips that no service has."""
+    systems = study.offers[row.offer].chips
+    if row.system is None and len(systems) > 1:
+        what = f"`{row.offer}` has several systems"
+        report.error(what, f"say which: system: {next(iter(systems))}", *here)
+    if not study.horizon.start <= row.starts < row.until <= study.horizon.end:
+        what = f"from {row.starts} until {row.until} is not a time of the horizon"
+        report.error(what, f"between {study.horizon.start} and {study.horizon.end}", *here, "until")
+    for name in row.tenants or ():
+        if name not in tenants.names:
+            what = f"there is no tenant {shown(name)}"
+            report.error(what, did_you_mean(name, tenants.names), *here, "tenants")
+    system = row.system or next(iter(systems))
+    serving = [service.name for service in study.demand.inference if system in service.systems]
+    research = study.demand.research
+    if isinstance(research, Research) and float(research.sub_node) > 0 and system in research.systems:
+        serving.append("research below a node")
+    if serving:
+        what = (
+            f"{serving[0]} runs on {system} as a service, which never ends, so nothing can be kept free there"
+        )
+        report.error(what, "reserve on a system without services, with sub_node: 0%", *here, "offer")
 
 
 def _order(spec: Scheduler, report: Report) -> None:

@@ -102,7 +102,7 @@ def build(prepared: Prepared, draws: Draws, demand: DemandWorld, run: int) -> Ru
     if evaluation_class >= 0:
         research = (*research, (evaluation_class, frozenset()))
     more = most_bursts(evaluation, len(prepared.study.demand.training_runs), prepared.calendar.end_ms)
-    terms = cluster_terms(spec, tenants, demand)
+    terms = cluster_terms(prepared, tenants, demand)
     cluster = Cluster(layout, jobs, classes, services, max_extra_jobs=ROOM + more, **terms)
     portfolio = prepared.portfolio
     ctx = Context(

@@ -7,24 +7,28 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from capsim.compile.prepare import Prepared
 from capsim.compile.tenants import TenantTable
 from capsim.control.world import DemandWorld
 from capsim.engine.kernel_tenants import kernel_tenants
 from capsim.kernel.api import Policy
 from capsim.kernel.governance import Governance
 from capsim.kernel.options import JobOptions
-from capsim.spec.scheduler import Scheduler
+from capsim.kernel.reserving import Reservation
+from capsim.spec.scheduler import ReservedChips, Scheduler
 
 FAILED = 1
 """The fate of campaigns that fail (`capsim.workload.demand.FATES`)."""
 
 
-def cluster_terms(spec: Scheduler, tenants: TenantTable | None, demand: DemandWorld) -> dict[str, Any]:
-    """What `Cluster` takes from the section: policy, governance, options."""
+def cluster_terms(prepared: Prepared, tenants: TenantTable | None, demand: DemandWorld) -> dict[str, Any]:
+    """What `Cluster` takes from the section: policy, governance, options, reservations."""
+    spec = prepared.study.scheduler
     return {
         "policy": policy_of(spec),
         "governance": governance_of(spec, tenants),
         "options": job_options(spec, demand),
+        "reservations": [kept for _, kept in reservations_of(prepared, tenants)],
     }
 
 
@@ -53,6 +57,37 @@ def job_options(spec: Scheduler, demand: DemandWorld) -> JobOptions | None:
     if spec.retries is None or demand.campaigns is None:
         return None
     return JobOptions(retries=np.where(demand.campaigns["fate"] == FAILED, int(spec.retries), 0))
+
+
+def reservations_of(
+    prepared: Prepared, tenants: TenantTable | None
+) -> list[tuple[ReservedChips, Reservation]]:
+    """The study's reservations at places that the strategy has, and the kernel's.
+
+    One of more chips than the place ever has is of all of them.
+    """
+    if tenants is None:
+        return []
+    index = {name: number for number, name in enumerate(tenants.names)}
+    calendar, found = prepared.calendar, []
+    for row in prepared.study.scheduler.reservations or ():
+        system = row.system or next(iter(prepared.study.offers[row.offer].chips))
+        start, end = max(calendar.ms(row.starts), 0), calendar.ms(row.until)
+        for site, place in enumerate(prepared.places):
+            if (place.offer, place.system) == (row.offer, system) and end > start:
+                there = sum(prepared.portfolio.lots[lot].chips for lot in place.lots)
+                kept = Reservation(
+                    site=site,
+                    start=start,
+                    end=end,
+                    chips=min(int(row.chips), there),
+                    tenants=None if row.tenants is None else [index[name] for name in row.tenants],
+                    announced=max(start - int(row.notice), 0),
+                    flex=bool(row.flex),
+                    evict=bool(row.evict),
+                )
+                found.append((row, kept))
+    return found
 
 
 def chips_allowed(

@@ -1,4 +1,4 @@
-"""What each tenant of a study got: waits, chip-time, how its share was met; where tenants are told apart."""
+"""What each tenant of a study got, and what came of reservations; where tenants are told apart."""
 
 from __future__ import annotations
 
@@ -9,10 +9,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from capsim.compile.calendar import MS_HOUR
+from capsim.compile.portfolio import placement_unit
 from capsim.compile.tenants import tenant_table
 from capsim.control.training import RunState
 from capsim.engine.build import Run
 from capsim.engine.campaigns import Campaigns, percentiles
+from capsim.engine.queueing import reservations_of
 from capsim.tables import DONE, RUNNING
 
 
@@ -94,3 +96,16 @@ def _gangs(run: Run, states: list[RunState]) -> tuple[Any, ...]:
     served = 1.0 - float((jobs["size_max"][own] * wait).sum() / (jobs["size_max"][own] * present).sum())
     waits = float(wait.mean()) / MS_HOUR, p50 / MS_HOUR, p95 / MS_HOUR
     return len(own), int(began.sum()), int(done.sum()), *waits, float(slowdown.mean()), served
+
+
+def reservation_rows(run: Run) -> Iterator[tuple[Any, ...]]:
+    """Rows of the table `reservations`: what each kept, and what of it was used and idle."""
+    prepared = run.ctx.prepared
+    spec = prepared.study.scheduler
+    if spec.reservations is None:
+        return
+    asked = reservations_of(prepared, tenant_table(prepared.study))
+    for (row, kept), found in zip(asked, run.ctx.cluster.reservations(), strict=True):
+        system = run.ctx.places()[kept.site].system
+        chips = len(found.domains) * placement_unit(prepared.study.systems[system])
+        yield row.offer, system, kept.start, kept.end, chips, found.reserved, found.used, found.idle

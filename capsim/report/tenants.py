@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from capsim.report.layout import Column, Line, paragraph, tabulate
+from capsim.report.layout import Column, Line, listed, paragraph, tabulate
 from capsim.report.numbers import figure, percent
 from capsim.results.reading import Results
 
@@ -45,6 +45,20 @@ def tenants_table(results: Results, strategy: str, case: str, width: int) -> lis
     text = f"Jain's index over the tenants {jain_of_runs(found):.3f} (1: all fare alike)"
     text += f"; and {more:,} more tenants (--json has them all)" if more > 0 else ""
     return [*tabulate(columns, rows[:MOST_TENANTS], width), *paragraph("Tenants", text, width)]
+
+
+def reservation_lines(results: Results, strategy: str, case: str, width: int) -> list[Line]:
+    """What each reservation kept, and which part of it was used and idle, means over runs."""
+    found = results.table("reservations", case, strategy)
+    items = []
+    keys = list(zip(found["offer"], found["system"], found["start_ms"].tolist(), strict=True))
+    for key in dict.fromkeys(keys):
+        mine = np.array([other == key for other in keys])
+        kept = float(found["reserved_chip_ms"][mine].sum())
+        used, idle = (float(found[f"{name}_chip_ms"][mine].sum()) for name in ("used", "idle"))
+        shares = f"{percent(used / kept)} % used, {percent(idle / kept)} % idle" if kept else "never there"
+        items.append(f"{float(found['chips'][mine].mean()):,.0f} chips of {key[0]} ({key[1]}) {shares}")
+    return listed("Reserved", items, width) if items else []
 
 
 WAITS = ("wait_mean_h", "wait_p50_h", "wait_p95_h")

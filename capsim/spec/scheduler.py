@@ -11,6 +11,7 @@ from capsim.spec.governance import TenantTerms
 from capsim.spec.values import (
     AutoscalePeriodMs,
     ByKey,
+    Date,
     DurationMs,
     Flag,
     Number,
@@ -20,6 +21,9 @@ from capsim.spec.values import (
     Value,
     Whole,
 )
+from capsim.units import DAY_MS
+
+WEEK_MS: Final = 7 * DAY_MS
 
 ORDER_OPTIONS: Final[dict[str, tuple[str, ...]]] = {
     "edf": ("slack",),
@@ -48,6 +52,25 @@ class OrderOptions(Section):
         default=None, description="las: waiting over attained service at which a job starts again; 0: never"
     )
     slack: Number | None = Field(default=None, description="edf: deadline after submission over the estimate")
+
+
+class ReservedChips(Section):
+    """Chips of an offer that are kept for tenants for a while, or for nobody: maintenance."""
+
+    offer: str
+    system: str | None = Field(default=None, description="of the offer's systems; its only one where absent")
+    starts: Date = Field(alias="from")
+    until: Date = Field(description="exclusive")
+    chips: PositiveCount = Field(description="rounded up to whole scale-up domains")
+    tenants: list[str] | None = Field(default=None, description="whose jobs may use them")
+    notice: DurationMs = Field(
+        default=Whole(WEEK_MS, confidence="assumed"),
+        description="so long before, jobs begin to keep off that would not be gone by then",
+    )
+    flex: Flag = Field(
+        default=False, description="who may use them may start before they are kept and run past the end"
+    )
+    evict: Flag = Field(default=False, description="other jobs that are still there are stopped")
 
 
 class Scheduler(Section):
@@ -81,6 +104,9 @@ class Scheduler(Section):
     retries: PositiveCount | None = Field(
         default=None, description="attempts of a campaign that fails before its last one; none where absent"
     )
+    reservations: list[ReservedChips] | None = Field(
+        default=None, description="chips kept for tenants for a while; none where absent"
+    )
     training_share: Share = Field(
         default=Value(0.75, confidence="assumed"),
         description="largest share of a site that a named run takes above its least size "
@@ -98,7 +124,8 @@ class Scheduler(Section):
     @property
     def governed(self) -> bool:
         """Whether tenants are told apart: by their terms, or by an order that looks at more than the job."""
-        return self.tenants is not None or self.others is not None or self.order in CHANGING
+        told_apart = (self.tenants, self.others, self.reservations)
+        return self.order in CHANGING or any(terms is not None for terms in told_apart)
 
     def order_options(self) -> dict[str, object]:
         """The options that the study sets, in the kernel's units."""

@@ -147,6 +147,39 @@ def test_what_is_wrong_is_said(root: Path, sets: list[str], level: str, what: st
     assert all(f.where.line for f in findings)
 
 
+@pytest.mark.parametrize(
+    ("row", "what", "hint"),
+    [
+        (
+            "offer: own-cluster, until: 2026-03-01",
+            "chat runs on gb200_nvl72 as a service",
+            "without services",
+        ),
+        ("offer: own-cluster, until: 2028-03-01", "is not a time of the horizon", "between 2026-01-01"),
+        ("offer: own-cluster, until: 2026-01-01", "is not a time of the horizon", "between 2026-01-01"),
+        ("offer: own-cluster, until: 2026-03-01, tenants: ['7']", "there is no tenant `7`", "write one of"),
+    ],
+)
+def test_reservations_that_cannot_be(root: Path, row: str, what: str, hint: str) -> None:
+    sets = f"scheduler.reservations=[{{{row}, from: 2026-02-01, chips: 72}}]"
+    assert any(what in f.where.what and hint in f.where.hint for f in found(root, sets))
+
+
+def test_a_reservation_where_no_service_is(root: Path) -> None:
+    row = "{offer: own-cluster, from: 2026-02-01, until: 2026-03-01, chips: 72}"
+    sets = (f"scheduler.reservations=[{row}]", "demand.inference=[]", "demand.research.sub_node=0%")
+    assert found(root, *sets) == []
+
+
+def test_reservations_name_offers_and_their_systems(root: Path) -> None:
+    row = "from: 2026-02-01, until: 2026-03-01, chips: 72"
+    rows = f"[{{offer: own-clutser, {row}}}, {{offer: own-cluster, system: gb300_nvl72, {row}}}]"
+    with pytest.raises(StudyError) as caught:
+        found(root, f"scheduler.reservations={rows}")
+    assert "no offer `own-clutser`; did you mean `own-cluster`" in str(caught.value)
+    assert "no system of the offer `gb300_nvl72`; did you mean `gb200_nvl72`" in str(caught.value)
+
+
 def test_wrong_values_are_refused_while_loading(root: Path) -> None:
     with pytest.raises(StudyError) as caught:
         found(root, "scheduler.order=lifo", "scheduler.tenants={a: {qouta: 8}}", "scheduler.retries=0")

@@ -7,7 +7,7 @@ from typing import Any, cast
 import numpy as np
 import pytest
 
-from capsim.report.tenants import jain_of_runs, tenants_table
+from capsim.report.tenants import jain_of_runs, reservation_lines, tenants_table
 from capsim.results.reading import Results
 
 NUMBERS = ("wait_mean_h", "wait_p50_h", "wait_p95_h", "slowdown_mean")
@@ -45,6 +45,20 @@ def test_tenants_by_chip_time() -> None:
     index = (1.5**2 / (2 * 1.25) + 1.0) / 2
     assert f"Jain's index over the tenants {index:.3f}" in found[4]
     assert jain_of_runs(Stored(rows).columns) == pytest.approx(index)
+
+
+def test_what_came_of_reservations() -> None:
+    class Kept:
+        def table(self, name: str, case: str, strategy: str) -> dict[str, Any]:
+            """Two runs of one reservation."""
+            assert name == "reservations"
+            whole = {"start_ms": 5, "chips": 72, "reserved_chip_ms": 100, "used_chip_ms": 30}
+            columns = {key: np.array([value, value]) for key, value in whole.items()}
+            texts = {"offer": ["own", "own"], "system": ["gb200_nvl72"] * 2}
+            return columns | texts | {"idle_chip_ms": np.array([60, 80])}
+
+    lines = reservation_lines(cast(Results, Kept()), "s", "base", 120)
+    assert lines[0].text.split("Reserved")[1].strip() == "72 chips of own (gb200_nvl72) 30 % used, 70 % idle"
 
 
 def test_many_tenants_and_none() -> None:
