@@ -105,11 +105,12 @@ def test_fair_share_between_tenants(tmp_path: Path) -> None:
 
 def test_a_rack_reserved_for_a_tenant(tmp_path: Path) -> None:
     """On 2 January, known from the start. a's first campaign (200,000 s) takes the other rack, its second
-    would not be gone by then and follows; b's, submitted at 80,000, starts when the day begins."""
+    would not be gone by then and starts when the day is over, at 172,800; b's, submitted at 80,000, starts when
+    the day begins."""
     jobs = "1,0,72,200000,a\n2,60,72,100000,a\n3,80000,72,10000,b\n"
     day = "{offer: own, from: 2026-01-02, until: 2026-01-03, chips: 72, tenants: [b]}"
     found = run(tmp_path, jobs, f"scheduler.reservations=[{day}]")
-    assert waits(found) == {"a": (200_000 - 60) / 2, "b": 86_400 - 80_000}
+    assert waits(found) == {"a": (172_800 - 60) / 2, "b": 86_400 - 80_000}
     table = found.tables["reservations"]
     assert (table["offer"], table["chips"].tolist()) == (["own"], [72])
     assert table["start_ms"].tolist() == [86_400_000] and table["end_ms"].tolist() == [172_800_000]
