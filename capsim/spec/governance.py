@@ -128,7 +128,8 @@ class GovernanceFile:
     def check_names(self, tenants: Iterable[str], classes: Iterable[str]) -> None:
         """Raise StudyError for tenants and classes that a trace does not have."""
         known = {"tenants": tuple(tenants), "classes": tuple(classes)}
-        named = [(("tenants", name), "tenants", name) for name in self.terms.tenants]
+        named: list[tuple[tuple[str | int, ...], str, str]] = []
+        named += [(("tenants", name), "tenants", name) for name in self.terms.tenants]
         named += [(("classes", name), "classes", name) for name in self.terms.classes]
         for number, row in enumerate(self.terms.reservations):
             here = ("reservations", number)
@@ -194,8 +195,8 @@ def read_governance(path: Path) -> GovernanceFile:
     for number, row in enumerate(terms.reservations):
         if row.announced > row.at:
             what = "this reservation is announced after it begins"
-            path = ("reservations", number, "announced")
-            problems.append(found.problem(path, what, f"write at most {DURATION.show(row.at)}"))
+            hint = f"write at most {DURATION.show(row.at)}"
+            problems.append(found.problem(("reservations", number, "announced"), what, hint))
     if problems:
         raise StudyError(limited(problems))
     return found

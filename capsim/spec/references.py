@@ -78,9 +78,9 @@ def wrong_references(study: Study, hidden: Mapping[str, datetime.date]) -> list[
     for name in study.base_fleet:
         names.check("offer", name, study.offers, "base_fleet", name)
     for index, kept in enumerate(study.scheduler.reservations or ()):
-        here = ("scheduler", "reservations", index)
-        if names.check("offer", kept.offer, study.offers, *here, "offer") and kept.system is not None:
-            names.check("system of the offer", kept.system, study.offers[kept.offer].chips, *here, "system")
+        at = ("scheduler", "reservations", index)
+        if names.check("offer", kept.offer, study.offers, *at, "offer") and kept.system is not None:
+            names.check("system of the offer", kept.system, study.offers[kept.offer].chips, *at, "system")
     for index, overflow in enumerate(study.overflow):
         names.check("offer", overflow.offer, study.offers, "overflow", index, "offer")
     names.check("system", study.reference, study.systems, "reference")
