@@ -128,6 +128,13 @@ def test_without_the_section_nothing_is_different(tmp_path: Path) -> None:
     assert run_digest(plain) == run_digest(asked)
 
 
+def test_a_governed_run_is_the_same_again(root: Path) -> None:
+    loaded = load_study(root / "configs" / "quickstart.yaml", sets=[*RUNS, "scheduler.order=fair-share"])
+    prepared = prepare(loaded, "big-cloud")
+    first, again, other = (run_digest(canonical(simulate(prepared, number))) for number in (1, 1, 2))
+    assert first == again != other
+
+
 RUNS = (
     "scheduler.tenants={base-model: {quota: 9216, cohort: lab}, deep: {quota: 1024, cohort: lab},"
     " '2': {quota: 512, max_running: 20}}",

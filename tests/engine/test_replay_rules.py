@@ -13,6 +13,7 @@ from capsim.engine.replay_rules import ReplayRules
 from capsim.errors import InputError
 from capsim.spec.governance import read_governance
 from capsim.workload.traces import JobTrace, read_jobs
+from tests.engine.test_replay_truth import truth_starts
 from tests.workload.traces.test_terms import swf
 
 
@@ -263,6 +264,19 @@ def test_quotas_on_several_chip_types(tmp_path: Path) -> None:
     rules = ruled(tmp_path, "tenants: {a: {quota: 2}}")
     assert starts(replay_trace(trace, policy="easy", types=types)) == [0, 1, 100]
     assert starts(replay_trace(trace, policy="easy", types=types, rules=rules)) == [0, 100, 2]
+
+
+@pytest.mark.shared
+@pytest.mark.parametrize("policy", ["fcfs", "easy"])
+def test_rules_that_bind_nobody_change_no_start(shared: Path, tmp_path: Path, policy: str) -> None:
+    """The exact starts of the truth, with fates, classes and a cohort of ample quotas."""
+    _, truth = truth_starts(shared / "truth" / "scheduling" / "sdsc_sp2_5k.truth.csv.gz", policy)
+    path = shared / "traces" / "SDSC-SP2-first5000.swf"
+    trace = read_jobs(path, classes_from="queue", terms=True)
+    text = "tenants: {user 150: {quota: 6400, cohort: x}, user 103: {quota: 6400, cohort: x}}\n"
+    found = replay(trace, ruled(tmp_path, text, fates=True), 128, policy)
+    assert starts(found) == truth
+    assert measure(found)["fates"]["cancelled"] > 1000
 
 
 def test_shares_of_the_file_count(tmp_path: Path) -> None:
