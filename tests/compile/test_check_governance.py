@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
 from capsim.compile.checks import run_checks
 from capsim.errors import StudyError
+from capsim.policies import orders
 from capsim.spec.findings import Finding
 from capsim.spec.loader import load_study
+from capsim.spec.scheduler import CHANGING, ORDER_OPTIONS, Scheduler
 
 NAMED = "demand.research.tenants={count: 6, zipf: 1.1, names: [alignment, pretraining]}"
 BURSTS = (
@@ -37,6 +40,14 @@ def test_the_example_of_the_documentation_is_sound(root: Path, tmp_path: Path) -
         "half_life": 14 * 86_400_000,
         "recalculate": 1_800_000,
     }
+
+
+def test_orders_and_options_are_the_schedulers() -> None:
+    assert {order: set(names) for order, names in ORDER_OPTIONS.items()} == {
+        order: set(options) for order, options in orders.OPTIONS.items()
+    }
+    assert set(CHANGING) == set(orders.CHANGING)
+    assert set(get_args(Scheduler.model_fields["order"].annotation)) == set(orders.ORDERS)
 
 
 def test_without_the_section_nothing_is_said(root: Path) -> None:
