@@ -211,7 +211,7 @@ def test_a_governed_cluster(tmp_path: Path, capsim: Command) -> None:
     assert "Tenants with the most work" in text and "3 completed, 1 failed, 0 cancelled" in text
     governed.write_text("reservations: [{at: 0 s, lasts: 36 s, chips: 1}]\n")
     text = capsim(*words, "--domain", "1", "--quiet", "--policy", "fcfs").stdout
-    assert "fcfs, reservation 1: 0.0100 chip-hours, 0.0 % used, 100.0 % idle" in text
+    assert "fcfs, reservation 1: 0.010 chip-hours, 0.0 % used, 100.0 % idle" in text
     governed.write_text("tenants: {user 9: {quota: 1}}\n")
     assert "1:11: the trace has no tenant `user 9`" in capsim(*words, *more).stderr
 
