@@ -54,7 +54,8 @@ def sentence(answer: FlipAnswer, scale: Scale) -> str:
     below, above = _sides(answer)
     at = f"{knob.path} = {knob.show(flip.root)}{_interval(answer)}"
     text = f"{answer.first} and {answer.second} swap at {at}; {study}. "
-    text += f"Below it {below} is cheaper, above it {above}."
+    sides = ("Before", "after") if knob.quantity is None else ("Below", "above")
+    text += f"{sides[0]} it {below} is cheaper, {sides[1]} it {above}."
     if flip.jumps:
         a, b = (knob.show(end) for end in flip.bracket)
         text += f" The difference jumps over 0 between {a} and {b}: at no value do both cost the same."
@@ -97,23 +98,29 @@ def _columns(answer: FlipAnswer, scale: Scale) -> list[Column[Point]]:
 
 
 def flip_json(answer: FlipAnswer, context: Context) -> str:
-    """The answer as JSON, `schema: capsim.flip/1`; numbers in the units of the study's schema."""
-    flip = answer.flip
+    """The answer as JSON, `schema: capsim.flip/1`; numbers in the schema's units, dates as dates."""
+    flip, knob = answer.flip, answer.knob
+
+    def plain(value: float | None) -> float | str | None:
+        if value is None or not math.isfinite(value):
+            return None
+        return value if knob.quantity is not None else knob.show(value)
+
     record: dict[str, Any] = {
         **json_head(SCHEMA, context),
         "case": answer.case,
         "runs": answer.runs,
         "path": answer.knob.path,
         "unit": answer.knob.unit,
-        "value": answer.knob.value,
+        "value": plain(knob.value),
         "between": [answer.first, answer.second],
-        "root": flip.root,
-        "low": flip.low,
-        "high": flip.high,
-        "bracket": list(flip.bracket),
+        "root": plain(flip.root),
+        "low": plain(flip.low),
+        "high": plain(flip.high),
+        "bracket": [plain(end) for end in flip.bracket],
         "matters": flip.matters,
         "jumps": flip.jumps,
-        "trials": [dataclasses.asdict(point) for point in flip.points],
+        "trials": [{**dataclasses.asdict(point), "value": plain(point.value)} for point in flip.points],
         "simulated": answer.simulated,
     }
     if flip.root is not None:

@@ -60,3 +60,17 @@ def test_json(answer: FlipAnswer) -> None:
     found = json.loads(flip_json(answer, synthetic.context()))
     assert (found["root"], found["low"], found["cheaper_below"]) == (3.0, 2.9, "new-cloud")
     assert len(found["trials"]) == 3
+
+
+def test_a_date_is_told_as_a_date(answer: FlipAnswer) -> None:
+    moved = knob(read_study("quickstart").resolve("base").study, "offers.new-cloud.tranches.1.at")
+    points = tuple(Point(moved.value + days, 1e6 * (days - 60), 1e7) for days in (0, 60, 91))
+    ends = [moved.value + days for days in (50.0, 70.0)]
+    flip = Flip(points, moved.value + 60, *ends, (points[0].value, points[2].value), True, False)
+    dated = replace(answer, knob=moved, flip=flip)
+    # 60 days after 2026-09-01
+    assert "= 2026-10-31 (95 % interval 2026-10-21..2026-11-10); the study has 2026-09-01" in text(dated)
+    assert "Before it new-cloud is cheaper, after it wait." in text(dated)
+    found = json.loads(flip_json(dated, synthetic.context()))
+    assert (found["value"], found["root"], found["unit"]) == ("2026-09-01", "2026-10-31", "a date")
+    assert found["trials"][0]["value"] == "2026-09-01"
