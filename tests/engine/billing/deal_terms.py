@@ -15,7 +15,8 @@ def date(day: int) -> str:
 
 def terms(deal: Deal) -> dict[str, Any]:
     """Keys of the offer."""
-    found = {"market": "m", "term": f"{deal.term} d", **_price(deal), **_life(deal)}
+    length = {"term": None, "ends": date(deal.term)} if deal.fixed else {"term": f"{deal.term} d"}
+    found = {"market": "m", **length, **_price(deal), **_life(deal)}
     return {**found, "delivery": _delivery(deal)}
 
 

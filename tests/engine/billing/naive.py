@@ -21,6 +21,7 @@ class Deal:
     """The terms of a contract planned for the first day of 2026; times in days unless they say otherwise."""
 
     term: int
+    fixed: bool = False  # the term ends on its day, however late the chips come
     late: int = 0
     share: float | None = None  # of take-or-pay; None: all hours
     ramp: tuple[tuple[int, float], ...] = ()
@@ -115,6 +116,11 @@ def period_of(month: int, period: str) -> int:
 
 
 LAST = next(tick for tick in range(10_000) if month_of(tick) >= MONTHS)
+
+
+def ends(deal: Deal, planned: int, begin: int) -> int:
+    """The tick at which the first term ends that begins at a tick."""
+    return (planned if deal.fixed else begin) + deal.term * PER_DAY
 
 
 def market_at(deal: Deal, tick: int) -> float:
@@ -215,8 +221,8 @@ def _live(deal: Deal, tranche: Tranche) -> None:
             tranche.status, tranche.stop = "terminated", tick
         elif tranche.status == "awaited" and tick == arrives + test:
             tranche.status, tranche.begin = "there", tick
-            tranche.end = tick + deal.term * PER_DAY
-            tranche.price = prices(deal, tick, tranche.first_price, moved=True)
+            tranche.end = ends(deal, tranche.planned, tick)
+            tranche.price = prices(deal, tick, tranche.first_price, moved=True, ticks=tranche.end - tick)
         elif tranche.status in ("there", "free", "bought"):
             if deal.lets is not None and tick == deal.lets[0] * PER_DAY:
                 _lets(deal, tranche, tick)
@@ -413,7 +419,7 @@ def _prepayment(book: Account, deal: Deal, tranche: Tranche, rent: list[float]) 
     book.pay("prepayment", due, paid)
     if tranche.begin >= 0:
         begin, stop = tranche.begin, min(_paid_to(tranche), LAST)
-        first, end = begin + deal.credited_after * PER_DAY, begin + deal.term * PER_DAY
+        first, end = begin + deal.credited_after * PER_DAY, ends(deal, tranche.planned, begin)
         ticks = [0] * MONTHS
         for tick in range(begin, stop):
             ticks[month_of(tick)] += 1
@@ -430,6 +436,8 @@ def _prepayment(book: Account, deal: Deal, tranche: Tranche, rent: list[float]) 
         book.pay("recovery", tranche.stop + deal.recovery_after * PER_DAY, -deal.recovery * left)
     elif tranche.status == "terminated" or (tranche.status == "left" and deal.refundable):
         book.pay("drawdown", tranche.stop, -left)
+    elif tranche.status == "ended" and deal.fixed and tranche.begin > tranche.planned:
+        book.pay("drawdown", tranche.stop - 1, -left)
     elif tranche.status in ("awaited", "there"):
         book.pay("undrawn", LAST - 1, -left)
 
@@ -439,7 +447,8 @@ def _remaining(deal: Deal, tranche: Tranche, at: int) -> float:
     begin, price = tranche.begin, tranche.price
     if begin < 0:
         begin = tranche.planned + deal.late * PER_DAY
-        price = prices(deal, begin, tranche.first_price, moved=True)
+        last = ends(deal, tranche.planned, begin)
+        price = prices(deal, begin, tranche.first_price, moved=True, ticks=last - begin)
     since = min(tranche.planned, begin) if deal.on_date else begin
     hours = tranche.chips * 6
     return sum(
@@ -453,11 +462,11 @@ def _minimum(book: Account, deal: Deal, tranches: list[Tranche]) -> None:
         sum(book.lines.get(line, [0.0] * MONTHS)[m] for line in ("commitment", "purchase", "termination"))
         for m in range(MONTHS)
     ]
-    ends = []
+    lasts = []
     for tranche in tranches:
         begin = tranche.begin if tranche.begin >= 0 else tranche.planned + deal.late * PER_DAY
-        ends.append(tranche.end if tranche.begin >= 0 else begin + deal.term * PER_DAY)
-    end = max(ends)
+        lasts.append(tranche.end if tranche.begin >= 0 else ends(deal, tranche.planned, begin))
+    end = max(lasts)
     for year in range(2):
         tick = next(t for t in range(LAST) if month_of(t) == 12 * year)
         if tick < end:

@@ -140,12 +140,12 @@ def delivery_terms(draw: st.DrawFn) -> dict[str, Any]:
         "outages_over": draw(maybe(st.just(3))),
         "outages": draw(st.sampled_from([(), ((50, 2), (401, 6)), ((90, 40), (1001, 4), (2700, 8))])),
         "ratio": draw(st.sampled_from([0.5, 1.0, 2.0])),
-        "stand_in": draw(maybe(st.sampled_from([(1800, 0, 0.5), (3600, 30, 1.0)]))),
+        "stand_in": draw(maybe(st.sampled_from([(1600, 0, 0.5), (3200, 30, 1.0)]))),
     }
 
 
 def life_terms(draw: st.DrawFn) -> dict[str, Any]:
-    option = draw(maybe(st.sampled_from([(120, 301, 3600, 2.6, 1e6), (200, 240, 1440, 1.5, 3e6)])))
+    option = draw(maybe(st.sampled_from([(120, 301, 2880, 2.6, 1e6), (200, 240, 1440, 1.5, 3e6)])))
     ends = draw(st.sampled_from(["never", "never", "left", "defaulted"]))
     return {
         "further": draw(maybe(st.sampled_from([180, 365]))),
@@ -173,7 +173,8 @@ def deals(draw: st.DrawFn) -> Deal:
     on_date = given["share"] is not None and given["exit"] is None and draw(st.booleans())
     if given["buys"] and given["exit"] is not None:
         given["exit"] = min(given["exit"], 150)
-    return Deal(term=term, on_date=on_date, **given)
+    fixed = given["option"] is None and draw(st.booleans())
+    return Deal(term=term, fixed=fixed, on_date=on_date, **given)
 
 
 @settings(max_examples=60, deadline=None, derandomize=True)
