@@ -89,6 +89,7 @@ CLASS = np.dtype(
         ("assignment", "i4"),  # FIXED_ORDER | EARLIEST_START | CHEAPEST
         ("max_sites", "i4"),  # sites that one gang may span
         ("preemptible", "i4"),
+        ("level", "i4"),  # place of its priority among those of preemptible classes, lowest first
         ("n_pools", "i4"),  # pools it can run in (filled by the kernel)
         ("parked", "i4"),  # first job of the class that no capacity of today could hold; -1
         ("park_min", "i4"),  # least size of these
@@ -193,6 +194,8 @@ SITE = np.dtype(
         ("n_ends", "i4"),  # end blocks in use
         ("reserved", "i4"),  # domains set in the reserved bitmap
         ("chosen", "i4"),  # stamp: chosen for the gang being placed
+        ("loan_whole", "i4"),  # wholly free domains, were some running jobs gone (kernel/loans.py)
+        ("loan_part", "i4"),  # domains where the job or its remainder would fit then
         ("leaving_free", "i8"),  # free chips of leaving domains
         ("active", "i8"),  # chips by state; active is the sum of the following and of the allocated
         ("out", "i8"),  # of a site that is down
@@ -408,6 +411,11 @@ CLOCK = np.dtype(
         ("levels", "i4"),  # 1: preemption goes by the queues of las, not by the priority of classes
         ("heads", "i4"),  # 1: the first of the queue is the winner of a tournament, not of the tree
         ("capacity", "i4"),  # times that the active chips of a pool, or the speed of a class, changed
+        ("n_levels", "i4"),  # lists of preemptible jobs of one pool, those under notice apart
+        ("free_list_block", "i4"),  # first block of these lists that is free again; -1
+        ("n_list_blocks", "i4"),  # of their blocks: ever used
+        ("loan_stamp", "i4"),  # the copy of the free map that loans are made to
+        ("loan_masked", "i4"),  # 1: it lacks the domains of the sites' masks
     ],
     align=True,
 )
@@ -578,3 +586,27 @@ CLASS_BOUND = np.dtype(
     align=True,
 )
 """One row a class: in a pass, sizes worth a look where reservations are made in advance."""
+
+LEVEL = np.dtype(
+    [
+        ("standing", "i8"),  # what is compared: a priority, or a queue of las; higher goes first
+        ("chips", "i8"),  # chips of its jobs (spares apart)
+        ("count", "i4"),
+        ("block", "i4"),  # its last block of PREEMPTIBLE rows; -1
+    ],
+    align=True,
+)
+"""One row a list of running preemptible jobs, row index pool * (levels + 1) + level; last: under notice."""
+
+PREEMPTIBLE = np.dtype(
+    [
+        ("job", "i4"),
+        ("chips", "i4"),
+        ("level", "i4"),  # row of its list
+        ("since", "i8"),  # begin of a cycle of checkpoints that is not later than the present one
+        ("interval", "i8"),  # checkpoint interval, ms; 0 continuous
+        ("cycle", "i8"),  # with the stall
+    ],
+    align=True,
+)
+"""A running job that may be stopped: all that its work at risk depends on."""

@@ -16,7 +16,7 @@ from capsim.kernel.schedule import schedule_pass, unpark_class
 from capsim.kernel.state import FAIL, FINISH, KEY_SHIFT, LISTED, REPAIR, RETIRE, STOP, as_state
 from capsim.tables import CANCELLED, NEVER, RUNNING, WAITING
 
-REACHED, FINISHED, NO_ROOM = 0, 1, 3
+REACHED, FINISHED, NO_ROOM = 0, 1, 2
 """What ``advance`` returns; NO_ROOM: the heap or the pieces must grow, call again afterwards."""
 
 ACTIVATE, RETIRE_DOMAINS, DRAIN, UNDRAIN, DOWN, UP = range(6)

@@ -20,6 +20,7 @@ from capsim.kernel.governance import Governance, add_rules, check_sizes
 from capsim.kernel.layout import Classes, Layout, LayoutError, Services
 from capsim.kernel.options import JobOptions
 from capsim.kernel.placement import OWN
+from capsim.kernel.preemptible import lay_levels
 from capsim.kernel.ranks import open_slot, restate_durations
 from capsim.kernel.reserving import Reservation, ReservationFigures, add_reservations, figures
 from capsim.kernel.state import pointers
@@ -32,7 +33,6 @@ class Code(IntEnum):
 
     REACHED = 0
     FINISHED = 1
-    INVARIANT = 2
 
 
 _CODES = tuple(Code)
@@ -157,6 +157,10 @@ class Cluster:
             self._s = add_rules(
                 self._s, governance or Governance(), jobs, policy.order, rules, policy.interval, terms
             )
+            self._pointers = pointers(self._s)
+            self._address = int(self._pointers.ctypes.data)
+        if policy.preemption:
+            self._s = lay_levels(self._s)
             self._pointers = pointers(self._s)
             self._address = int(self._pointers.ctypes.data)
         return changing and policy.backfill != "none"

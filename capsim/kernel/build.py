@@ -33,8 +33,12 @@ RULE_ARRAYS = (
     "owners",
     "owner_tree",
     "class_bounds",
+    "levels",
+    "preemptible",
+    "list_blocks",
+    "listed",
 )
-"""Arrays of the rules that only some policies need: one empty row each until these fill them."""
+"""Arrays that only some policies need: one empty row each until these fill them."""
 
 MAX_SCORED = 1024
 """Largest domain or block for which an own placement is tabulated."""

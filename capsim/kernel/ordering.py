@@ -24,6 +24,7 @@ from capsim.kernel.keys import (
     queue_level,
     share_usage,
 )
+from capsim.kernel.preemptible import relist
 from capsim.kernel.queue import BIG, queue_insert, queue_next, queue_remove
 from capsim.kernel.reservation import drop_reservation
 from capsim.kernel.starving import next_starved, watch
@@ -302,7 +303,10 @@ def promote_starved(s):
     if s.clock[0].preemption:
         for i in range(s.clock[0].running):
             j = np.int64(s.active[i])
-            s.standings[j].key = queue_level(s, j)
+            level = queue_level(s, j)
+            if level != s.standings[j].key:
+                s.standings[j].key = level
+                relist(s, j)
         s.clock[0].stuck_rank = -1
 
 

@@ -5,30 +5,44 @@ from __future__ import annotations
 import numpy as np
 
 from capsim.jit import kernel
-from capsim.kernel.domains import set_free
 from capsim.kernel.heap import heap_push
 from capsim.kernel.hooks import LEAST, MASK, ask_windows, on_pool
-from capsim.kernel.placement import find_site
-from capsim.kernel.progress import CHECKPOINTED, FAILED, work_at_risk
+from capsim.kernel.loans import fits_lent, lend, lend_replicas, loan_bounds, open_loans
+from capsim.kernel.preemptible import (
+    first_row,
+    levels_below,
+    next_row,
+    relist,
+    risk_of,
+    standing,
+)
+from capsim.kernel.progress import CHECKPOINTED, FAILED
 from capsim.kernel.running import move_estimate, requeue_job, try_start
 from capsim.kernel.state import KEY_SHIFT, STOP
 from capsim.tables import NEVER
 
+PROBED = 32
+"""Victims taken one by one before it is asked whether all together would do."""
+
+
+@kernel()
+def goes_before(s, a, b):
+    """Whether the a-th victim of the heap is stopped before the b-th: least risk, then highest job index."""
+    v = s.victims
+    return v[2 * a] < v[2 * b] or (v[2 * a] == v[2 * b] and v[2 * a + 1] > v[2 * b + 1])
+
 
 @kernel()
 def sift_victims(s, i, n):
-    """Restore the heap order (work at risk ascending at the top is last out) below i in victims[:2n]."""
+    """Restore the heap order below i among the n (risk, job) of ``victims``; the next victim is on top."""
     v = s.victims
     while True:
         child = 2 * i + 1
         if child >= n:
             return
-        if child + 1 < n and (
-            v[2 * child + 2] > v[2 * child]
-            or (v[2 * child + 2] == v[2 * child] and v[2 * child + 3] < v[2 * child + 1])
-        ):
+        if child + 1 < n and goes_before(s, child + 1, child):
             child += 1
-        if v[2 * i] > v[2 * child] or (v[2 * i] == v[2 * child] and v[2 * i + 1] <= v[2 * child + 1]):
+        if not goes_before(s, child, i):
             return
         v[2 * i], v[2 * child] = v[2 * child], v[2 * i]
         v[2 * i + 1], v[2 * child + 1] = v[2 * child + 1], v[2 * i + 1]
@@ -36,74 +50,45 @@ def sift_victims(s, i, n):
 
 
 @kernel()
-def sort_victims(s, n):
-    """Sort n (risk, job) pairs: least risk first, then highest job index."""
-    v = s.victims
+def heap_victims(s, n):
+    """Make a heap of n (risk, job): sorted only as far as victims are taken."""
     for i in range(n // 2 - 1, -1, -1):
         sift_victims(s, np.int64(i), n)
-    for m in range(n - 1, 0, -1):
-        v[0], v[2 * m] = v[2 * m], v[0]
-        v[1], v[2 * m + 1] = v[2 * m + 1], v[1]
-        sift_victims(s, np.int64(0), np.int64(m))
 
 
 @kernel()
-def lend(s, j, sign):
-    """Add a running gang's chips to the free map (+1), or take them off again (-1); nothing else changes."""
-    p = np.int64(s.runs[j].first_piece)
-    while p >= 0:
-        piece = s.pieces[p]
-        d = np.int64(piece.domain)
-        set_free(
-            s, np.int64(s.doms[d].site), d, np.int64(s.doms[d].free + sign * (piece.chips + piece.spare))
-        )
-        p = np.int64(piece.next)
+def take_victim(s, n):
+    """The job on top of a heap of n; it holds one less then."""
+    v = s.victims
+    j = np.int64(v[1])
+    v[0], v[1] = v[2 * n - 2], v[2 * n - 1]
+    sift_victims(s, np.int64(0), n - 1)
+    return j
 
 
 @kernel()
-def standing(s, j):
-    """What preemption compares: the class's priority; with las minus the queue that the job is in, with
-    las by class the one, then the other."""
-    priority = np.int64(s.classes[s.jobs[j].cls].priority)
-    if not s.clock[0].levels:
-        return priority
-    above = priority * (s.rules[0].n_levels + 1) if s.rules[0].by_class else np.int64(0)
-    return above - np.int64(s.standings[j].key)
+def add_victims(s, at, n):
+    """Append (risk, job) of a list to the n of ``victims``; returns how many there are then.
 
-
-@kernel()
-def list_victims(s, pool, priority, levels):
-    """Fill ``victims`` with (risk, job) of the preemptible jobs of lower priority on a pool.
-
-    ``levels``: of a lower queue of las, the lowest first. Returns (number, their chips, chips of jobs
-    already under notice).
+    In a queue of las nothing but the index counts.
     """
-    n, chips, noticed = np.int64(0), np.int64(0), np.int64(0)
-    c = s.clock[0]
-    for i in range(c.running):
-        j = np.int64(s.active[i])
-        run = s.runs[j]
-        if run.pool != pool:
-            continue
-        if run.preempt_at < NEVER:
-            noticed += run.chips
-            continue
-        cls = s.classes[s.jobs[j].cls]
-        if cls.preemptible and (standing(s, j) if levels else np.int64(cls.priority)) < priority:
-            s.victims[2 * n] = standing(s, j) if levels else work_at_risk(s, j)
-            s.victims[2 * n + 1] = j
-            n += 1
-            chips += run.chips
-    return n, chips, noticed
+    queue = s.clock[0].levels != 0
+    row = first_row(s, at)
+    while row >= 0:
+        s.victims[2 * n] = s.levels[at].standing if queue else risk_of(s, row)
+        s.victims[2 * n + 1] = s.preemptible[row].job
+        n += 1
+        row = next_row(s, row)
+    return n
 
 
 @kernel()
-def lend_noticed(s, pool, sign):
-    """``lend`` for all jobs of a pool that are under notice."""
-    for i in range(s.clock[0].running):
-        j = np.int64(s.active[i])
-        if s.runs[j].pool == pool and s.runs[j].preempt_at < NEVER:
-            lend(s, j, sign)
+def lend_list(s, at, low, high):
+    """``lend`` for all jobs of a list."""
+    row = first_row(s, at)
+    while row >= 0:
+        lend(s, np.int64(s.preemptible[row].job), np.int64(1), low, high)
+        row = next_row(s, row)
 
 
 @kernel()
@@ -125,6 +110,8 @@ def give_notice(s, j, time):
     """A running job must stop at ``time`` at the latest."""
     run = s.runs[j]
     run.preempt_at = time
+    if s.clock[0].preemption:
+        relist(s, j)
     heap_push(s, time, (np.int64(STOP) << KEY_SHIFT) | j, np.int64(run.version))
     if run.est_end > time:
         move_estimate(s, j, time)
@@ -141,115 +128,139 @@ def reach_stop(s, j):
 
 
 @kernel()
-def placeable(s, pool, n, sites, masked):
-    """Whether n chips can be placed on a pool; ``masked``: on the map that advance reservations leave."""
-    if masked:
-        return find_site(s, pool, n, sites, True) != -1
-    return find_site(s, pool, n, sites, False) != -1
+def all_would_do(s, pool, n, sites, m, lists, used):
+    """Whether n chips can be placed if the m jobs of the heap and all those of ``lists`` (first, end) go too.
+
+    If so, only the ``used`` victims taken so far have lent their chips afterwards, and the jobs under notice.
+    """
+    low, high = loan_bounds(s, pool, n)
+    for i in range(m):
+        lend(s, np.int64(s.victims[2 * i + 1]), np.int64(1), low, high)
+    for at in range(lists[0], lists[1]):
+        lend_list(s, np.int64(at), low, high)
+    if not fits_lent(s, pool, n, sites):
+        return False
+    c = s.clock[0]
+    open_loans(s, pool, n, c.loan_masked != 0)
+    lend_list(s, pool * (c.n_levels + 1) + c.n_levels, low, high)
+    chosen = 2 * s.active.shape[0]
+    for i in range(chosen, chosen + used):
+        lend(s, np.int64(s.victims[i]), np.int64(1), low, high)
+    return True
 
 
 @kernel()
-def choose_victims(s, pool, n, sites, count, masked):
-    """Lend victims in order until n chips can be placed, then drop those not needed.
+def choose_victims(s, pool, n, sites, below, masked):
+    """Lend victims of the lowest ``below`` lists in order until n chips can be placed, then drop those not
+    needed.
 
-    Returns how many were looked at; those dropped are marked by job -1. All loans are returned.
+    ``masked``: on the map that advance reservations leave. Returns how many were looked at, -1: not even all would do. They are the last third of ``victims``;
+    those dropped are -1 there.
     """
-    used = np.int64(0)
-    enough = placeable(s, pool, n, sites, masked)
-    while used < count and not enough:
-        lend(s, s.victims[2 * used + 1], 1)
+    c = s.clock[0]
+    first = pool * (c.n_levels + 1)
+    chosen = np.int64(2 * s.active.shape[0])
+    open_loans(s, pool, n, masked)
+    low, high = loan_bounds(s, pool, n)
+    lend_list(s, first + c.n_levels, low, high)
+    at, m, used = first, np.int64(0), np.int64(0)
+    while not fits_lent(s, pool, n, sites):
+        while m == 0 and at < first + below:
+            m = add_victims(s, at, m)
+            at += 1
+            while not c.levels and at < first + below:
+                m = add_victims(s, at, m)
+                at += 1
+            heap_victims(s, m)
+        if m == 0:
+            return np.int64(-1)
+        if used == PROBED and not all_would_do(s, pool, n, sites, m, (at, first + below), used):
+            return np.int64(-1)
+        j = take_victim(s, m)
+        m -= 1
+        lend(s, j, np.int64(1), low, high)
+        s.victims[chosen + used] = j
         used += 1
-        enough = placeable(s, pool, n, sites, masked)
-    if not enough:
-        for i in range(used):
-            lend(s, s.victims[2 * i + 1], -1)
-        return np.int64(-1)
-    for i in range(used - 1, -1, -1):
-        lend(s, s.victims[2 * i + 1], -1)
-        if placeable(s, pool, n, sites, masked):
-            s.victims[2 * i + 1] = -1
+    for i in range(chosen + used - 1, chosen - 1, -1):
+        j = np.int64(s.victims[i])
+        lend(s, j, np.int64(-1), low, high)
+        if fits_lent(s, pool, n, sites):
+            s.victims[i] = -1
         else:
-            lend(s, s.victims[2 * i + 1], 1)
-    for i in range(used):
-        if s.victims[2 * i + 1] >= 0:
-            lend(s, s.victims[2 * i + 1], -1)
+            lend(s, j, np.int64(1), low, high)
     return used
 
 
 @kernel()
-def may_preempt(s, priority):
-    """Whether some class could be preempted at this priority."""
-    for k in range(s.classes.shape[0]):
-        if s.classes[k].preemptible and (s.clock[0].levels or s.classes[k].priority < priority):
-            return True
-    return False
+def chips_within_reach(s, pool, first, below):
+    """At least the chips that a head could have in a pool: free, under notice, and of the lowest lists.
+
+    All spares of the pool are counted among them. 0 if there is nobody to stop, nor under notice.
+    """
+    total, count = np.int64(0), np.int64(0)
+    for at in range(first, first + below):
+        total += s.levels[at].chips
+        count += s.levels[at].count
+    noticed = s.levels[first + s.clock[0].n_levels]
+    if count + noticed.count == 0:
+        return np.int64(0)
+    p = s.pools[pool]
+    for i in range(p.first_site, p.first_site + p.n_sites):
+        st = s.sites[s.site_order[i]]
+        total += st.spare
+        if st.usable:
+            total += st.free
+    return total + noticed.chips
 
 
 @kernel()
 def preempt_for_job(s, j):
     """Make room for a blocked head by preemption; returns whether it started at once."""
     c = s.clock[0]
-    cls = s.classes[s.jobs[j].cls]
-    priority = standing(s, j)
-    if c.stuck_rank == s.runs[j].rank or not may_preempt(s, priority):
+    if c.stuck_rank == s.runs[j].rank:
         return False
+    cls = s.classes[s.jobs[j].cls]
+    mine = standing(s, j)
     base = np.int64(s.jobs[j].cls) * s.pools.shape[0]
     n = np.int64(s.jobs[j].size_min)
     for i in range(cls.n_pools):
         pool = np.int64(s.places[base + i].order)
         if s.places[base + pool].speed <= 0.0:
             continue
-        count, chips, noticed = list_victims(s, pool, priority, c.levels != 0)
-        if count + noticed == 0 or chips + noticed + free_chips(s, pool) < n:
+        first, below = levels_below(s, pool, mine)
+        if chips_within_reach(s, pool, first, below) < n:
             continue
         masked = c.windows != 0 and ask_windows(s, MASK, on_pool(j, pool, False)) != 0
-        if noticed > 0:
-            lend_noticed(s, pool, 1)
-        sort_victims(s, count)
-        used = choose_victims(s, pool, n, np.int64(cls.max_sites), count, masked)
-        if noticed > 0:
-            lend_noticed(s, pool, -1)
+        used = choose_victims(s, pool, n, np.int64(cls.max_sites), below, masked)
         if used < 0:
             continue
-        for v in range(used):
-            if s.victims[2 * v + 1] >= 0:
-                preempt(s, s.victims[2 * v + 1])
+        chosen = 2 * s.active.shape[0]
+        for v in range(chosen, chosen + used):
+            if s.victims[v] >= 0:
+                preempt(s, np.int64(s.victims[v]))
         if c.windows:
             return ask_windows(s, LEAST, on_pool(j, pool, False)) != 0
         return try_start(s, j, pool, n, False, NEVER)
     c.stuck_rank = s.runs[j].rank
-    c.stuck_priority = priority
+    c.stuck_priority = mine
     return False
 
 
 @kernel()
-def free_chips(s, pool):
-    """Usable free chips of a pool."""
-    p = s.pools[pool]
-    total = np.int64(0)
-    for i in range(p.first_site, p.first_site + p.n_sites):
-        st = s.sites[s.site_order[i]]
-        if st.usable:
-            total += st.free
-    return total
-
-
-@kernel()
-def lend_counted(s, j, sign, chips):
-    """``lend``; returns by how many the replicas of ``chips`` that fit the usable domains change."""
-    change = np.int64(0)
-    p = np.int64(s.runs[j].first_piece)
-    while p >= 0:
-        piece = s.pieces[p]
-        d = np.int64(piece.domain)
-        site = np.int64(s.doms[d].site)
-        before = np.int64(s.doms[d].free)
-        after = before + sign * (piece.chips + piece.spare)
-        if s.sites[site].usable and s.doms[d].active and not s.doms[d].leaving:
-            change += after // chips - before // chips
-        set_free(s, site, d, np.int64(after))
-        p = np.int64(piece.next)
-    return change
+def list_for_replicas(s, pool, priority):
+    """Fill ``victims`` with (risk, job) of the jobs of a pool whose classes have lower priority; how many."""
+    n = np.int64(0)
+    first = pool * (s.clock[0].n_levels + 1)
+    for at in range(first, first + s.clock[0].n_levels):
+        row = first_row(s, np.int64(at))
+        while row >= 0:
+            j = np.int64(s.preemptible[row].job)
+            if s.classes[s.jobs[j].cls].priority < priority:
+                s.victims[2 * n] = risk_of(s, row)
+                s.victims[2 * n + 1] = j
+                n += 1
+            row = next_row(s, row)
+    return n
 
 
 @kernel()
@@ -258,34 +269,35 @@ def preempt_for_replicas(s, pool, priority, chips, lacking):
 
     The pool has no usable domain with room for one. Jobs under notice count as gone.
     """
-    count, _chips, _noticed = list_victims(s, pool, priority, False)
-    if count == 0:
+    m = list_for_replicas(s, pool, priority)
+    if m == 0:
         return
-    fitting = np.int64(0)
-    for i in range(s.clock[0].running):
-        j = np.int64(s.active[i])
-        if s.runs[j].pool == pool and s.runs[j].preempt_at < NEVER:
-            fitting += lend_counted(s, j, np.int64(1), chips)
-    sort_victims(s, count)
-    used = np.int64(0)
-    while used < count and fitting < lacking:
-        fitting += lend_counted(s, s.victims[2 * used + 1], np.int64(1), chips)
-        used += 1
+    open_loans(s, pool, chips, False)
+    fitting, one = np.int64(0), np.int64(1)
+    row = first_row(s, pool * (s.clock[0].n_levels + 1) + s.clock[0].n_levels)
+    while row >= 0:
+        fitting += lend_replicas(s, np.int64(s.preemptible[row].job), one, chips)
+        row = next_row(s, row)
+    heap_victims(s, m)
+    chosen = np.int64(2 * s.active.shape[0])
+    end = chosen
+    while m > 0 and fitting < lacking:
+        j = take_victim(s, m)
+        m -= 1
+        fitting += lend_replicas(s, j, one, chips)
+        s.victims[end] = j
+        end += 1
     goal = min(fitting, lacking)
-    for i in range(used - 1, -1, -1):
-        j = s.victims[2 * i + 1]
-        fitting += lend_counted(s, j, np.int64(-1), chips)
+    for i in range(end - 1, chosen - 1, -1):
+        j = np.int64(s.victims[i])
+        fitting += lend_replicas(s, j, -one, chips)
         if fitting >= goal:
-            s.victims[2 * i + 1] = -1
+            s.victims[i] = -1
         else:
-            fitting += lend_counted(s, j, np.int64(1), chips)
-    for i in range(used):
-        if s.victims[2 * i + 1] >= 0:
-            lend(s, s.victims[2 * i + 1], -1)
-    lend_noticed(s, pool, -1)
-    for i in range(used):
-        if s.victims[2 * i + 1] >= 0:
-            preempt(s, s.victims[2 * i + 1])
+            fitting += lend_replicas(s, j, one, chips)
+    for i in range(chosen, end):
+        if s.victims[i] >= 0:
+            preempt(s, np.int64(s.victims[i]))
 
 
 @kernel()
@@ -306,13 +318,15 @@ def preempt_for_chips(s, j, site, d, need):
     Only jobs without grace whose first piece is at the site and that the failure of domain ``d`` did not hit.
     """
     st = s.sites[site]
-    priority = standing(s, j)
-    if not s.clock[0].preemption or not may_preempt(s, priority):
+    if not s.clock[0].preemption:
         return False
-    count, _chips, _noticed = list_victims(s, np.int64(st.pool), priority, s.clock[0].levels != 0)
+    first, below = levels_below(s, np.int64(st.pool), standing(s, j))
+    count = np.int64(0)
+    for at in range(first, first + below):
+        count = add_victims(s, np.int64(at), count)
     n, chips = np.int64(0), np.int64(st.free)
     for i in range(count):
-        v = s.victims[2 * i + 1]
+        v = np.int64(s.victims[2 * i + 1])
         if s.runs[v].site != site or s.classes[s.jobs[v].cls].grace > 0 or is_hit(s, d, v):
             continue
         s.victims[2 * n] = s.victims[2 * i]
@@ -321,9 +335,9 @@ def preempt_for_chips(s, j, site, d, need):
         chips += s.runs[v].chips
     if chips < need:
         return False
-    sort_victims(s, n)
-    for i in range(n):
-        if st.free >= need:
-            break
-        preempt(s, s.victims[2 * i + 1])
+    heap_victims(s, n)
+    while n > 0 and st.free < need:
+        v = take_victim(s, n)
+        n -= 1
+        preempt(s, v)
     return st.free >= need

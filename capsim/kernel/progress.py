@@ -116,13 +116,3 @@ def close_segment(s, j, how):
     tally.overhead += n * overhead
     run.lost += n * redone
     run.chip_time += n * elapsed
-
-
-@kernel()
-def work_at_risk(s, j):
-    """Chip-ms of work that a stop without a checkpoint would lose now."""
-    run = s.runs[j]
-    if run.interval == 0:
-        return np.int64(0)
-    e = max(np.int64(0), s.clock[0].now - run.begun - run.overhead_ms)
-    return run.chips * min(e % (run.interval + s.classes[s.jobs[j].cls].stall), run.interval)

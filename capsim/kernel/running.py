@@ -22,6 +22,7 @@ from capsim.kernel.ends import ends_add, ends_remove
 from capsim.kernel.heap import heap_push
 from capsim.kernel.hooks import BEGIN, OVER, QUEUE, STOP_RUN, tell
 from capsim.kernel.placement import PACK_TENANT, find_site, take_site, take_span
+from capsim.kernel.preemptible import list_running, note_restart, standing, unlist
 from capsim.kernel.progress import (
     COMPLETE,
     FAILED,
@@ -274,6 +275,8 @@ def stop_job(s, j, how):
     book_pieces(s, j, -1)
     give_back(s, j)
     run.version += 1
+    if c.preemption:
+        unlist(s, j)
     run.preempt_at = NEVER
     tell(s, STOP_RUN, j)
     c.running -= 1
@@ -284,7 +287,7 @@ def stop_job(s, j, how):
     c.dirty = 1
     c.growing = 1
     cls = s.classes[s.jobs[j].cls]
-    if c.stuck_rank >= 0 and (c.levels or not (cls.preemptible and cls.priority < c.stuck_priority)):
+    if c.stuck_rank >= 0 and not (cls.preemptible and standing(s, j) < c.stuck_priority):
         c.stuck_rank = -1
     if run.est_end != c.now:
         c.rebuild = 1
@@ -332,6 +335,8 @@ def restart_in_place(s, j):
     run.overhead_ms = s.classes[s.jobs[j].cls].restart
     run.restarts += 1
     s.count[0].restarts += 1
+    if c.preemption:
+        note_restart(s, j)
     plan_end(s, j)
     estimate = segment_estimate(s, j)
     if run.preempt_at == NEVER and estimate - run.est_end > (run.est_end - c.now) // 16:
@@ -403,6 +408,8 @@ def begin(s, j, pool, site, n, estimate):
     s.active[c.running] = j
     run.slot = c.running
     c.running += 1
+    if c.preemption:
+        list_running(s, j)
     tell(s, BEGIN, j)
     plan_end(s, j)
     book_pieces(s, j, 1)

@@ -76,6 +76,10 @@ class State(NamedTuple):
     owners: np.ndarray
     owner_tree: np.ndarray
     class_bounds: np.ndarray
+    levels: np.ndarray
+    preemptible: np.ndarray
+    list_blocks: np.ndarray
+    listed: np.ndarray
 
 
 DTYPES = {
@@ -127,6 +131,10 @@ DTYPES = {
     "owners": np.dtype("i1"),
     "owner_tree": tables.TREE,
     "class_bounds": tables.CLASS_BOUND,
+    "levels": tables.LEVEL,
+    "preemptible": tables.PREEMPTIBLE,
+    "list_blocks": np.dtype("i4"),
+    "listed": np.dtype("i4"),
 }
 
 

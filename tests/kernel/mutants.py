@@ -130,7 +130,7 @@ MUTANTS = (
         "most work lost first",
         "victims of preemption are taken by most work at risk",
         "kernel/preemption.py",
-        (("else work_at_risk(s, j)\n", "else -work_at_risk(s, j)\n"),),
+        (("else risk_of(s, row)\n", "else -risk_of(s, row)\n"),),
         CLUSTER,
     ),
     Mutant(
