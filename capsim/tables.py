@@ -398,8 +398,8 @@ CLOCK = np.dtype(
         ("interval", "i8"),  # passes happen at multiples of it; 0: at every instant that needs one
         ("pass_at", "i8"),  # the first of these from some instant in the past on
         ("called", "i4"),  # an operation was called since the last pass: services may stop jobs
-        ("stuck_rank", "i4"),  # the head that preemption could not place; -1 none
-        ("stuck_priority", "i4"),  # its priority
+        ("stuck_job", "i4"),  # the head that preemption could not place; -1 none
+        ("stuck_priority", "i4"),  # its standing then
         ("repairs", "i8"),  # repairs scheduled so far
         ("running", "i4"),
         ("plan_blocks", "i4"),  # blocks touched by the gang being placed

@@ -196,7 +196,7 @@ def operate(address, what, i, n, flag, at):
     """One of the operations between instants (one entry point: it compiles faster than many)."""
     s = as_state(address)
     s.clock[0].called = 1
-    s.clock[0].stuck_rank = -1
+    s.clock[0].stuck_job = -1
     if what == ACTIVATE:
         capacity.activate(s, i, n)
     elif what == RETIRE_DOMAINS:

@@ -215,7 +215,7 @@ def _clock(jobs: int, cap: int, leaves: int) -> np.ndarray:
         "resv_rank",
         "resv_domain",
         "promise_rank",
-        "stuck_rank",
+        "stuck_job",
         "finished",
     ):
         clock[name] = -1

@@ -109,7 +109,6 @@ def follow_jobs(s, reserved, promised):
     elif c.resv_rank >= 0:
         drop_reservation(s)
     c.promise_rank = s.runs[promised].rank if promised >= 0 else -1
-    c.stuck_rank = -1
     c.dirty = 1
 
 
@@ -156,8 +155,6 @@ def forget_rank(s, rank):
     c = s.clock[0]
     if c.promise_rank == rank:
         c.promise_rank = -1
-    if c.stuck_rank == rank:
-        c.stuck_rank = -1
     if c.resv_rank == rank:
         drop_reservation(s)
 
@@ -307,7 +304,7 @@ def promote_starved(s):
             if level != s.standings[j].key:
                 s.standings[j].key = level
                 relist(s, j)
-        s.clock[0].stuck_rank = -1
+        s.clock[0].stuck_job = -1
 
 
 @kernel()

@@ -217,10 +217,10 @@ def chips_within_reach(s, pool, first, below):
 def preempt_for_job(s, j):
     """Make room for a blocked head by preemption; returns whether it started at once."""
     c = s.clock[0]
-    if c.stuck_rank == s.runs[j].rank:
+    mine = standing(s, j)
+    if c.stuck_job == j and mine <= c.stuck_priority:
         return False
     cls = s.classes[s.jobs[j].cls]
-    mine = standing(s, j)
     base = np.int64(s.jobs[j].cls) * s.pools.shape[0]
     n = np.int64(s.jobs[j].size_min)
     for i in range(cls.n_pools):
@@ -241,7 +241,7 @@ def preempt_for_job(s, j):
         if c.windows:
             return ask_windows(s, LEAST, on_pool(j, pool, False)) != 0
         return try_start(s, j, pool, n, False, NEVER)
-    c.stuck_rank = s.runs[j].rank
+    c.stuck_job = j
     c.stuck_priority = mine
     return False
 

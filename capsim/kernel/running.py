@@ -287,8 +287,8 @@ def stop_job(s, j, how):
     c.dirty = 1
     c.growing = 1
     cls = s.classes[s.jobs[j].cls]
-    if c.stuck_rank >= 0 and not (cls.preemptible and standing(s, j) < c.stuck_priority):
-        c.stuck_rank = -1
+    if c.stuck_job >= 0 and not (cls.preemptible and standing(s, j) < c.stuck_priority):
+        c.stuck_job = -1
     if run.est_end != c.now:
         c.rebuild = 1
 

@@ -344,7 +344,7 @@ def capacity_grew(s, called):
     c.growing = 1
     c.dirty = 1
     c.rebuild = 1
-    c.stuck_rank = -1
+    c.stuck_job = -1
     if called or c.queued > 0 or c.lacking > 0:
         c.happened = 1
 
