@@ -154,8 +154,8 @@ def choose_victims(s, pool, n, sites, below, masked):
     """Lend victims of the lowest ``below`` lists in order until n chips can be placed, then drop those not
     needed.
 
-    ``masked``: on the map that advance reservations leave. Returns how many were looked at, -1: not even all would do. They are the last third of ``victims``;
-    those dropped are -1 there.
+    ``masked``: on the map that advance reservations leave. Returns how many were looked at, -1: not even all
+    would do. They are the last third of ``victims``; those dropped are -1 there.
     """
     c = s.clock[0]
     first = pool * (c.n_levels + 1)
