@@ -186,7 +186,7 @@ def pass_boundaries(s):
         w = s.windows[s.live_windows[i]]
         b.usable += w.who != 0 and (w.flex or w.start <= c.now)
     b.map_pool = -1
-    c.stuck_rank = -1
+    c.stuck_job = -1
     capacity_changed(s)
 
 
