@@ -92,6 +92,8 @@ def heading(results: Results, context: Context, strategy: str, case: str, width:
         f"{size}: {usd(summed['term_value'])} over their terms, {usd(summed['binding'])} binding, "
         f"{figure(summed['chips'] / 1e3)}k chips, peak {figure(peak, 2)} GW"
     )
+    if strategy in context.dispatch:
+        text += f"; dispatch: {context.dispatch[strategy]}"
     return lines + paragraph("", text, width)
 
 

@@ -48,6 +48,7 @@ class Context:
         demand: reference chips needed on demand's central path, by month (empty where unknown).
         bands: how sure the workload models are (capsim/study/bands.py).
         budgets: USD a year that may be spent on renting an offer on demand.
+        dispatch: rules by which work chooses among places, in words, by strategy that states any.
         published_spend: USD and the words for it, to compare demand with.
     """
 
@@ -70,6 +71,7 @@ class Context:
     demand: Mapping[str, float]
     bands: tuple[Band, ...] = ()
     budgets: Mapping[str, float] = field(default_factory=dict)
+    dispatch: Mapping[str, str] = field(default_factory=dict)
 
     def discount(self, day: float) -> float:
         """Discount factor of a payment `day` days after the start: (1 + r) ** -(day / 365.25)."""

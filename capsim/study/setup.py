@@ -180,7 +180,19 @@ def context_of(
         demand=demand,
         bands=found_bands,
         budgets=_budgets(study),
+        dispatch=_dispatch(study),
     )
+
+
+def _dispatch(study: Study) -> dict[str, str]:
+    """What each strategy says about dispatch: `cheapest`, or `training fastest, chat cheapest`."""
+    given = {name: plan.dispatch for name, plan in study.strategies.items() if plan.dispatch is not None}
+    return {
+        name: ", ".join(f"{work} {one}" for work, one in rule.items())
+        if isinstance(rule, dict)
+        else str(rule)
+        for name, rule in given.items()
+    }
 
 
 def _budgets(study: Study) -> dict[str, float]:

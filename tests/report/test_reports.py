@@ -123,6 +123,16 @@ def test_what_leaving_costs_is_told_within_the_horizon(single: Results) -> None:
         assert f"exit at the end of {told} $1" in text
 
 
+def test_the_rules_of_dispatch_and_valleys_are_told(single: Results) -> None:
+    told = synthetic.context(dispatch={"multi": "research cheapest"})
+    text = " ".join(x.text.strip() for x in depth_report(single, told, 120, False))
+    assert "; dispatch: research cheapest" in text
+    # every synthetic run has 2M chip-hours in valleys
+    assert "jobs used 2.00M chip-hours in the valleys of services" in text
+    plain = " ".join(x.text.strip() for x in depth_report(single, CONTEXT, 120, False))
+    assert "dispatch:" not in plain
+
+
 def test_periods_cover_every_month_once() -> None:
     months = [f"{2025 + (10 + i) // 12}-{(10 + i) % 12 + 1:02d}" for i in range(62)]
     for room in range(6, 70):

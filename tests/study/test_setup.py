@@ -165,3 +165,13 @@ def test_every_case_of_the_shipped_studies_has_a_context() -> None:
             context = context_of(loaded.study, name, loaded.digest, common_offers=frozenset(), demand={})
             assert context.assumed
             assert context.provenance["assumed"] > 0
+
+
+def test_the_rules_of_dispatch_in_words() -> None:
+    told = []
+    for rule in ("cheapest", "{research: cheapest, chat: fastest}"):
+        loaded = load_study("quickstart", sets=[f"strategies.new-cloud.dispatch={rule}"], case="base")
+        found = context_of(loaded.study, "x", loaded.digest, common_offers=frozenset(), demand={})
+        told.append(found.dispatch["new-cloud"])
+        assert "big-cloud" not in found.dispatch
+    assert told == ["cheapest", "research cheapest, chat fastest"]
