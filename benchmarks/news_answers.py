@@ -2,92 +2,139 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
+from dataclasses import dataclass
 
 from news_backtest import backtest_2025
-from news_figures import Found, change, gain, listed, money, paired
+from news_figures import Figures, capital, change, flip_command, flip_words, gain, listed, money, paired, told
+from news_flips import EFFICIENCY, PORTINGS, TALKS
 
-Answer = Callable[[Found], list[str]]
+
+@dataclass(frozen=True)
+class Answer:
+    """What came out of a study: in one sentence, and line by line."""
+
+    short: str
+    lines: list[str]
 
 
-def aws_38b(found: Found) -> list[str]:
+#: training efficiency of Trainium in the study, a share of the peak.
+STUDIED = 0.35
+#: a share of idle chip-hours from which work and not chips is short.
+MOSTLY = 0.5
+
+
+def parts(found: Figures, first: str, second: str, case: str = "base") -> str:
+    """What a difference of totals is made of."""
+    cash = found.billions("cash_npv", first, case) - found.billions("cash_npv", second, case)
+    lost = found.lost(first, case) - found.lost(second, case)
+    return f"cash {change(cash)}, work lost and slip {change(lost)}"
+
+
+def aws_38b(found: Figures) -> Answer:
     """Chips for $38B, and existing capacity against new builds."""
     sizes = ("200k", "230k", "320k", "500k")
-    lines = []
+    lines, sure = [], []
     for size in sizes:
         old, new = f"existing-{size}", f"new-{size}"
+        less = found.less(old, new)
+        if told(less) and less[0] > 0:
+            sure.append(size)
         lines.append(
-            f"**{size} chips**: in all, existing first costs {gain(found.less(old, new))} than new builds: "
-            f"cash {change(found.billions('cash_npv', old) - found.billions('cash_npv', new))}, "
-            f"work lost and slip {change(_lost(found, old) - _lost(found, new))}."
+            f"**{size} chips**: in all, existing first costs {gain(less)} than new builds: "
+            f"{parts(found, old, new)}."
         )
+    more = found.less("existing-500k", "existing-230k")
     lines.append(
-        f"From 230k to 500k chips for the same money: {gain(found.less('existing-500k', 'existing-230k'))} "
+        f"From 230k to 500k chips for the same money: {gain(more)} "
         f"with existing first, {gain(found.less('new-500k', 'new-230k'))} with new builds."
     )
-    beaten = [
-        s
-        for s in sizes
-        if found.billions("total_npv", f"new-{s}") < found.billions("total_npv", "existing-230k")
-    ]
+    beaten = [s for s in sizes if told(less := found.less(f"new-{s}", "existing-230k")) and less[0] > 0]
     lines.append(
-        f"The default (230k, existing first) is beaten on average by new builds of {listed(beaten)}: "
+        f"The default (230k, existing first) is beaten by new builds of {listed(beaten)}: "
         "enough more chips are worth the wait."
         if beaten
-        else "No size of new builds beats the default (230k, existing first) on average."
+        else "No size of new builds surely beats the default (230k, existing first)."
     )
     idle = found.mean("paid_idle_share", "existing-500k"), found.mean("paid_idle_share", "existing-230k")
     lines.append(
-        f"Of the paid chip-hours {100 * idle[0]:.0f} % are idle at 500k and {100 * idle[1]:.0f} % at 230k: "
-        "the work of this lab, not the contract, limits what more chips are worth."
+        f"Of the paid chip-hours {100 * idle[0]:.0f} % are idle at 500k and {100 * idle[1]:.0f} % at 230k"
+        + (
+            ": the work of this lab, not the contract, limits what more chips are worth."
+            if idle[0] > MOSTLY
+            else "."
+        )
     )
-    return lines
+    lines += [flip_words("aws-38b", flip) for flip in found.flips]
+    exists = (
+        f"Capacity that exists is worth more than new builds at {listed(sure)} chips"
+        if sure
+        else "Existing capacity and new builds cannot be told apart"
+    )
+    return Answer(f"{exists}; 500k chips for the same money cost {gain(more)} than 230k.", lines)
 
 
-def first_refusal(found: Found) -> list[str]:
-    """The right of first refusal lapsed, kept, and always used."""
-    lines, told = [], 0
+def first_refusal(found: Figures) -> Answer:
+    """The right of first refusal lapsed, kept, and always used; with room to spare and short of chips."""
+    lines = []
+    effects = {}
     for strategy, what in (("aws", "Everything from AWS"), ("both", "Half from each")):
-        for case, how in (
-            ("kept", "if half of the offers are matched"),
-            ("kept-always-matched", "if all are"),
+        for case, base, how in (
+            ("kept", "base", "if half of the offers are matched"),
+            ("kept-always-matched", "base", "if all are"),
+            ("short-kept", "short", "if half are and the lab is short of chips"),
         ):
-            saved = paired(found.runs("total_npv", strategy, case), found.runs("total_npv", strategy))
-            told += abs(saved[0]) > saved[1]
+            effects[strategy, case] = saved = found.effect(strategy, case, base)
+            cash = found.billions("cash_npv", strategy, case) - found.billions("cash_npv", strategy, base)
+            work = found.lost(strategy, case) - found.lost(strategy, base)
             lines.append(
-                f"**{what}**, {how}: with the right in place the plan would cost {gain(saved)}; supplier "
-                f"concentration (HHI) {found.mean('hhi_provider', strategy):,.0f} without and "
+                f"**{what}**, {how}: with the right in place the plan costs {gain(saved)}: cash "
+                f"{change(cash)}, work lost and slip {change(work)}; supplier concentration (HHI) "
+                f"{found.mean('hhi_provider', strategy, base):,.0f} without and "
                 f"{found.mean('hhi_provider', strategy, case):,.0f} with it."
             )
+    dear = [key for key, (value, half) in effects.items() if value < -half]
+    cheap = [key for key, (value, half) in effects.items() if value > half]
     lines.append(
-        f"{told} of these {len(lines)} effects on cost stand out of the noise."
-        + (" What the right decides here is who the supplier is, not what it costs." if not told else "")
+        f"{len(dear) + len(cheap)} of these {len(effects)} effects stand out of the noise: the right "
+        "costs money in "
+        f"{len(dear)} and saves some in {len(cheap)}, where a month's rent is worth more than a month of "
+        "chips."
     )
-    cash = found.billions("cash_npv", "aws") - found.billions("cash_npv", "azure")
     lines.append(
-        f"The freedom to choose AWS at all: {gain(found.less('aws', 'azure'))} than staying with Azure, "
-        "made of "
-        f"cash {change(cash)} and work lost and slip {change(_lost(found, 'aws') - _lost(found, 'azure'))}."
+        f"The freedom to choose AWS at all: {gain(found.less('aws', 'azure'))} than staying with Azure "
+        f"({parts(found, 'aws', 'azure')}); short of chips {gain(found.less('aws', 'azure', 'short'))} "
+        f"({parts(found, 'aws', 'azure', 'short')})."
     )
-    return lines
+    lines += [flip_words("first-refusal", flip) for flip in found.flips]
+    most = max(abs(value) for value, _ in effects.values())
+    share = most / found.billions("total_npv", "aws")
+    return Answer(
+        f"The right decides who the supplier is; on cost it moves at most {money(most)}, {share:.1%} of "
+        "the total: "
+        f"with it all of AWS costs {gain(effects['aws', 'kept'])}, short of chips "
+        f"{gain(effects['aws', 'short-kept'])}.",
+        lines,
+    )
 
 
-def neocloud_prepayment(found: Found) -> list[str]:
+def neocloud_prepayment(found: Figures) -> Answer:
     """A prepayment of 20 %, and the risk that it is lost."""
-    late = _lost(found, "neocloud") - _lost(found, "hyperscaler")
-    cash = found.billions("cash_npv", "neocloud") - found.billions("cash_npv", "hyperscaler")
+    all_in = found.less("neocloud", "hyperscaler")
+    late = found.lost("neocloud") - found.lost("hyperscaler")
     early = found.less("neocloud", "neocloud-no-prepayment", metric="cash_npv")
+    alone = found.less("neocloud", "neocloud-no-prepayment")
     lines = [
-        f"In all the neocloud costs {gain(found.less('neocloud', 'hyperscaler'))} than the hyperscaler: cash "
-        f"{change(cash)}, work lost and slip {change(late)}. Its price is 1 % lower; "
+        f"In all the neocloud costs {gain(all_in)} than the hyperscaler: "
+        f"{parts(found, 'neocloud', 'hyperscaler')}. Its price is 1 % lower; "
         + (
             "work that waits for late parts costs more than that saves."
             if late > 0
             else "no more work waits for it."
         ),
-        f"The prepayment itself: with it the same contract costs "
-        f"{gain(found.less('neocloud', 'neocloud-no-prepayment'))} in all and {gain(early)} in cash"
-        + (": it is paid years before it is drawn down." if early[0] < 0 else "."),
+        f"The prepayment itself: with it the same contract costs {gain(alone)} in all and {gain(early)} "
+        "in cash" + (": it is paid years before it is drawn down." if early[0] < 0 else "."),
     ]
     for case, how in (("default", "4 % a year"), ("default-likely", "12 % a year")):
         saved = paired(found.runs("total_npv", "neocloud", case), found.runs("total_npv", "neocloud"))
@@ -95,10 +142,15 @@ def neocloud_prepayment(found: Found) -> list[str]:
             f"If the neocloud may fail ({how}): the contract costs {gain(saved)} than without that risk, and "
             f"{gain(found.less('neocloud', 'neocloud-no-prepayment', case))} than the one without prepayment."
         )
-    return lines
+    lines += [flip_words("neocloud-prepayment", flip) for flip in found.flips]
+    return Answer(
+        f"The neocloud costs {gain(all_in)} than the hyperscaler; the prepayment alone makes its cash cost "
+        f"{gain(early)}.",
+        lines,
+    )
 
 
-def power_first_300mw(found: Found) -> list[str]:
+def power_first_300mw(found: Figures) -> Answer:
     """A shell of 300 MW and chips before, with or after it."""
     names = {
         "chips-with-power": "chips for the day power is due",
@@ -107,79 +159,147 @@ def power_first_300mw(found: Found) -> list[str]:
     }
     lines = []
     for name, words in names.items():
-        cash = found.billions("cash_npv", name) - found.billions("cash_npv", "rent")
         lines.append(
-            f"**{words[0].upper()}{words[1:]}**: in all {gain(found.less(name, 'rent'))} than renting: cash "
-            f"{change(cash)}, work lost and slip {change(_lost(found, name) - _lost(found, 'rent'))}; "
-            f"owed after 2028 {money(found.billions('stranded', name))} (renting: "
+            f"**{capital(words)}**: in all {gain(found.less(name, 'rent'))} than renting: "
+            f"{parts(found, name, 'rent')}; owed after 2028 {money(found.billions('stranded', name))} "
+            "(renting: "
             f"{money(found.billions('stranded', 'rent'))})."
         )
-    order = min(names, key=lambda name: found.billions("total_npv", name))
-    lines.append(f"The best order on average is {names[order]}.")
+    best = min(names, key=lambda name: found.billions("total_npv", name))
+    lines.append(f"The best order on average is {names[best]}.")
     early = found.less("chips-first", "chips-with-power")
     lines.append(
         f"Buying chips early costs {gain(early)} than buying them for the day power is due"
         + (": paid sooner, and dark until the shell comes." if early[0] < 0 else ".")
     )
-    return lines
+    lines += [flip_words("power-first-300mw", flip) for flip in found.flips]
+    return Answer(
+        f"The best order, {names[best]}, costs {gain(found.less(best, 'rent'))} than renting.", lines
+    )
 
 
-def trainium_for_investment(found: Found) -> list[str]:
+def trainium_for_investment(found: Figures) -> Answer:
     """The boundary over training efficiency and porting delay, with and without the investment."""
-    efficiencies, delays = (20, 35, 50), (6, 15, 24)
-    equity = found.billions("equity", "trainium", found.results.plan.cases[0])
     cells = {
-        (e, d): found.less("trainium", "more-nvidia", f"mfu{e}-port{d}") for e in efficiencies for d in delays
+        (mfu, port): found.less("trainium", "more-nvidia", case)
+        for port in PORTINGS
+        for mfu, case in ((20, f"mfu20-{port}"), (35, port), (50, f"mfu50-{port}"))
     }
-    table = ["", "| training efficiency (MFU) | " + " | ".join(f"porting {d} months" for d in delays) + " |"]
-    table.append("|---" * (len(delays) + 1) + "|")
-    for e in efficiencies:
-        shown = [f"{v:+.1f} ±{h:.1f} ({_verdict(v, h, equity)})" for v, h in (cells[e, d] for d in delays)]
-        table.append(f"| {e} % | " + " | ".join(shown) + " |")
-    won = [cell for cell, (value, half) in cells.items() if value > half]
-    close = [cell for cell, (value, half) in cells.items() if abs(value) <= half]
+    equity = found.billions("equity", "trainium", PORTINGS[0])
     lines = [
-        "What Trainium saves over more Nvidia, $B in all (negative: it costs more). *Wins* and *loses* are "
-        "outside the noise of the runs, *open* is inside; *equity decides* loses on its own and wins with "
-        "the "
-        f"investment ({money(equity)} after a haircut) counted as a gain, which the totals never do."
+        "What Trainium saves over more Nvidia, $B in all (negative: it costs more), and the price a "
+        "chip-hour at "
+        "which both would cost the same. *Wins* and *loses* are outside the noise of the runs, *open* is "
+        "inside; *equity decides* loses on its own and wins with the "
+        f"investment ({money(equity)} after a haircut) counted as a gain, which the totals never do.",
+        "",
+        "| training efficiency (MFU) | porting " + " | porting ".join(map(_months, PORTINGS)) + " |",
+        "|---" * (len(PORTINGS) + 1) + "|",
     ]
-    lines += [*table, ""]
-    lines.append(
-        f"On its own Trainium beats more Nvidia in {len(won)} of {len(cells)} cells; {len(close)} cannot be "
-        "told "
-        "apart, in the others it loses."
-    )
-    best, worst = cells[efficiencies[-1], delays[0]], cells[efficiencies[0], delays[-1]]
-    lines.append(
-        f"At its best (50 %, 6 months) it costs {gain(best)}, at its worst (20 %, 24 months) {gain(worst)}."
-    )
-    if worst[0] < 0:
+    price = found.flip(TALKS, PORTINGS[0]).value
+    for mfu in (20, 35, 50):
+        row = []
+        for port in PORTINGS:
+            value, half = cells[mfu, port]
+            even = price * (1 + value / found.billions("commitment", "trainium", _case(mfu, port)))
+            at = f"${even:.2f}/h" if even > 0 else "not even free"
+            row.append(f"{value:+.2f} ±{half:.2f} ({verdict(value, half, equity)}, {at})")
+        lines.append(f"| {mfu} % | " + " | ".join(row) + " |")
+    won = [cell for cell, (value, half) in cells.items() if value > half]
+    lost = [cell for cell, (value, half) in cells.items() if value < -half]
+    lines += [
+        "",
+        f"On its own Trainium beats more Nvidia in {len(won)} of {len(cells)} cells, loses in {len(lost)} "
+        "and "
+        f"cannot be told apart in {len(cells) - len(won) - len(lost)}.",
+        *(_frontier(found, port) for port in PORTINGS),
+        *(flip_words("trainium-for-investment", found.flip(TALKS, port)) for port in PORTINGS),
+    ]
+    worst = min(cells.values())
+    if worst[0] < 0 < equity:
         lines.append(
             f"In the worst cell {-worst[0] / equity:.0%} of the investment, after its haircut, pays for the "
             "loss: that share must be a gain and not the price of shares."
         )
-    return lines
+    return Answer(_trainium_short(found, len(won), len(cells)), lines)
 
 
-def headline_or_binding(found: Found) -> list[str]:
+def _trainium_short(found: Figures, won: int, cells: int) -> str:
+    prices = {port: found.flip(TALKS, port) for port in PORTINGS}
+    pays = [
+        f"below {flip.root_shown} with {_months(port)} of porting"
+        for port, flip in prices.items()
+        if flip.root is not None and flip.below == "trainium"
+    ]
+    never = [_months(port) for port, flip in prices.items() if flip.root is None and flip.below != "trainium"]
+    text = (
+        f"At {prices[PORTINGS[0]].value_shown} Trainium beats more Nvidia on its own in {won} of {cells} "
+        "cells of "
+        "efficiency and porting delay"
+    )
+    if pays:
+        text += f"; at {STUDIED:.0%} efficiency it does {listed(pays)}"
+    if never:
+        text += f"; at no price that was searched with {listed(never)} of porting"
+    return f"{text}."
+
+
+def _months(port: str) -> str:
+    return f"{port.removeprefix('port')} months"
+
+
+def _case(mfu: int, port: str) -> str:
+    return port if mfu == 35 else f"mfu{mfu}-{port}"
+
+
+def _frontier(found: Figures, port: str) -> str:
+    """At which training efficiency Trainium and more Nvidia cost the same after this delay."""
+    flip = found.flip(EFFICIENCY, port)
+    peak = flip.value / STUDIED
+    text = f"**Porting of {_months(port)}**: "
+    if flip.root is None:
+        winner = "Trainium" if flip.below == "trainium" else "more Nvidia"
+        ends = " to ".join(f"{end / peak:.0%}" for end in flip.searched)
+        text += f"they swap at no training efficiency from {ends}, {winner} stays cheaper"
+    else:
+        low, high = (
+            f"{end / peak:.0%}" if math.isfinite(end) else "not bounded" for end in (flip.low, flip.high)
+        )
+        side = "above" if flip.below == "more-nvidia" else "below"
+        text += (
+            f"they cost the same at a training efficiency of {flip.root / peak:.0%} ({low} to {high}), "
+            f"Trainium is cheaper {side} it"
+        )
+    return f"{text} ({flip_command('trainium-for-investment', flip)})."
+
+
+def verdict(value: float, half: float, equity: float) -> str:
+    """wins, loses, open, or decided by the investment."""
+    if abs(value) <= half:
+        return "open"
+    if value > 0:
+        return "wins"
+    return "equity decides" if value + equity > 0 else "loses"
+
+
+def headline_or_binding(found: Figures) -> Answer:
     """What was announced, what binds, and what it costs to count on either."""
-    slices = 10.0  # a tenth of every holding is simulated, headlines are whole
+    slices = 1 / found.shares["headline"]  # headlines are whole, what binds is of the slice
     face, signed = found.billions("headline", "headline"), found.billions("headline", "binding")
     counted, bound = (slices * found.billions("binding", name) for name in ("headline", "binding"))
     lines = [
         f"The offers with public terms add up to {money(face)} of headlines; {money(signed)} of them are "
-        "signed "
-        f"and {money(bound)} bind. Two months after the date of this study the lab told investors about "
+        f"signed and {money(bound)} bind. Two months after the date of this study the lab told investors "
+        "about "
         "$600B.",
         f"Counting on the headlines binds {money(counted)}: {money(counted - bound)} are shells leased for "
-        "chips "
-        "that are only announced.",
+        "chips that are only announced.",
     ]
+    effects = {}
     for case, how in (("none-converts", "none of it becomes capacity"), ("all-convert", "all of it does")):
+        effects[case] = found.less("headline", "binding", case)
         lines.append(
-            f"Counting on the headlines when {how}: {gain(found.less('headline', 'binding', case))} than "
-            "the plan "
+            f"Counting on the headlines when {how}: {gain(effects[case])} than the plan "
             "with signed contracts only."
         )
     cover = found.less("binding-and-overflow", "binding")
@@ -191,65 +311,68 @@ def headline_or_binding(found: Found) -> list[str]:
             else "."
         )
     )
-    return lines
+    lines += [flip_words("headline-or-binding", flip) for flip in found.flips]
+    return Answer(
+        f"Of {money(face)} with public terms {money(bound)} bind; counting on the rest costs "
+        f"{gain(effects['none-converts'])} when none of it comes and {gain(effects['all-convert'])} when "
+        "all does.",
+        lines,
+    )
 
 
-def three_stacks(found: Found) -> list[str]:
+def three_stacks(found: Figures) -> Answer:
     """Three stacks or one, and what a late supplier costs either."""
     names = {"three-stacks": "three stacks", "tpu-only": "TPU only", "trainium-only": "Trainium only"}
     lines = []
+    total = found.mean("runs_total", "nvidia-only")
     for name, words in names.items():
-        cash = found.billions("cash_npv", name) - found.billions("cash_npv", "nvidia-only")
         lines.append(
-            f"**{words[0].upper()}{words[1:]}**: in all {gain(found.less(name, 'nvidia-only'))} than Nvidia "
-            "only: cash "
-            f"{change(cash)}, work lost and slip {change(_lost(found, name) - _lost(found, 'nvidia-only'))}; "
-            f"{found.mean('runs_on_time', name):.1f} of 4 training runs on time "
+            f"**{capital(words)}**: in all {gain(found.less(name, 'nvidia-only'))} than Nvidia only: "
+            f"{parts(found, name, 'nvidia-only')}; "
+            f"{found.mean('runs_on_time', name):.1f} of {total:.0f} training runs on time "
             f"(Nvidia only: {found.mean('runs_on_time', 'nvidia-only'):.1f})."
         )
-    late = {
-        "trainium-only": "late-trainium", "tpu-only": "late-tpu", "nvidia-only": "late-nvidia"
-    }  # fmt: skip
-    for name, case in late.items():
-        alone = _effect(found, name, case)
-        among = _effect(found, "three-stacks", case)
+    spared = []
+    stacks = {"trainium-only": "trainium", "tpu-only": "tpu", "nvidia-only": "nvidia"}
+    for name, stack in stacks.items():
+        alone, among = found.effect(name, f"late-{stack}"), found.effect("three-stacks", f"late-{stack}")
+        spared.append(among[0] - alone[0])
         lines.append(
-            f"If the supplier of {name.removesuffix('-only')} is two quarters late: the plan on it alone "
-            "costs "
-            f"{gain(alone)}, three stacks cost {gain(among)}."
+            f"If the supplier of {STACKS[stack]} is two quarters late: the plan on it alone costs "
+            f"{gain(alone)}, "
+            f"three stacks cost {gain(among)}."
         )
     lines.append(
-        f"Supplier concentration (HHI, base fleet apart): {found.mean('hhi_provider', 'three-stacks'):,.0f} "
-        "with three, "
-        f"{found.mean('hhi_provider', 'nvidia-only'):,.0f} with one. Equity stands apart: "
+        "Supplier concentration (HHI, base fleet apart): "
+        f"{found.mean('hhi_provider', 'three-stacks'):,.0f} with "
+        f"three, {found.mean('hhi_provider', 'nvidia-only'):,.0f} with one. Equity stands apart: "
         f"{money(found.billions('equity', 'three-stacks'))} after haircut with three, "
         f"{money(found.billions('equity', 'nvidia-only'))} with Nvidia only."
     )
-    return lines
+    lines += [flip_words("three-stacks", flip) for flip in found.flips]
+    best = min([*names, "nvidia-only"], key=lambda name: found.billions("total_npv", name))
+    worth = sum(spared) / len(spared)
+    return Answer(
+        f"Three stacks cost {gain(found.less('three-stacks', 'nvidia-only'))} than Nvidia only; a "
+        "supplier that is "
+        f"two quarters late costs them {money(abs(worth))} {'less' if worth >= 0 else 'more'} than those "
+        "who depend "
+        f"on it alone, on average. Cheapest is {names.get(best, 'Nvidia only')}.",
+        lines,
+    )
 
 
-def _effect(found: Found, strategy: str, case: str) -> tuple[float, float]:
-    """What a case saves a strategy (negative: costs), $B, paired."""
-    return paired(found.runs("total_npv", strategy, case), found.runs("total_npv", strategy))
+STACKS = {"trainium": "Trainium", "tpu": "TPU", "nvidia": "Nvidia"}
 
 
-def _verdict(value: float, half: float, equity: float) -> str:
-    if abs(value) <= half:
-        return "open"
-    if value > 0:
-        return "wins"
-    return "equity decides" if value + equity > 0 else "loses"
+def backtest(found: Figures) -> Answer:
+    """What the study of December 2025 said, and what came."""
+    return Answer(*backtest_2025(found))
 
 
-def _lost(found: Found, strategy: str, case: str = "base") -> float:
-    """Work lost and slip, $B."""
-    parts = ("lost_tokens_npv", "lost_research_npv", "slip_npv")
-    return sum(found.billions(part, strategy, case) for part in parts)
-
-
-ANSWERS: dict[str, Answer] = {
+ANSWERS: dict[str, Callable[[Figures], Answer]] = {
     "aws-38b": aws_38b,
-    "backtest-2025": backtest_2025,
+    "backtest-2025": backtest,
     "first-refusal": first_refusal,
     "headline-or-binding": headline_or_binding,
     "neocloud-prepayment": neocloud_prepayment,

@@ -2,69 +2,178 @@
 
 from __future__ import annotations
 
+import datetime
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import yaml
-from news_figures import Found, listed
+from news_figures import Figures, capital, gain, listed
 
 from capsim.compile.calendar import Calendar
 from capsim.control.world import Draws
-from capsim.results.reading import Reals
+from capsim.results.reading import Reals, Results
 from capsim.spec.loader import load_study
+from capsim.spec.study import Study
 
 OUTCOMES = Path(__file__).resolve().parents[1] / "configs" / "news" / "backtest-2025" / "outcomes.yaml"
+MARKET = "contract-1y"
+ORACLE, TALKS = "openai-oracle-2025", "openai-amazon-talks-2025"
+#: the tails that count as a miss, percent.
+LOWEST, HIGHEST = 10, 90
 
-#: of every holding, in the study
-SHARE = 0.05
 
-
-def backtest_2025(found: Found) -> list[str]:
-    """A table of predicted distributions and outcomes, and which of them are misses."""
-    outcomes: dict[str, Any] = yaml.safe_load(OUTCOMES.read_text())["outcomes"]
-    predicted = predictions(found)
+def backtest_2025(found: Figures) -> tuple[str, list[str]]:
+    """The short answer; a table of predicted distributions and outcomes, what was missed, and why."""
+    outcomes = read_outcomes()
     lines = [
-        f"Over {found.results.plan.runs} worlds; the percentile is the share of worlds below the outcome, "
-        "ties half. A quantity outside 10 to 90 is a miss; an event put at even odds cannot be one.",
+        f"Over {found.count} worlds; the percentile is the share of worlds below the outcome, ties half. A "
+        f"quantity outside {LOWEST} to {HIGHEST} is a miss; an event put at even odds cannot be one.",
         "",
         "| what | predicted P10 / P50 / P90 | what came, and its source | percentile |",
         "|---|---|---|---|",
     ]
     missed, met = [], []
     for name, outcome in outcomes.items():
-        worlds, value, unit = predicted[name], float(outcome["value"]), str(outcome["unit"])
+        worlds, value, unit = found.worlds[name], float(outcome["value"]), str(outcome["unit"])
         place = percentile(worlds, value)
         if unit != "happened":
-            (met if 10 <= place <= 90 else missed).append(str(outcome["what"]))
+            (met if LOWEST <= place <= HIGHEST else missed).append(name)
         came = f"{shown(value, unit)}: {outcome['source']}"
         lines.append(f"| {outcome['what']} | {spread(worlds, unit)} | {came} | {place:.0f} |")
-    lines += [
-        "",
-        f"Inside the predicted range: {listed(met)}." if met else "Nothing was inside the predicted range.",
-    ]
+    lines += ["", _met(outcomes, met)]
     if missed:
-        lines.append(f"Missed: {listed(missed)}.")
+        lines.append("Missed, and what the study would have had to assume:")
+        why = reasons(found, outcomes, Assumptions.of(load_study("news/backtest-2025").study))
+        lines += [f"{capital(str(outcomes[name]['what']))}: {why[name]}" for name in missed]
     for name in ("abilene-expansion", "amazon-contract", "nvidia-letter"):
-        happened = float(outcomes[name]["value"])
-        right = float((predicted[name] == happened).mean())
-        what = str(outcomes[name]["what"])
-        lines.append(f"{what[0].upper()}{what[1:]}: {right:.0%} of the worlds had it as it came.")
+        right = float((found.worlds[name] == float(outcomes[name]["value"])).mean())
+        lines.append(f"{capital(str(outcomes[name]['what']))}: {right:.0%} of the worlds had it as it came.")
+    late = percentile(found.worlds["oracle-late-believed"], float(outcomes["oracle-late"]["value"]))
+    cost = found.effect("signed", "report-believed")
+    lines.append(
+        "With the report of December 2025 on Oracle taken at face value (case `report-believed`) the "
+        "lateness "
+        f"of its sites is at percentile {late:.0f}, and what was signed costs {gain(cost)}."
+    )
     for strategy, words in (("signed", "what was signed"), ("announced", "what was announced too")):
-        worlds = np.quantile(new_capacity(found, strategy, "2026-12"), (0.1, 0.5, 0.9))
+        worlds = np.quantile(found.worlds[f"capacity-{strategy}"], (0.1, 0.5, 0.9))
         lines.append(
             f"New capacity at the end of 2026 from {words}, in thousands of GB200: "
             f"{' / '.join(f'{q:,.0f}' for q in worlds)} (P10 / P50 / P90). "
             "No published outcome to set beside it was found."
         )
-    return lines
+    short = f"{len(met)} of {len(met) + len(missed)} quantities came inside the predicted range."
+    if missed:
+        short += f" Missed: {listed([str(outcomes[name]['what']) for name in missed])}."
+    return short, lines
 
 
-def predictions(found: Found) -> dict[str, Reals]:
-    """What each outcome was predicted to be, one value a world."""
-    runs = found.results.plan.runs
-    contracts = found.results.table("contracts", "base", "announced")
-    equity = found.results.table("equity", "base", "announced", offer="openai-amazon-talks-2025")
+def read_outcomes() -> dict[str, Any]:
+    """What 2026 brought, by name."""
+    outcomes: dict[str, Any] = yaml.safe_load(OUTCOMES.read_text())["outcomes"]
+    return outcomes
+
+
+def _met(outcomes: dict[str, Any], met: list[str]) -> str:
+    if not met:
+        return "Nothing was inside the predicted range."
+    return f"Inside the predicted range: {listed([str(outcomes[name]['what']) for name in met])}."
+
+
+@dataclass(frozen=True)
+class Assumptions:
+    """The numbers of the study that the missed quantities hang on.
+
+    Attributes:
+        year_late: probability that a tranche of Oracle is four quarters late or more.
+        equity, haircut: of Amazon's investment, USD and share.
+        start, price: when the one-year price is, and how much, $/h.
+        drift: the greatest yearly drift of its regimes.
+    """
+
+    year_late: float
+    equity: float
+    haircut: float
+    start: datetime.date
+    price: float
+    drift: float
+
+    @classmethod
+    def of(cls, study: Study) -> Assumptions:
+        """As the study has them."""
+        year = 4 * 7_889_400_000
+        steps = study.offers[ORACLE].delivery.delay
+        (credit,) = study.offers[TALKS].equity
+        market = study.markets[MARKET]
+        return cls(
+            sum(float(step.p) for step in steps if int(step.by) >= year - 86_400_000),
+            float(credit.value or 0.0),
+            float(credit.haircut or 0.0),
+            study.horizon.start,
+            float(market.start),
+            max(float(regime.drift) for regime in market.regimes.values()),
+        )
+
+
+def reasons(found: Figures, outcomes: dict[str, Any], assumed: Assumptions) -> dict[str, str]:
+    """For each quantity, which assumption would have had to be different for it to be inside, and how "
+    "much."""
+
+    def came(name: str) -> float:
+        return float(outcomes[name]["value"])
+
+    late = float((found.worlds["oracle-late"] >= came("oracle-late")).mean())
+    least = float(found.worlds["binding"].min())
+    binding = came("binding") / float(np.median(found.worlds["binding"]))
+    equity = came("amazon-equity") * 1e9
+    late_2026 = float(np.median(found.worlds["late-2026"]))
+    return {
+        "oracle-late": (
+            f"the industry's delays give a tranche {assumed.year_late:.0%} for a year or more, and all "
+            "tranches "
+            f"must have it: {late:.0%} of the worlds. {100 - HIGHEST} % of them would have been enough."
+        ),
+        "late-2026": f"delays would have had to be {came('late-2026') / max(late_2026, 1e-9):.1f} times "
+        "the median.",
+        "binding": (
+            f"each contract would have had to bind for {binding:.2f} of what the study assumes; in the "
+            "worlds where "
+            f"least was converted {least:.0%} still bind, because what is signed does."
+        ),
+        "amazon-equity": (
+            f"the study has what the news of December 2025 named, ${assumed.equity / 1e9:.0f}B less "
+            f"{assumed.haircut:.0%}; it would have had to have "
+            f"{equity / (1 - assumed.haircut) / assumed.equity:.1f} "
+            "times as much."
+        ),
+        "h100-march": _drift_words(came("h100-march"), datetime.date(2026, 3, 1), assumed),
+        "h100-june": _drift_words(came("h100-june"), datetime.date(2026, 6, 1), assumed),
+    }
+
+
+def _drift_words(price: float, day: datetime.date, assumed: Assumptions) -> str:
+    years = (day - assumed.start).days / 365.25
+    needed = (price / assumed.price) ** (1 / years) - 1
+    return (
+        f"from ${assumed.price:.2f} the price rose by {needed:.0%} a year; the fastest regime of the "
+        "study drifts "
+        f"by {assumed.drift:+.0%} a year."
+        if needed > assumed.drift
+        else f"a market in shortage from the start ({assumed.drift:+.0%} a year) would have had it."
+    )
+
+
+def predictions(results: Results, share: float) -> dict[str, Reals]:
+    """What each outcome was predicted to be, one value a world.
+
+    Args:
+        share: the slice of every holding that is simulated.
+    """
+    runs = results.plan.runs
+    contracts = results.table("contracts", "base", "announced")
+    equity = results.table("equity", "base", "announced", offer=TALKS)
 
     def of(offer: str, column: str) -> Reals:
         rows = contracts["offer"] == offer
@@ -73,50 +182,54 @@ def predictions(found: Found) -> dict[str, Reals]:
     def total(column: str) -> Reals:
         return np.array([contracts[column][contracts["run"] == run].sum() for run in range(runs)])
 
+    granted = np.array([equity["usd"][equity["run"] == run].sum() for run in range(runs)])
+    believed = results.table("contracts", "report-believed", "signed", offer=ORACLE)
     return {
-        "oracle-late": of("openai-oracle-2025", "late_days_mean"),
-        "late-2026": late_share(found, "2026-12"),
+        "oracle-late": of(ORACLE, "late_days_mean"),
+        "oracle-late-believed": np.array(
+            [believed["late_days_mean"][believed["run"] == run].sum() for run in range(runs)]
+        ),
+        "late-2026": late_share(results, "2026-12"),
         "binding": total("binding") / total("term_value"),
         "abilene-expansion": (of("abilene-expansion", "binding") > 0).astype(float),
-        "amazon-contract": (of("openai-amazon-talks-2025", "binding") > 0).astype(float),
-        "amazon-equity": np.array([equity["usd"][equity["run"] == run].sum() for run in range(runs)])
-        / 1e9
-        / SHARE,
+        "amazon-contract": (of(TALKS, "binding") > 0).astype(float),
+        "amazon-equity": granted / 1e9 / share,
         "nvidia-letter": (of("openai-nvidia-2025", "paid") > 0).astype(float),
-        "h100-march": one_year_price(found, "2026-03"),
-        "h100-june": one_year_price(found, "2026-06"),
+        "h100-march": one_year_price(runs, "2026-03"),
+        "h100-june": one_year_price(runs, "2026-06"),
+        **{f"capacity-{s}": new_capacity(results, s, "2026-12") / share for s in ("signed", "announced")},
     }
 
 
-def late_share(found: Found, month: str) -> Reals:
+def late_share(results: Results, month: str) -> Reals:
     """Share of the signed chips planned by `month` that are not there (base fleet apart), by world."""
-    series = found.results.table("series", "base", "signed", month=month)
+    series = results.table("series", "base", "signed", month=month)
     mine = ~np.char.startswith(series["offer"].astype(str), "base-")
 
     def chips(measure: str, run: int) -> float:
         rows = mine & (series["measure"] == measure) & (series["run"] == run)
         return float(series["value"][rows].sum())
 
-    runs = range(found.results.plan.runs)
+    runs = range(results.plan.runs)
     return np.array([1 - chips("delivered", run) / chips("contracted", run) for run in runs])
 
 
-def one_year_price(found: Found, month: str) -> Reals:
+def one_year_price(runs: int, month: str) -> Reals:
     """The price of an H100 for a year in the same worlds, $/h; no strategy here pays it."""
     study = load_study("news/backtest-2025").study
     calendar = Calendar(study.horizon.start, study.horizon.end, float(study.money.discount_rate))
     year, number = (int(part) for part in month.split("-"))
     index = 12 * (year - calendar.start.year) + number - calendar.start.month
-    paths = [Draws(study, calendar, run).market("contract-1y") for run in range(found.results.plan.runs)]
-    return float(study.markets["contract-1y"].start) * np.array([path[index] for path in paths])
+    paths = [Draws(study, calendar, run).market(MARKET) for run in range(runs)]
+    return float(study.markets[MARKET].start) * np.array([path[index] for path in paths])
 
 
-def new_capacity(found: Found, strategy: str, month: str) -> Reals:
-    """Delivered beyond the base fleet at face value, thousands of GB200e, one value a world."""
-    series = found.results.table("series", "base", strategy, month=month, measure="delivered_gb200e")
+def new_capacity(results: Results, strategy: str, month: str) -> Reals:
+    """Delivered beyond the base fleet, thousands of GB200e, one value a world."""
+    series = results.table("series", "base", strategy, month=month, measure="delivered_gb200e")
     mine = ~np.char.startswith(series["offer"].astype(str), "base-")
-    runs = range(found.results.plan.runs)
-    return np.array([series["value"][mine & (series["run"] == run)].sum() for run in runs]) / 1e3 / SHARE
+    runs = range(results.plan.runs)
+    return np.array([series["value"][mine & (series["run"] == run)].sum() for run in runs]) / 1e3
 
 
 def percentile(worlds: Reals, value: float) -> float:
