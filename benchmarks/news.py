@@ -166,11 +166,12 @@ def main() -> int:
             (NEWS / name / "README.md").write_text(after)
             print(f"rewrote configs/news/{name}/README.md")
     listing = NEWS / "README.md"
-    text = listing.read_text()
-    if asked.check:
-        found += changed("configs/news/README.md", text, index(text))
-    elif not asked.names or all((NEWS / name / "figures.json").exists() for name in NAMES):
-        listing.write_text(index(text))
+    if all((NEWS / name / "figures.json").exists() for name in NAMES):
+        text = listing.read_text()
+        if asked.check:
+            found += changed("configs/news/README.md", text, index(text))
+        else:
+            listing.write_text(index(text))
     print("\n".join(found), end="\n" if found else "")
     return int(bool(found))
 

@@ -6,8 +6,23 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
+import numpy as np
 from news_backtest import backtest_2025
-from news_figures import Figures, capital, change, flip_command, flip_words, gain, listed, money, paired, told
+from news_figures import (
+    BILLION,
+    Figures,
+    capital,
+    change,
+    consistent,
+    flip_command,
+    flip_words,
+    gain,
+    listed,
+    money,
+    paired,
+    told,
+    typical,
+)
 from news_flips import EFFICIENCY, PORTINGS, TALKS
 
 
@@ -77,30 +92,29 @@ def aws_38b(found: Figures) -> Answer:
 
 def first_refusal(found: Figures) -> Answer:
     """The right of first refusal lapsed, kept, and always used; with room to spare and short of chips."""
-    lines = []
-    effects = {}
+    lines, dear, cheap = [], 0, 0
     for strategy, what in (("aws", "Everything from AWS"), ("both", "Half from each")):
         for case, base, how in (
             ("kept", "base", "if half of the offers are matched"),
             ("kept-always-matched", "base", "if all are"),
             ("short-kept", "short", "if half are and the lab is short of chips"),
         ):
-            effects[strategy, case] = saved = found.effect(strategy, case, base)
-            cash = found.billions("cash_npv", strategy, case) - found.billions("cash_npv", strategy, base)
-            work = found.lost(strategy, case) - found.lost(strategy, base)
+            saved = found.saved(strategy, case, base)
+            sure = consistent(saved)
+            dear, cheap = dear + (sure and np.median(saved) < 0), cheap + (sure and np.median(saved) > 0)
+            cash = found.runs("cash_npv", strategy, case) - found.runs("cash_npv", strategy, base)
             lines.append(
-                f"**{what}**, {how}: with the right in place the plan costs {gain(saved)}: cash "
-                f"{change(cash)}, work lost and slip {change(work)}; supplier concentration (HHI) "
-                f"{found.mean('hhi_provider', strategy, base):,.0f} without and "
-                f"{found.mean('hhi_provider', strategy, case):,.0f} with it."
+                f"**{what}**, {how}: with the right in place the plan costs {typical(saved)}, on average "
+                f"{gain(found.effect(strategy, case, base))}; cash "
+                f"{change(float(np.median(cash)) / BILLION)} in "
+                "the median world; supplier concentration (HHI) "
+                f"{found.mean('hhi_provider', strategy, base):,.0f} "
+                f"without and {found.mean('hhi_provider', strategy, case):,.0f} with it."
             )
-    dear = [key for key, (value, half) in effects.items() if value < -half]
-    cheap = [key for key, (value, half) in effects.items() if value > half]
     lines.append(
-        f"{len(dear) + len(cheap)} of these {len(effects)} effects stand out of the noise: the right "
-        "costs money in "
-        f"{len(dear)} and saves some in {len(cheap)}, where a month's rent is worth more than a month of "
-        "chips."
+        f"By their signs {dear + cheap} of these {len(lines)} effects are no chance: with the right the plan "
+        f"costs more in {dear} and less in {cheap}"
+        + (", where a month of rent is worth more than a month of chips." if cheap else ".")
     )
     lines.append(
         f"The freedom to choose AWS at all: {gain(found.less('aws', 'azure'))} than staying with Azure "
@@ -108,13 +122,13 @@ def first_refusal(found: Figures) -> Answer:
         f"({parts(found, 'aws', 'azure', 'short')})."
     )
     lines += [flip_words("first-refusal", flip) for flip in found.flips]
-    most = max(abs(value) for value, _ in effects.values())
-    share = most / found.billions("total_npv", "aws")
+    hhi = [found.mean("hhi_provider", "both", case) for case in ("base", "kept")]
     return Answer(
-        f"The right decides who the supplier is; on cost it moves at most {money(most)}, {share:.1%} of "
-        "the total: "
-        f"with it all of AWS costs {gain(effects['aws', 'kept'])}, short of chips "
-        f"{gain(effects['aws', 'short-kept'])}.",
+        f"The right decides who supplies (HHI {hhi[0]:,.0f} without, {hhi[1]:,.0f} with it, for a lab "
+        "that wants "
+        f"two). On cost, with it in place: {typical(found.saved('aws', 'kept'))} where there are chips to "
+        "spare, "
+        f"{typical(found.saved('both', 'short-kept', 'short'))} where two suppliers are short of them.",
         lines,
     )
 
@@ -322,47 +336,55 @@ def headline_or_binding(found: Figures) -> Answer:
 
 def three_stacks(found: Figures) -> Answer:
     """Three stacks or one, and what a late supplier costs either."""
-    names = {"three-stacks": "three stacks", "tpu-only": "TPU only", "trainium-only": "Trainium only"}
+    one = {"trainium-only": "Trainium", "tpu-only": "TPU", "nvidia-only": "Nvidia"}
     lines = []
-    total = found.mean("runs_total", "nvidia-only")
-    for name, words in names.items():
+    runs = found.mean("runs_total", "nvidia-only")
+    for name, words in (("three-stacks", "Three stacks"), *((n, f"{one[n]} only") for n in list(one)[:2])):
+        saved = (found.runs("total_npv", "nvidia-only") - found.runs("total_npv", name)) / BILLION
         lines.append(
-            f"**{capital(words)}**: in all {gain(found.less(name, 'nvidia-only'))} than Nvidia only: "
-            f"{parts(found, name, 'nvidia-only')}; "
-            f"{found.mean('runs_on_time', name):.1f} of {total:.0f} training runs on time "
-            f"(Nvidia only: {found.mean('runs_on_time', 'nvidia-only'):.1f})."
+            f"**{words}**: against Nvidia only {typical(saved)}, on average "
+            f"{gain(found.less(name, 'nvidia-only'))}: "
+            f"{parts(found, name, 'nvidia-only')}; {found.mean('runs_on_time', name):.1f} of {runs:.0f} "
+            "training "
+            f"runs on time (Nvidia only: {found.mean('runs_on_time', 'nvidia-only'):.1f})."
         )
+    worst = {name: float(found.runs("total_npv", name).max()) / BILLION for name in ("three-stacks", *one)}
+    singles = listed([f"{money(worst[name])} with {words} only" for name, words in one.items()])
+    lines.append(
+        f"In its worst of {found.count} worlds the plan costs {money(worst['three-stacks'])} with three "
+        "stacks, "
+        f"{singles}."
+    )
     spared = []
-    stacks = {"trainium-only": "trainium", "tpu-only": "tpu", "nvidia-only": "nvidia"}
-    for name, stack in stacks.items():
-        alone, among = found.effect(name, f"late-{stack}"), found.effect("three-stacks", f"late-{stack}")
-        spared.append(among[0] - alone[0])
+    for name, words in one.items():
+        case = f"late-{name.removesuffix('-only')}"
+        alone, among = found.saved(name, case), found.saved("three-stacks", case)
+        spared.append(float(np.median(among - alone)))
         lines.append(
-            f"If the supplier of {STACKS[stack]} is two quarters late: the plan on it alone costs "
-            f"{gain(alone)}, "
-            f"three stacks cost {gain(among)}."
+            f"If the supplier of {words} is two quarters late: the plan on it alone costs "
+            f"{typical(alone)}, on "
+            f"average {gain(found.effect(name, case))}; three stacks cost {typical(among)}, on average "
+            f"{gain(found.effect('three-stacks', case))}."
         )
     lines.append(
         "Supplier concentration (HHI, base fleet apart): "
-        f"{found.mean('hhi_provider', 'three-stacks'):,.0f} with "
-        f"three, {found.mean('hhi_provider', 'nvidia-only'):,.0f} with one. Equity stands apart: "
+        f"{found.mean('hhi_provider', 'three-stacks'):,.0f} with three, "
+        f"{found.mean('hhi_provider', 'nvidia-only'):,.0f} with one. Equity stands apart: "
         f"{money(found.billions('equity', 'three-stacks'))} after haircut with three, "
         f"{money(found.billions('equity', 'nvidia-only'))} with Nvidia only."
     )
     lines += [flip_words("three-stacks", flip) for flip in found.flips]
-    best = min([*names, "nvidia-only"], key=lambda name: found.billions("total_npv", name))
-    worth = sum(spared) / len(spared)
+    safest = min(worst, key=lambda name: worst[name])
     return Answer(
-        f"Three stacks cost {gain(found.less('three-stacks', 'nvidia-only'))} than Nvidia only; a "
-        "supplier that is "
-        f"two quarters late costs them {money(abs(worth))} {'less' if worth >= 0 else 'more'} than those "
-        "who depend "
-        f"on it alone, on average. Cheapest is {names.get(best, 'Nvidia only')}.",
+        f"On average three stacks cost {gain(found.less('three-stacks', 'nvidia-only'))} than Nvidia "
+        "only; in the "
+        f"worst world {money(worst['three-stacks'])} against {singles}"
+        + (": what they buy is the bad case." if safest == "three-stacks" else ".")
+        + f" A supplier that is two quarters late costs them {money(abs(sum(spared) / len(spared)))} "
+        f"{'less' if sum(spared) >= 0 else 'more'} than those who depend on it alone (median, mean of the "
+        "three).",
         lines,
     )
-
-
-STACKS = {"trainium": "Trainium", "tpu": "TPU", "nvidia": "Nvidia"}
 
 
 def backtest(found: Figures) -> Answer:

@@ -44,9 +44,8 @@ def backtest_2025(found: Figures) -> tuple[str, list[str]]:
         lines.append(f"| {outcome['what']} | {spread(worlds, unit)} | {came} | {place:.0f} |")
     lines += ["", _met(outcomes, met)]
     if missed:
-        lines.append("Missed, and what the study would have had to assume:")
         why = reasons(found, outcomes, Assumptions.of(load_study("news/backtest-2025").study))
-        lines += [f"{capital(str(outcomes[name]['what']))}: {why[name]}" for name in missed]
+        lines += [f"Missed: {outcomes[name]['what']}. {capital(why[name])}" for name in missed]
     for name in ("abilene-expansion", "amazon-contract", "nvidia-letter"):
         right = float((found.worlds[name] == float(outcomes[name]["value"])).mean())
         lines.append(f"{capital(str(outcomes[name]['what']))}: {right:.0%} of the worlds had it as it came.")
@@ -131,9 +130,8 @@ def reasons(found: Figures, outcomes: dict[str, Any], assumed: Assumptions) -> d
     late_2026 = float(np.median(found.worlds["late-2026"]))
     return {
         "oracle-late": (
-            f"the industry's delays give a tranche {assumed.year_late:.0%} for a year or more, and all "
-            "tranches "
-            f"must have it: {late:.0%} of the worlds. {100 - HIGHEST} % of them would have been enough."
+            f"the industry's delays give a tranche {assumed.year_late:.0%} for a year or more, and all tranches "
+            f"must have it: {late:.0%} of the worlds, where {100 - HIGHEST} % would have been enough."
         ),
         "late-2026": f"delays would have had to be {came('late-2026') / max(late_2026, 1e-9):.1f} times "
         "the median.",
@@ -185,9 +183,9 @@ def predictions(results: Results, share: float) -> dict[str, Reals]:
     granted = np.array([equity["usd"][equity["run"] == run].sum() for run in range(runs)])
     believed = results.table("contracts", "report-believed", "signed", offer=ORACLE)
     return {
-        "oracle-late": of(ORACLE, "late_days_mean"),
+        "oracle-late": np.round(of(ORACLE, "late_days_mean")),
         "oracle-late-believed": np.array(
-            [believed["late_days_mean"][believed["run"] == run].sum() for run in range(runs)]
+            [round(believed["late_days_mean"][believed["run"] == run].sum()) for run in range(runs)]
         ),
         "late-2026": late_share(results, "2026-12"),
         "binding": total("binding") / total("term_value"),

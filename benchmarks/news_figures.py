@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from capsim.results.reading import Reals
-from capsim.study.statistics import mean
+from capsim.study.statistics import LEVEL, mean
 
 BILLION = 1e9
 Key = tuple[str, str]
@@ -98,6 +98,11 @@ class Figures:
     def effect(self, strategy: str, case: str, than: str = "base") -> tuple[float, float]:
         """By how much a strategy costs less in a case than in another, $B, and half of its 95 % interval."""
         return paired(self.runs("total_npv", strategy, case), self.runs("total_npv", strategy, than))
+
+    def saved(self, strategy: str, case: str, than: str = "base") -> Reals:
+        """By how much a strategy costs less in a case than in another, $B, one value a world."""
+        less = self.runs("total_npv", strategy, than) - self.runs("total_npv", strategy, case)
+        return np.asarray(less / BILLION)
 
     def lost(self, strategy: str, case: str = "base") -> float:
         """Work lost and slip, $B."""
@@ -194,6 +199,22 @@ def gain(less: tuple[float, float]) -> str:
     span = f"{low * factor:{signed}.{digits}f} to {high * factor:{signed}.{digits}f} {unit}"
     noise = "" if told(less) else ", within the noise of these runs"
     return f"{money(abs(value))} {'less' if value >= 0 else 'more'} ({span}{noise})"
+
+
+def consistent(differences: Reals) -> bool:
+    """Whether so many worlds have the sign of the median by chance with at most 5 % (two-sided sign test)."""
+    signs = np.sign(differences[differences != 0])
+    most = max(int((signs > 0).sum()), int((signs < 0).sum()))
+    tail = sum(math.comb(len(signs), k) for k in range(most, len(signs) + 1)) / 2.0 ** len(signs)
+    return bool(2 * tail <= 1 - LEVEL) if len(signs) else False
+
+
+def typical(differences: Reals) -> str:
+    """The median of savings ($B, one a world) in words, and in how many worlds they have its sign."""
+    middle = float(np.median(differences))
+    word = "less" if middle >= 0 else "more"
+    same = int((differences * (1 if middle >= 0 else -1) > 0).sum())
+    return f"{money(abs(middle))} {word} in the median world ({word} in {same} of {len(differences)})"
 
 
 def listed(words: Sequence[str]) -> str:

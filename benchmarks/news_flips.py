@@ -52,8 +52,8 @@ FLIPS: dict[str, tuple[Asked, ...]] = {
         Asked("offers.openai-amazon-talks-2025.price", "trainium-only", "nvidia-only", 6),
     ),
     "trainium-for-investment": (
-        *(Asked(EFFICIENCY, "trainium", "more-nvidia", 6, case, "251.7", "2265") for case in PORTINGS),
-        *(Asked(TALKS, "trainium", "more-nvidia", 6, case, "$0.05/h", "$1.50/h") for case in PORTINGS),
+        *(Asked(EFFICIENCY, "trainium", "more-nvidia", 8, case, "251.7", "2265") for case in PORTINGS),
+        *(Asked(TALKS, "trainium", "more-nvidia", 8, case, "$0.05/h", "$1.50/h") for case in PORTINGS),
     ),
 }
 

@@ -230,7 +230,7 @@ def test_power_closes(catalog: Catalog) -> None:
     """Chips x kW = MW within 2 %."""
     checked = 0
     for name, offer in catalog.offers.items():
-        if offer.power is None or offer.power.it is None or offer.kind == "powered_shell":
+        if offer.power is None or offer.power.it is None or offer.kind in ("powered_shell", "colocation"):
             continue
         kw = sum(share * float(catalog.systems[system].kw_per_chip) for system, share, _ in _parts(offer))
         off = [abs(size * kw / float(offer.power.it) - 1) for size in _sizes(offer)]

@@ -11,7 +11,18 @@ import news_backtest
 import numpy as np
 import pytest
 from news_answers import ANSWERS, verdict
-from news_figures import Figures, FlipFound, flip_command, flip_words, gain, listed, money, paired
+from news_figures import (
+    Figures,
+    FlipFound,
+    consistent,
+    flip_command,
+    flip_words,
+    gain,
+    listed,
+    money,
+    paired,
+    typical,
+)
 from news_flips import EFFICIENCY, FLIPS, TALKS
 from news_record import LINES, METRICS
 
@@ -19,7 +30,7 @@ from capsim.spec.loader import load_study, read_study
 
 BILLION = 1e9
 #: differences between runs that leave a paired interval of about 0.02 B.
-JITTER = np.array([-0.01, 0.0, 0.01, 0.0])
+JITTER = np.tile([-0.01, 0.0, 0.01, 0.0], 2)
 #: figures that are not dollars.
 PLAIN = ("paid_idle_share", "hhi_provider", "runs_on_time", "runs_total")
 
@@ -33,7 +44,7 @@ def figures(name: str, given: Mapping[tuple[str, str], Mapping[str, float]] | No
         for order, strategy in enumerate(study.strategies):
             ours = (given or {}).get((case, strategy), {})
             values[case, strategy] = {
-                metric: np.full(4, ours.get(metric, 1.0))
+                metric: np.full(8, ours.get(metric, 1.0))
                 if metric in PLAIN
                 else BILLION * (ours.get(metric, 1.0) + (number + order + 1) * JITTER)
                 for metric in (*METRICS, *LINES)
@@ -148,16 +159,34 @@ def test_the_right_costs_or_saves() -> None:
         "first-refusal",
         {
             ("kept", "aws"): {"total_npv": 0.5, "cash_npv": 0.5, "hhi_provider": 9000.0},
-            ("short-kept", "aws"): {"total_npv": 3.0, "lost_tokens_npv": 3.0},
+            ("short-kept", "both"): {"total_npv": 3.0, "lost_tokens_npv": 3.0},
         },
     )
-    assert "with the right in place the plan costs $500M less (" in found
-    assert "cash -$500M, work lost and slip +$0M; supplier concentration (HHI) 1 without and 9,000" in found
-    assert "with the right in place the plan costs $2.0B more (" in found
+    assert "the plan costs $500M less in the median world (less in 8 of 8), on average $500M less (" in found
     assert (
-        "2 of these 6 effects stand out of the noise: the right costs money in 1 and saves some in 1" in found
+        "cash -$500M in the median world; supplier concentration (HHI) 1 without and 9,000 with it" in found
     )
-    assert "it moves at most $2.0B, 200.0% of the total" in found
+    assert "the plan costs $2.0B more in the median world (more in 8 of 8), on average $2.0B more (" in found
+    assert (
+        "By their signs 2 of these 6 effects are no chance: with the right the plan costs more in 1 and"
+        in found
+    )
+    assert "less in 1, where a month of rent" in found
+    other = answer("first-refusal", {("kept", "aws"): total(1.5)})
+    assert (
+        "By their signs 1 of these 6 effects are no chance: with the right the plan costs more in 1 and"
+        in other
+    )
+    assert "less in 0." in other
+
+
+def test_signs_tell_what_an_outlier_hides() -> None:
+    """Seven of eight worlds save 1, one loses 20: noise on average (p = 0.07), no chance with eight of nine."""
+    worlds = np.array([1.0] * 7 + [-20.0])
+    assert typical(worlds) == "$1.0B less in the median world (less in 7 of 8)"
+    assert not consistent(worlds) and consistent(np.append(worlds, 1.0))
+    assert typical(-worlds) == "$1.0B more in the median world (more in 7 of 8)"
+    assert not consistent(np.zeros(8))
 
 
 def test_late_parts_or_not() -> None:
@@ -253,16 +282,22 @@ def test_what_three_stacks_save() -> None:
     """Late suppliers cost 1.0 alone and 0.4 among three: 0.6 less, on each."""
     late = {(f"late-{stack}", f"{stack}-only"): total(2.0) for stack in ("trainium", "tpu", "nvidia")}
     among = {(f"late-{stack}", "three-stacks"): total(1.4) for stack in ("trainium", "tpu", "nvidia")}
+    found = answer("three-stacks", {**late, **among, ("base", "three-stacks"): total(1.0)})
+    assert "costs them $600M less than those who depend on it alone (median, mean of the three)." in found
+    assert "the plan on it alone costs $1.0B more in the median world (more in 8 of 8), on average" in found
     found = answer(
-        "three-stacks",
-        {**late, **among, ("base", "tpu-only"): total(0.9), ("late-tpu", "tpu-only"): total(1.9)},
+        "three-stacks", {**among, ("base", "tpu-only"): total(0.5), ("base", "nvidia-only"): total(3.0)}
     )
-    assert (
-        "costs them $600M less than those who depend on it alone, on average. Cheapest is TPU only." in found
-    )
-    found = answer("three-stacks", {**among, ("base", "nvidia-only"): total(0.5)})
     assert "costs them $" in found and "more than those who depend on it alone" in found
-    assert "Cheapest is Nvidia only." in found
+    assert "**TPU only**: against Nvidia only $2.5B less in the median world (less in 8 of 8)" in found
+
+
+def test_three_stacks_buy_the_bad_case_or_not() -> None:
+    bad = {("base", name): total(2.0) for name in ("trainium-only", "tpu-only", "nvidia-only")}
+    found = answer("three-stacks", bad)
+    assert "in the worst world $1.0B against $2.0B with Trainium only, $2.0B with TPU only and $2.0B" in found
+    assert "what they buy is the bad case" in found
+    assert "bad case" not in answer("three-stacks", {**bad, ("base", "tpu-only"): total(0.5)})
 
 
 def backtest(**worlds: list[float]) -> str:
