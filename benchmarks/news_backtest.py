@@ -130,7 +130,8 @@ def reasons(found: Figures, outcomes: dict[str, Any], assumed: Assumptions) -> d
     late_2026 = float(np.median(found.worlds["late-2026"]))
     return {
         "oracle-late": (
-            f"the industry's delays give a tranche {assumed.year_late:.0%} for a year or more, and all tranches "
+            f"the industry's delays give a tranche {assumed.year_late:.0%} for a year or more, and all "
+            "tranches "
             f"must have it: {late:.0%} of the worlds, where {100 - HIGHEST} % would have been enough."
         ),
         "late-2026": f"delays would have had to be {came('late-2026') / max(late_2026, 1e-9):.1f} times "

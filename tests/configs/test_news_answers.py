@@ -320,7 +320,7 @@ def test_a_backtest_that_had_it_all() -> None:
 def test_a_miss_says_what_would_have_had_to_be_different() -> None:
     found = backtest(binding=[0.8, 0.86, 0.86, 0.9], amazon_equity=[8.0, 8.0, 8.0, 0.0])
     assert "4 of 6 quantities came inside the predicted range. Missed: binding share of" in found
-    assert "each contract would have had to bind for 0.50 of what the study assumes" in found
+    assert "Each contract would have had to bind for 0.50 of what the study assumes" in found
     assert "80% still bind" in found
     assert "$10B less 20%; it would have had to have 6.2 times as much" in found
 
