@@ -59,6 +59,11 @@ class Form:
         if self.suffix == " ms":
             unit = max((u for u, ms in DURATIONS.items() if number % ms == 0), key=DURATIONS.__getitem__)
             return f"{number / DURATIONS[unit]:g} {unit}"
+        if self.prefix == "$" and abs(number) >= 1e6:
+            letter = max(
+                (s for s, n in MONEY_SUFFIXES.items() if n <= abs(number)), key=MONEY_SUFFIXES.__getitem__
+            )
+            return f"${number / MONEY_SUFFIXES[letter]:g}{letter}{self.suffix}"
         return f"{self.prefix}{number:g}{self.suffix}"
 
     def write(self, number: float) -> str:

@@ -142,6 +142,22 @@ def test_refuses_and_says_what_to_write(kind: Any, raw: Any, what: str, hint: st
     assert what in found[0] and hint in found[1]
 
 
+@pytest.mark.parametrize(
+    ("form", "number", "text"),
+    [
+        (forms.USD, 44_790.0, "$44790"),
+        (forms.USD, 1e6, "$1M"),
+        (forms.USD, 2.779e10, "$27.79B"),
+        (forms.USD, 1.4e12, "$1.4T"),
+        (forms.USD_PER_DAY, 2.5e7, "$25M/d"),
+        (forms.USD_PER_HOUR, 2.1, "$2.1/h"),
+    ],
+)
+def test_large_sums_are_shown_as_people_write_them(form: forms.Form, number: float, text: str) -> None:
+    assert form.show(number) == text
+    assert form.read(text) == pytest.approx(number)
+
+
 ALL_FORMS = [form for form in vars(forms).values() if isinstance(form, forms.Form)]
 
 
