@@ -21,6 +21,7 @@ import sys
 import tempfile
 import textwrap
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 from news_answers import ANSWERS, Answer
@@ -32,6 +33,7 @@ from capsim.report.comparison import comparison_report
 from capsim.report.progress import progress_bar
 from capsim.report.terminal import write
 from capsim.results.reading import Results
+from capsim.spec.loader import load_study
 from capsim.study.context import Context
 from capsim.study.session import default_workers, perform
 from capsim.study.setup import Request, set_up
@@ -44,11 +46,11 @@ QUIET = functools.partial(progress_bar, quiet=True)
 
 def simulated(name: str, folder: Path, workers: int, runs: int | None = None) -> tuple[Results, Context]:
     """The study's own comparison in `folder`; with `runs`, so many of its first and its last case."""
-    study = f"news/{name}"
-    setup = set_up(Request(study))
+    request = Request(f"news/{name}")
     if runs is not None:
-        ends = tuple(dict.fromkeys((setup.plan.cases[0], setup.plan.cases[-1])))
-        setup = set_up(Request(study, cases=ends, runs=runs))
+        cases = load_study(request.study).study.compare.cases
+        request = replace(request, cases=tuple(dict.fromkeys((cases[0], cases[-1]))), runs=runs)
+    setup = set_up(request)
     progress = functools.partial(progress_bar, quiet=runs is not None)
     done = perform(
         setup, command=f"news {name}", progress=progress, out=folder, resume=False, workers=workers
