@@ -157,7 +157,7 @@ def read_figures(path: Path) -> Figures:
         {key: {name: np.array(column) for name, column in found.items()} for key, found in values.items()},
         tuple(flips),
         record["shares"],
-        {name: np.array(found) for name, found in record["worlds"].items()},
+        {name: np.array(found, dtype=float) for name, found in record["worlds"].items()},
     )
 
 
