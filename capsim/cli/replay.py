@@ -14,7 +14,8 @@ import typer
 from capsim.cli.options import Json, Quiet
 
 if TYPE_CHECKING:
-    from capsim.engine.replay import Schedule
+    from capsim.engine.replay import ReplayRules, Schedule
+    from capsim.workload.traces import JobTrace
 
 File = Annotated[Path, typer.Argument(help="SWF, Philly CSV, job table (CSV or Parquet), .gz as well")]
 Format = Annotated[str | None, typer.Option("--format", help="swf, philly, jobs, azure or requests")]
@@ -101,10 +102,8 @@ def replay(
     Starts are in seconds on the trace's own clock, under the trace's own job numbers.
     """
     from capsim.engine.queue_options import read_queue_options
-    from capsim.engine.replay import Machine, ReplayRules, replay_trace, with_estimates
-    from capsim.engine.replay_policies import parse_policies, parse_policy
-    from capsim.engine.replay_types import types_of
-    from capsim.spec.chip_types import read_chip_types
+    from capsim.engine.replay import Machine, ReplayRules, with_estimates
+    from capsim.engine.replay_policies import parse_policies
     from capsim.spec.governance import read_governance
     from capsim.study.replays import compare_schedules
     from capsim.workload.traces import read_jobs
@@ -118,32 +117,43 @@ def replay(
     rules = ReplayRules(governed, dependencies, fates, retry, preemption, by_class)
     options.check_used(policies, rules.tenants)
     began = time.perf_counter()
-    terms = fates or dependencies != "ignore"
-    trace = with_estimates(read_jobs(file, format, tenants_from, classes_from, terms), estimate)
-    read = time.perf_counter()
-    rules.check(trace, [parse_policy(name) for name in policies])
-    kinds = types_of(read_chip_types(types), trace, seed) if types else None
+    read = read_jobs(file, format, tenants_from, classes_from, fates or dependencies != "ignore")
+    trace = with_estimates(read, estimate)
+    loaded = time.perf_counter()
     machine = Machine(domain, block_domains, segment, locality)
-    how: dict[str, Any] = {
-        "chips": chips,
-        "machine": machine,
-        "types": kinds,
-        "options": options,
-        "rules": rules,
-    }
-    schedules = [replay_trace(trace, policy=name, same_instant=same_instant, **how) for name in policies]
+    how = {"chips": chips, "machine": machine, "options": options, "same_instant": same_instant}
+    schedules = schedule_all(trace, policies, rules, types, seed, how)
     done = time.perf_counter()
     if out is not None:
         write_starts(out, schedules)
     found = compare_schedules(schedules, seed)
     if not quiet:
-        timing = f"read in {read - began:.2f} s, scheduled in {done - read:.2f} s (kernel loading included)"
-        typer.echo(f"{len(trace):,} jobs: {timing}", err=True)
+        timing = f"read in {loaded - began:.2f} s, scheduled in {done - loaded:.2f} s"
+        typer.echo(f"{len(trace):,} jobs: {timing} (kernel loading included)", err=True)
     show_replay(found, trace.cleaning.sentences(), chart, as_json)
 
 
+def schedule_all(
+    trace: JobTrace,
+    policies: Sequence[str],
+    rules: ReplayRules,
+    types: Path | None,
+    seed: int,
+    how: dict[str, Any],
+) -> list[Schedule]:
+    """A schedule by each policy, after a look at what any of them cannot do."""
+    from capsim.engine.replay import replay_trace
+    from capsim.engine.replay_policies import parse_policy
+    from capsim.engine.replay_types import types_of
+    from capsim.spec.chip_types import read_chip_types
+
+    rules.check(trace, [parse_policy(name) for name in policies])
+    kinds = types_of(read_chip_types(types), trace, seed) if types else None
+    return [replay_trace(trace, policy=name, types=kinds, rules=rules, **how) for name in policies]
+
+
 def write_starts(out: Path, schedules: Sequence[Schedule]) -> None:
-    """``job,start``; with several policies ``job,start_NAME,...``."""
+    """``job,start``; with several policies ``job,start_NAME,...``. They all start the same jobs."""
     from capsim.workload.traces import write_table
     from capsim.workload.traces.writing import seconds
 
