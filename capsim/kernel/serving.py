@@ -45,17 +45,6 @@ def held_account(s, row, delta):
 
 
 @kernel()
-def enter_domain(s, site, row, d, chips):
-    """Give a service chips of a domain; returns the change of wholly free domains, which is not counted."""
-    sv = s.services[row]
-    holder = s.clock[0].cap_jobs + row
-    delta = move_level(s, site, d, np.int64(s.doms[d].free - chips))
-    sv.first_piece = piece_new(s, np.int64(sv.first_piece), holder, d, chips, np.int64(0))
-    serve_domain(s, site, d)
-    return delta
-
-
-@kernel()
 def serve_domain(s, site, d):
     """A piece of a service came into a domain: no estimated end frees it any more."""
     s.doms[d].serving += 1
@@ -100,20 +89,31 @@ def grow_whole(s, site, row, per, want):
 
 @kernel()
 def grow_single(s, site, row, want):
-    """Place replicas one at a time, best fit; returns how many."""
+    """Place replicas one at a time, best fit; returns how many.
+
+    The domain that fits best does so until it is too full, so it takes all it can at once.
+    """
     sv = s.services[row]
     chips = np.int64(sv.chips)
     full = np.int64(s.sites[site].domain_chips)
-    got = np.int64(0)
+    holder = s.clock[0].cap_jobs + row
+    got, last = np.int64(0), np.int64(-1)
     while got < want:
         d = best_fit(s, site, chips, full, False)
         if d < 0:
             break
-        if enter_domain(s, site, row, d, chips) != 0:
+        k = min(want - got, np.int64(s.doms[d].free) // chips)
+        if move_level(s, site, d, np.int64(s.doms[d].free - k * chips)) != 0:
             whole_change(s, np.int64(s.doms[d].block), np.int64(-1))
-        kind_account(s, site, np.int64(sv.kind), chips)
-        free_account(s, site, d, -chips)
-        got += 1
+        for _ in range(k):
+            sv.first_piece = piece_new(s, np.int64(sv.first_piece), holder, d, chips, np.int64(0))
+        serve_domain(s, site, d)
+        s.doms[d].serving += k - 1
+        got += k
+        last = d
+    if got > 0:
+        kind_account(s, site, np.int64(sv.kind), got * chips)
+        free_account(s, site, last, -got * chips)
     return got
 
 
@@ -214,18 +214,51 @@ def leave_piece(s, row, p, chips):
     delta = move_level(s, site, d, np.int64(dom.free + chips))
     if piece.chips > 0:
         return delta
-    s.services[row].first_piece = piece_unlink(s, np.int64(s.services[row].first_piece), p)
-    piece_leave_domain(s, p)
-    piece_free(s, p)
-    dom.serving -= 1
-    if s.clock[0].easy:
-        if dom.first_piece < 0 and dom.broken == 0 and not dom.leaving:
-            set_last_only(s, site, d, np.int64(-1), np.int64(-1))
-        else:
-            refresh_last(s, site, d)
+    drop_piece(s, row, p)
+    refresh_served(s, site, d)
     if dom.leaving:
         leave_domain(s, site, d)
     return delta
+
+
+@kernel()
+def drop_piece(s, row, p):
+    """An empty piece of a service is gone."""
+    s.services[row].first_piece = piece_unlink(s, np.int64(s.services[row].first_piece), p)
+    s.doms[s.pieces[p].domain].serving -= 1
+    piece_leave_domain(s, p)
+    piece_free(s, p)
+
+
+@kernel()
+def refresh_served(s, site, d):
+    """Recompute the last estimated end of a domain that a piece of a service has left."""
+    dom = s.doms[d]
+    if not s.clock[0].easy:
+        return
+    if dom.first_piece < 0 and dom.broken == 0 and not dom.leaving:
+        set_last_only(s, site, d, np.int64(-1), np.int64(-1))
+    else:
+        refresh_last(s, site, d)
+
+
+@kernel()
+def leave_singles(s, row, d, n):
+    """Give back up to n replicas, the first pieces of a service while they hold one each in domain d, which
+    is not leaving; returns how many. The chips are the caller's to book.
+    """
+    sv, dom = s.services[row], s.doms[d]
+    k = np.int64(0)
+    p = np.int64(sv.first_piece)
+    while k < n and p >= 0 and s.pieces[p].domain == d and s.pieces[p].chips == sv.chips:
+        after = np.int64(s.pieces[p].next)
+        drop_piece(s, row, p)
+        k += 1
+        p = after
+    if move_level(s, np.int64(dom.site), d, np.int64(dom.free + k * sv.chips)) > 0:
+        whole_change(s, np.int64(dom.block), np.int64(1))
+    refresh_served(s, np.int64(dom.site), d)
+    return k
 
 
 @kernel()
@@ -251,17 +284,23 @@ def give_replicas(s, row, n):
         piece = s.pieces[p]
         held = np.int64(piece.chips)
         k = np.int64(1) if held == chips else min(n, held // chips)
-        n -= k
         d = np.int64(piece.domain)
         if s.doms[d].leaving:
+            n -= k
             give_replica_chips(s, row, p, k * chips)
             continue
         if s.doms[d].block != block:
             if last >= 0:
                 give_block(s, row, last, back, gained)
             block, gained, back = np.int64(s.doms[d].block), np.int64(0), np.int64(0)
-        back += k * chips
         last = d
+        if held == chips and not is_alone(s, p):
+            k = leave_singles(s, row, d, n)
+            n -= k
+            back += k * chips
+            continue
+        n -= k
+        back += k * chips
         if k * chips < held or not is_alone(s, p):
             if leave_piece(s, row, p, k * chips) > 0:
                 whole_change(s, block, np.int64(1))
