@@ -125,6 +125,33 @@ def test_trials_are_extended_not_repeated(setup: Any, tmp_path: Path) -> None:
     assert two[0] == one[0] != two[1]
 
 
+def test_an_interrupted_search_goes_on_where_it_was(
+    setup: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("capsim.study.trials.AT_ONCE", 1)
+    wanted = [
+        Trial.of("new-cloud", {}),
+        Trial.of("big-cloud", {}),
+        Trial.of("big-cloud", {"demand.scale": 2.0}),
+    ]
+    first = trials_of(setup, tmp_path)
+    real, seen = first.simulate, []
+
+    def until_the_third(prepared: Any, run: int) -> Any:
+        seen.append(run)
+        if len(seen) == 3:
+            raise KeyboardInterrupt
+        return real(prepared, run)
+
+    first.simulate = until_the_third
+    with pytest.raises(KeyboardInterrupt):
+        first.totals(wanted, 1)
+    again = trials_of(setup, tmp_path)
+    assert again.lacking(wanted, 1) == 1
+    assert len(again.totals(wanted, 1)) == 3
+    assert again.simulated == 1
+
+
 def test_a_damaged_trial_is_simulated_again(setup: Any, tmp_path: Path) -> None:
     trial = Trial.of("new-cloud", {})
     known = trials_of(setup, tmp_path).totals([trial], 1)[trial]
