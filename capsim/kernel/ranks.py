@@ -25,6 +25,11 @@ def open_slot(s: State, first: int, count: int, position: int) -> tuple[int, int
     return slot, first
 
 
+def _trees(s: State) -> list[np.ndarray]:
+    """The queue's tree and, where reservations were made in advance, that of the jobs that may use some."""
+    return [s.tree, s.owner_tree] if s.clock["windows"][0] else [s.tree]
+
+
 def _move(s: State, lo: int, hi: int, by: int) -> None:
     """Move the jobs in the slots lo..hi-1 by one slot, with their leaves of the queue's tree."""
     if lo == hi:
@@ -33,10 +38,11 @@ def _move(s: State, lo: int, hi: int, by: int) -> None:
     s.by_rank[lo + by : hi + by] = jobs
     s.runs["rank"][jobs] += by
     leaves = int(s.clock["leaves"][0])
-    s.tree[leaves + lo + by : leaves + hi + by] = s.tree[leaves + lo : leaves + hi].copy()
     opened = leaves + (lo if by > 0 else hi - 1)
-    s.tree["size"][opened] = s.tree["duration"][opened] = EMPTY
-    _renew(s.tree, leaves + min(lo, lo + by), leaves + max(hi, hi + by))
+    for tree in _trees(s):
+        tree[leaves + lo + by : leaves + hi + by] = tree[leaves + lo : leaves + hi].copy()
+        tree["size"][opened] = tree["duration"][opened] = EMPTY
+        _renew(tree, leaves + min(lo, lo + by), leaves + max(hi, hi + by))
     for name in HELD:
         if lo <= s.clock[name][0] < hi:
             s.clock[name] += by
@@ -56,9 +62,10 @@ def restate_durations(s: State, jobs: np.ndarray, best: float) -> None:
     duration += np.maximum(s.runs["overhead_ms"][jobs], 0)
     s.runs["shortest"][jobs] = duration
     leaf = s.runs["rank"][jobs] + int(s.clock["leaves"][0])
-    queued = s.tree["size"][leaf] != EMPTY
-    s.tree["duration"][leaf[queued]] = duration[queued]
-    _renew(s.tree, int(leaf.min()), int(leaf.max()) + 1)
+    for tree in _trees(s):
+        queued = tree["size"][leaf] != EMPTY
+        tree["duration"][leaf[queued]] = duration[queued]
+        _renew(tree, int(leaf.min()), int(leaf.max()) + 1)
 
 
 def _renew(tree: np.ndarray, lo: int, hi: int) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+import numpy as np
 import pytest
 
 from capsim.kernel.api import Cluster
@@ -123,6 +124,33 @@ def test_jobs_that_wait_when_a_reservation_is_made_may_use_it() -> None:
     cluster.reserve(window(10, 20, tenants=[1]))
     cluster.advance(100)
     assert cluster.runs["start"][:3].tolist() == [0, 20, 10]
+
+
+@pytest.mark.parametrize("order", ["fcfs", "sjf"])
+@pytest.mark.parametrize("seed", range(8))
+def test_jobs_submitted_later_are_as_those_listed(seed: int, order: str) -> None:
+    rng = np.random.default_rng(seed)
+    layout = Layout()
+    layout.tranche(layout.site(layout.pool(4)), 3)
+    rows = [
+        Job(int(at), run, run + int(rng.integers(0, 4)), n, n, n, 0, int(rng.integers(0, 3)))
+        for at, run, n in zip(
+            np.sort(rng.integers(0, 40, 40)), rng.integers(1, 12, 40).tolist(), rng.choice([1, 2, 4, 8], 40).tolist(),
+            strict=True,
+        )
+    ]  # fmt: skip
+    windows = (window(10, 30, tenants=[1]), window(35, 60, 2, tenants=[1, 2], flex=True), window(70, 80, 3))
+    arrive = (Command(0, "activate", (0, None)),)
+    case = Case(
+        layout, (JobClass(),), tuple(rows), 10_000, commands=arrive, reservations=windows, order=order
+    )
+    cluster = cluster_of(replace(case, jobs=tuple(rows[:20])))
+    cluster.activate(0)
+    for job in rows[20:]:
+        cluster.advance(job.submit)
+        cluster.submit(job_rows(replace(case, jobs=(job,)))[0], watched=False)
+    cluster.advance(case.horizon)
+    assert cluster.runs["start"].tolist() == drive(case).runs["start"].tolist()
 
 
 @pytest.mark.parametrize(
