@@ -434,6 +434,7 @@ RULES = np.dtype(
         ("held", "i4"),  # jobs that are not admitted
         ("reclaim", "i4"),  # 1: jobs admitted beyond a quota are stopped for others within theirs
         ("by_class", "i4"),  # 1: the class's priority goes before the key
+        ("class_limits", "i4"),  # 1: classes of jobs have limits
         ("limited", "i4"),  # 1: some job may be held, or ends otherwise than its work does
         ("leaves", "i4"),  # of the tournament; 0: the queue's tree is in order
         ("capacity", "i4"),  # the clock's when the keys were last set for all
@@ -464,6 +465,17 @@ TENANT = np.dtype(
     align=True,
 )
 """One row a tenant."""
+
+CLASS_LIMIT = np.dtype(
+    [
+        ("chips", "i8"),  # most chips of its admitted jobs; -1: no limit
+        ("jobs", "i8"),  # most admitted jobs; -1: no limit
+        ("admitted", "i8"),  # chips of its admitted jobs
+        ("n_admitted", "i8"),  # its admitted jobs
+    ],
+    align=True,
+)
+"""One row a class of jobs, where classes have limits; else no row counts."""
 
 COHORT = np.dtype(
     [

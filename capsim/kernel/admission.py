@@ -25,19 +25,32 @@ from capsim.tables import HELD, NEVER, RUNNING, WAITING
 
 
 @kernel()
+def class_has_room(s, j):
+    """Whether the class of job j may have it too."""
+    if not s.rules[0].class_limits:
+        return True
+    limit = s.class_limits[s.jobs[j].cls]
+    if 0 <= limit.jobs <= limit.n_admitted:
+        return False
+    return limit.chips < 0 or limit.admitted + s.jobs[j].size_max <= limit.chips
+
+
+@kernel()
 def has_right(s, t):
     """Whether a tenant's first held job stays within its quota."""
     tenant = s.tenants[t]
     j = np.int64(tenant.first_held)
     if j < 0 or tenant.quota < 0 or (tenant.max_running > 0 and tenant.n_admitted >= tenant.max_running):
         return False
-    return tenant.admitted + s.jobs[j].size_max <= tenant.quota
+    return tenant.admitted + s.jobs[j].size_max <= tenant.quota and class_has_room(s, j)
 
 
 @kernel()
-def fits(s, t, n):
-    """Whether a tenant may be charged n more chips."""
-    tenant = s.tenants[t]
+def fits(s, t, j):
+    """Whether a tenant, and the class, may be charged for job j too."""
+    tenant, n = s.tenants[t], np.int64(s.jobs[j].size_max)
+    if not class_has_room(s, j):
+        return False
     if tenant.max_running > 0 and tenant.n_admitted >= tenant.max_running:
         return False
     if tenant.quota < 0:
@@ -61,6 +74,9 @@ def charge(s, j, sign):
     n = sign * np.int64(s.jobs[j].size_max)
     tenant.admitted += n
     tenant.n_admitted += sign
+    if s.rules[0].class_limits:
+        s.class_limits[s.jobs[j].cls].admitted += n
+        s.class_limits[s.jobs[j].cls].n_admitted += sign
     if tenant.cohort >= 0:
         s.cohorts[tenant.cohort].admitted += n
         if s.standings[j].evicted:
@@ -138,7 +154,7 @@ def let_in(s):
             if j < 0:
                 continue
             n = np.int64(s.jobs[j].size_max)
-            if not fits(s, np.int64(t), n):
+            if not fits(s, np.int64(t), j):
                 continue
             borrows = tenant.quota >= 0 and tenant.admitted + n > tenant.quota
             if best < 0 or (lends and not borrows) or (lends == borrows and submitted_before(s, j, best)):
@@ -161,7 +177,7 @@ def ask(s, j):
         let_in(s)
         return 1
     if not s.standings[j].admitted:
-        if s.tenants[t].first_held >= 0 or not fits(s, t, np.int64(s.jobs[j].size_max)):
+        if s.tenants[t].first_held >= 0 or not fits(s, t, j):
             hold(s, j)
             return 1
         charge(s, j, 1)

@@ -37,6 +37,7 @@ RULE_ARRAYS = (
     "preemptible",
     "list_blocks",
     "listed",
+    "class_limits",
 )
 """Arrays that only some policies need: one empty row each until these fill them."""
 

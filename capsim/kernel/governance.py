@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -33,14 +33,24 @@ class Tenant:
 
 
 @dataclass(frozen=True)
+class ClassLimit:
+    """Limits of one class of jobs, of all tenants together: admitted jobs and their chips at a time."""
+
+    max_running: int | None = None
+    max_chips: int | None = None
+
+
+@dataclass(frozen=True)
 class Governance:
     """The tenants by index; those of the job table that are not listed have the defaults.
 
-    ``reclaim``: jobs admitted beyond a quota are stopped for other tenants within theirs.
+    ``reclaim``: jobs admitted beyond a quota are stopped for other tenants within theirs. ``classes``: limits
+    of classes of jobs, by their index.
     """
 
     tenants: Sequence[Tenant] = ()
     reclaim: bool = True
+    classes: Mapping[int, ClassLimit] = field(default_factory=dict)
 
     def check(self) -> None:
         """Raise LayoutError for anything that cannot be simulated."""
@@ -56,6 +66,11 @@ class Governance:
                 raise LayoutError(f"tenant {i} of cohort {tenant.cohort} needs a quota")
             if tenant.cohort is None and tenant.borrow is not None:
                 raise LayoutError(f"tenant {i} borrows: it needs a cohort")
+        for k, limit in self.classes.items():
+            for name in ("max_running", "max_chips"):
+                value = getattr(limit, name)
+                if value is not None and value < 1:
+                    raise LayoutError(f"class {k}: {name} must be at least 1, not {value}")
 
 
 def _limits(listed: Sequence[Tenant], tenants: np.ndarray) -> np.ndarray:
@@ -74,6 +89,18 @@ def _limits(listed: Sequence[Tenant], tenants: np.ndarray) -> np.ndarray:
     return cohorts
 
 
+def _class_limits(governance: Governance, classes: int) -> np.ndarray:
+    """Limits of the classes; -1: none."""
+    out = np.zeros(classes, tables.CLASS_LIMIT)
+    out["chips"] = out["jobs"] = -1
+    for k, limit in governance.classes.items():
+        if not 0 <= k < classes:
+            raise LayoutError(f"class {k} has limits, but there are {classes} classes")
+        out["chips"][k] = -1 if limit.max_chips is None else limit.max_chips
+        out["jobs"][k] = -1 if limit.max_running is None else limit.max_running
+    return out
+
+
 def check_sizes(state: State, rows: np.ndarray, first: int = 0) -> None:
     """Raise LayoutError for JOB rows, numbered from ``first``, that their tenants may never have."""
     tenants = state.tenants
@@ -82,6 +109,15 @@ def check_sizes(state: State, rows: np.ndarray, first: int = 0) -> None:
     most = np.where(tenants["quota"] < 0, NEVER, tenants["ceiling"])
     together = tenants["cohort"] >= 0
     most[together] = np.minimum(most, state.cohorts["quota"][tenants["cohort"]])[together]
+    if state.rules["class_limits"][0]:
+        chips = state.class_limits["chips"][rows["cls"]]
+        large = np.flatnonzero((chips >= 0) & (rows["size_max"] > chips))
+        if len(large):
+            job = rows[large[0]]
+            raise LayoutError(
+                f"job {first + large[0]} asks for {job['size_max']} chips, class {job['cls']} may have"
+                f" {chips[large[0]]} at most: raise its limit or take the job out ({len(large)} such jobs)"
+            )
     large = np.flatnonzero(rows["size_max"] > most[rows["tenant"]])
     if len(large):
         job = rows[large[0]]
@@ -120,6 +156,9 @@ def add_rules(
     row["keyed_at"], row["tick"], row["reclaim"] = -1, NEVER, governance.reclaim
     row["limited"] = terms.ruled or any(replace(tenant, share=1.0) != Tenant() for tenant in listed)
     cohorts = _limits(listed, tenants)
+    class_limits = _class_limits(governance, len(state.classes))
+    row["class_limits"] = len(governance.classes) > 0
+    row["limited"] |= row["class_limits"]
     limits = np.array(options.get("thresholds", ()), np.int64)
     state.clock["rules"] = rules.ADDRESS
     more: dict[str, np.ndarray] = {}
@@ -145,6 +184,7 @@ def add_rules(
         rules=row,
         tenants=tenants,
         cohorts=cohorts,
+        class_limits=class_limits,
         standings=standings,
         line=np.zeros(2 * cap, np.int32),
         tenant_pools=np.zeros(count * len(state.pools), tables.TENANT_POOL),

@@ -80,6 +80,7 @@ class State(NamedTuple):
     preemptible: np.ndarray
     list_blocks: np.ndarray
     listed: np.ndarray
+    class_limits: np.ndarray
 
 
 DTYPES = {
@@ -135,6 +136,7 @@ DTYPES = {
     "preemptible": tables.PREEMPTIBLE,
     "list_blocks": np.dtype("i4"),
     "listed": np.dtype("i4"),
+    "class_limits": tables.CLASS_LIMIT,
 }
 
 

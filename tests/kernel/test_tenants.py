@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 import pytest
 
-from capsim.kernel.governance import Governance, Tenant
+from capsim.kernel.governance import ClassLimit, Governance, Tenant
 from capsim.kernel.layout import Layout, LayoutError
 from tests.kernel.driving import cluster_of, drive, job_rows
 from tests.oracles.case import Case, Command, Job, JobClass
@@ -94,6 +94,43 @@ def test_schedule_computed_by_hand(case: TenantCase) -> None:
 def test_limits_that_make_no_sense_are_refused(tenant: Tenant, says: str) -> None:
     with pytest.raises(LayoutError, match=says):
         Governance([Tenant(), tenant]).check()
+
+
+@pytest.mark.parametrize(
+    ("limit", "starts"),
+    [
+        (None, (0, 0, 0, 10)),
+        (ClassLimit(max_running=1), (0, 10, 0, 20)),
+        (ClassLimit(max_chips=5), (0, 10, 0, 20)),
+    ],
+)
+def test_limits_of_a_class_computed_by_hand(limit: ClassLimit | None, starts: tuple[int, ...]) -> None:
+    """8 chips: A and B of class 0 (3 chips each), C of class 1 and another tenant (2), D of class 1 (6), that
+    waits behind B for its admission and then for its chips.
+    """
+    layout = Layout()
+    layout.tranche(layout.site(layout.pool(8)), 1)
+    rows = ((3, 0, 0), (3, 0, 0), (2, 1, 1), (6, 1, 0))
+    jobs = tuple(Job(0, 10, 10, n, n, n, k, tenant) for n, k, tenant in rows)
+    limits = {} if limit is None else {0: limit}
+    arrive = (Command(0, "activate", (0, None)),)
+    case = Case(layout, (JobClass(), JobClass()), jobs, 10_000, commands=arrive, class_limits=limits)
+    assert tuple(drive(case).runs["start"][:4].tolist()) == starts
+    assert tuple(life.start for life in Scheduler(case).run()) == starts
+
+
+@pytest.mark.parametrize(
+    ("limits", "says"),
+    [
+        ({0: ClassLimit(max_chips=3)}, "job 0 asks for 4 chips, class 0 may have 3"),
+        ({0: ClassLimit(max_running=0)}, "max_running must be at least 1"),
+        ({1: ClassLimit(max_running=1)}, "there are 1 classes"),
+    ],
+)
+def test_limits_of_a_class_that_cannot_be_kept_are_refused(limits: dict[int, ClassLimit], says: str) -> None:
+    case = replace(CASES[0].case(False), class_limits=limits)
+    with pytest.raises(LayoutError, match=says):
+        cluster_of(case)
 
 
 @pytest.mark.parametrize(

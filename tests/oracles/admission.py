@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from capsim.kernel.governance import Tenant
+from capsim.kernel.governance import ClassLimit, Tenant
 
 if TYPE_CHECKING:
     from tests.oracles.world import World
@@ -19,6 +20,7 @@ class Admission:
 
     tenants: tuple[Tenant, ...] = ()
     reclaims: bool = True
+    classes: Mapping[int, ClassLimit] = field(default_factory=dict)
     admitted: set[int] = field(default_factory=set)
     evicted: set[int] = field(default_factory=set)
 
@@ -55,18 +57,29 @@ def may_have(world: World, tenant: int) -> bool:
     return limit is None or sum(world.jobs[j].tenant == tenant for j in world.admission.admitted) < limit
 
 
+def class_has_room(world: World, j: int) -> bool:
+    """Whether the job's class may have it too."""
+    limit = world.admission.classes.get(world.jobs[j].cls, ClassLimit())
+    same = [other for other in world.admission.admitted if world.jobs[other].cls == world.jobs[j].cls]
+    if limit.max_running is not None and len(same) >= limit.max_running:
+        return False
+    chips = sum(world.jobs[other].size_max for other in [*same, j])
+    return limit.max_chips is None or chips <= limit.max_chips
+
+
 def has_right(world: World, tenant: int) -> bool:
     """Whether the tenant's first held job stays within its quota."""
     quota, first = world.admission.tenant(tenant).quota, held(world, tenant)[:1]
-    if quota is None or not first or not may_have(world, tenant):
+    if quota is None or not first or not may_have(world, tenant) or not class_has_room(world, first[0]):
         return False
     return charged(world, tenant) + world.jobs[first[0]].size_max <= quota
 
 
-def fits(world: World, tenant: int, chips: int) -> bool:
-    """Whether so many more chips may be charged to a tenant."""
+def fits(world: World, j: int) -> bool:
+    """Whether the job may be charged to its tenant and to its class."""
+    tenant, chips = world.jobs[j].tenant, world.jobs[j].size_max
     limits = world.admission.tenant(tenant)
-    if not may_have(world, tenant):
+    if not may_have(world, tenant) or not class_has_room(world, j):
         return False
     if limits.quota is None:
         return True
@@ -102,7 +115,7 @@ def fits_first(world: World, j: int) -> bool:
     """Whether a job that comes in now, and is not held yet, may be charged."""
     world.lives[j].state = 0
     try:
-        return fits(world, world.jobs[j].tenant, world.jobs[j].size_max)
+        return fits(world, j)
     finally:
         world.lives[j].state = WAITING
 
@@ -122,7 +135,7 @@ def let_in(world: World) -> None:
         for tenant in {world.jobs[j].tenant for j in held(world)}:
             j = held(world, tenant)[0]
             chips, quota = world.jobs[j].size_max, world.admission.tenant(tenant).quota
-            if fits(world, tenant, chips):
+            if fits(world, j):
                 borrows = quota is not None and charged(world, tenant) + chips > quota
                 found.append((borrows, world.submitted.index(j), j))
         if not found:

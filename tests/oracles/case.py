@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from capsim.kernel.governance import Tenant
+from capsim.kernel.governance import ClassLimit, Tenant
 from capsim.kernel.layout import Layout
 from capsim.kernel.reserving import Reservation
 from capsim.tables import DONE
@@ -111,3 +111,4 @@ class Case:
     reclaim: bool = True
     array_limits: tuple[int, ...] = ()
     reservations: tuple[Reservation, ...] = ()
+    class_limits: Mapping[int, ClassLimit] = field(default_factory=dict)

@@ -7,7 +7,7 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from capsim.kernel.governance import Tenant
+from capsim.kernel.governance import ClassLimit, Tenant
 from capsim.kernel.layout import Failures, Layout
 from capsim.kernel.reserving import Reservation
 from capsim.tables import CANCELLED, DONE, FAILED_JOB
@@ -52,6 +52,7 @@ def cases(draw: st.DrawFn, features: frozenset[str] = frozenset(), backfill: str
     jobs = sorted(drawn, key=lambda job: job.submit)
     tenants = draw(limits_of(largest)) if "tenants" in features else ()
     jobs = [within_limits(job, tenants) for job in jobs]
+    class_limits = draw(limits_of_classes(jobs, len(classes))) if "tenants" in features else {}
     limits: tuple[int, ...] = ()
     if "dependencies" in features:
         limits = tuple(draw(st.lists(st.integers(1, 2), max_size=2)))
@@ -91,6 +92,7 @@ def cases(draw: st.DrawFn, features: frozenset[str] = frozenset(), backfill: str
         order_options=options,
         by_class=by_class,
         tenants=tenants,
+        class_limits=class_limits,
         reclaim=draw(st.booleans()) if "tenants" in features else True,
         reservations=reservations,
         shares=draw(st.sampled_from([(), (1.0, 2.0, 1.0)])) if "fairness" in features else (),
@@ -107,6 +109,19 @@ def within_limits(job: Job, tenants: tuple[Tenant, ...]) -> Job:
         most = most if limits.borrow is None else min(most, quota + limits.borrow)
     low, high = min(job.size_min, most), min(job.size_max, most)
     return replace(job, size_min=low, size_max=high, size_ref=min(max(job.size_ref, low), high))
+
+
+@st.composite
+def limits_of_classes(draw: st.DrawFn, jobs: list[Job], classes: int) -> dict[int, ClassLimit]:
+    """Limits of some classes, that each of their jobs keeps alone."""
+    found = {}
+    for k in range(classes):
+        largest = max((job.size_max for job in jobs if job.cls == k), default=1)
+        most = draw(st.sampled_from([None, None, largest, largest + 4]))
+        number = draw(st.sampled_from([None, None, 1, 2]))
+        if most is not None or number is not None:
+            found[k] = ClassLimit(number, most)
+    return found
 
 
 @st.composite

@@ -36,7 +36,7 @@ class Scheduler:
             or case.by_class
             or case.preemption
             or case.overrun != "end"
-            or bool(case.tenants)
+            or bool(case.tenants or case.class_limits)
         )
         self.due = False
         self.held: passes.Reservation | None = None

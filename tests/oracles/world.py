@@ -95,7 +95,7 @@ class World:
         self.promise: tuple[int, int] | None = None
         self.called = self.passed_over = False
         self.standing = Standing(case)
-        self.admission = admission.Admission(case.tenants, case.reclaim)
+        self.admission = admission.Admission(case.tenants, case.reclaim, case.class_limits)
         self.gates = dependencies.Gates()
         self.windows = [Window(reservation) for reservation in case.reservations]
         names = ("backfilled", "breaches", "failures", "interruptions", "repairs", "replicas_lost")
