@@ -67,8 +67,9 @@ GROUPS = [
     ("topology", "pools", "reservations", "elastic", "locality", "order"),
     ("topology", "reservations", "preemption", "checkpoints", "tenants", "limits"),
     ("topology", "reservations", "failures", "capacity", "drain", "interval"),
-    ("topology", "reservations", "fairness", "dependencies", "outage", "changes"),
-    tuple(name for name in FEATURES if name != "services"),
+    ("topology", "reservations", "fairness", "dependencies", "outage"),
+    ("topology", "reservations", "changes", "elastic", "pools"),
+    tuple(name for name in FEATURES if name not in ("services", "changes")),
     tuple(name for name in FEATURES if name != "reservations"),
 ]
 """Features that are tried together."""
