@@ -337,12 +337,13 @@ def schedule_pass(s):
                 drop_reservation(s)
         elif not c.easy:
             return
-        elif c.resv_rank == rank and not c.rebuild:
-            break
-        elif find_reservation(s, j) < NEVER:
-            c.dirty = 1
-            break
         else:
+            rank = np.int64(s.runs[j].rank)  # jobs stopped for it that join the queue may have moved it
+            if c.resv_rank == rank and not c.rebuild:
+                break
+            if find_reservation(s, j) < NEVER:
+                c.dirty = 1
+                break
             cls.hopeless = s.jobs[j].size_min
             park(s, j)
         rank = next_head(s, rank + 1)

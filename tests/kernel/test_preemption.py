@@ -1,0 +1,81 @@
+"""Preemption with many running jobs: lists of several blocks, many victims at once, refusals by all together.
+
+Random small cases (``test_oracle_cluster.py``) have a dozen jobs, which is too few for these.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from capsim.kernel.layout import Layout
+from capsim.kernel.preemptible import BLOCK_SIZE
+from capsim.kernel.preemption import PROBED
+from tests.kernel.driving import drive
+from tests.kernel.test_oracle_cluster import agree
+from tests.oracles.case import Case, Command, Job, JobClass
+
+DOMAINS, CHIPS = 24, 8
+SMALL = 160
+
+
+def crowd(seed: int, order: str, **options: Any) -> Case:
+    """``SMALL`` jobs that fill the pool with a few chips each, then gangs of most of it, in two levels above.
+
+    A fifth of the small jobs cannot be stopped: where they run, no whole domain becomes free.
+    """
+    rng = np.random.default_rng(seed)
+    layout = Layout()
+    site = layout.site(layout.pool(CHIPS, 2))
+    layout.tranche(site, DOMAINS, 4)
+    stops: dict[str, Any] = {"interval": 10, "restart": 2}
+    classes = (
+        JobClass(preemptible=True, **stops),
+        JobClass(preemptible=False, **stops),
+        JobClass(preemptible=True, priority=1, grace=int(rng.choice([0, 3])), **stops),
+        JobClass(priority=2, preemptible=True, **stops),
+    )
+    fixed = float(rng.choice([0.0, 0.02, 0.2]))
+    jobs = []
+    for submit in np.sort(rng.integers(0, 30, SMALL)).tolist():
+        cls = int(rng.choice(3, p=[0.8 - fixed, fixed, 0.2]))
+        size, run = int(rng.integers(1, 3)), int(rng.integers(40, 160))
+        jobs.append(Job(submit, run, run + int(rng.integers(0, 40)), size, size, size, cls=cls))
+    for submit in np.sort(rng.integers(35, 120, 8)).tolist():
+        size, run = int(rng.integers(CHIPS, DOMAINS * CHIPS)), int(rng.integers(5, 40))
+        jobs.append(Job(submit, run, run + 5, size, size, size, cls=3))
+    return Case(
+        layout=layout,
+        classes=classes,
+        jobs=tuple(jobs),
+        horizon=3_000,
+        commands=(Command(0, "activate", (0,)),),
+        order=order,
+        preemption=True,
+        order_options=options,
+    )
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_many_victims_by_priority(seed: int) -> None:
+    case = crowd(seed, "priority")
+    cluster = drive(case)
+    agree(case, cluster)
+    assert cluster.counters()["preemptions"] > 0
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_many_victims_by_queues(seed: int) -> None:
+    case = crowd(seed, "las", thresholds=(60, 200), recalculate=7, promote=2.0)
+    cluster = drive(case)
+    agree(case, cluster)
+    assert cluster.counters()["preemptions"] > 0
+
+
+def test_the_crowd_fills_more_than_a_block_and_a_probe() -> None:
+    """What the cases above are for: without it they would prove no more than a dozen jobs do."""
+    assert SMALL > 2 * BLOCK_SIZE
+    stopped = [drive(crowd(seed, "priority")).counters()["preemptions"] for seed in range(6)]
+    assert max(stopped) > PROBED
