@@ -251,6 +251,13 @@ def _trainium_short(found: Figures, won: int, cells: int) -> str:
         "cells of "
         "efficiency and porting delay"
     )
+    needs = [
+        f"{flip.root / (flip.value / STUDIED):.0%} with {_months(port)}"
+        for port in PORTINGS
+        if (flip := found.flip(EFFICIENCY, port)).root is not None and flip.below == "more-nvidia"
+    ]
+    if needs:
+        text += f"; it would have to train at {listed(needs)} of porting"
     if pays:
         text += f"; at {STUDIED:.0%} efficiency it does {listed(pays)}"
     if never:

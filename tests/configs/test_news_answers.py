@@ -235,8 +235,13 @@ def test_the_frontier_of_training_efficiency() -> None:
         in line
         for line in lines
     )
+    assert (
+        "; it would have to train at 50% with 6 months, 50% with 15 months and 50% with 24 months of porting"
+        in _short(replace(base, flips=tuple(flips)))
+    )
     none = {**ends, "root": None, "searched": (0.1 * peak, 0.9 * peak)}
     flips = [replace(f, **none) if f.path == EFFICIENCY else f for f in base.flips]
+    assert "would have to train" not in _short(replace(base, flips=tuple(flips)))
     lines = ANSWERS["trainium-for-investment"](replace(base, flips=tuple(flips))).lines
     assert any(
         "they swap at no training efficiency from 10% to 90%, more Nvidia stays cheaper" in line
