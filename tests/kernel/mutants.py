@@ -21,6 +21,18 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 CLUSTER = ("tests/kernel/test_oracle_cluster.py", "tests/kernel/test_decisions.py")
 REPLAY = ("tests/kernel/test_oracle_replay.py",)
+RESERVED = (
+    "tests/kernel/test_reservations.py",
+    "tests/kernel/test_oracle_cluster.py",
+    "-k",
+    "reserv or hand",
+)
+DEPENDENT = (
+    "tests/kernel/test_dependencies.py",
+    "tests/kernel/test_oracle_cluster.py",
+    "-k",
+    "depend or hand",
+)
 CONSERVATIVE = ("tests/kernel/test_conservative.py", "-k", "small_cases or crowded")
 
 LIMIT_S = 300
@@ -144,6 +156,84 @@ MUTANTS = (
             ),
         ),
         CLUSTER,
+    ),
+    Mutant(
+        "reservation ignored by those who run into it",
+        "a job starts on reserved chips although it is estimated to end after their window begins",
+        "kernel/bars.py",
+        (
+            (
+                "    if mine and begin >= w.start and end <= w.end:\n",
+                "    if begin < w.start:\n        return NEVER\n    if mine and end <= w.end:\n",
+            ),
+        ),
+        RESERVED,
+    ),
+    Mutant(
+        "reservation for everybody",
+        "a job starts in a window although it may not use it",
+        "kernel/bars.py",
+        (
+            (
+                "    mine = may_use(s, r, j)\n    if mine and w.flex:\n",
+                "    mine = True\n    if mine and w.flex:\n",
+            ),
+        ),
+        RESERVED,
+    ),
+    Mutant(
+        "promise inside a window",
+        "the head is promised chips that are reserved for others at its shadow",
+        "kernel/barred_shadow.py",
+        (
+            (
+                "        draw_map(s, j, pool, time, time + length, False, False)\n",
+                "        draw_map(s, j, pool, c_now(s), c_now(s) + 1, False, False)\n",
+            ),
+            (
+                "@kernel()\ndef head_from",
+                "@kernel()\ndef c_now(s):\n    return np.int64(s.clock[0].now)\n\n\n@kernel()\ndef head_from",
+            ),
+        ),
+        RESERVED,
+    ),
+    Mutant(
+        "bounds of those who may not use it",
+        "that a job without a right found no room is taken to hold for those with one",
+        "kernel/barred_pass.py",
+        (
+            (
+                "        if size <= b.own and is_special(s, j):\n",
+                "        if size <= b.free and is_special(s, j):\n",
+            ),
+        ),
+        RESERVED,
+    ),
+    Mutant(
+        "afterok as afterany",
+        "a job whose forerunner failed goes on",
+        "kernel/dependencies.py",
+        (
+            (
+                "        if completed or s.followers[k].any:\n",
+                "        if completed or s.followers[k].any or True:\n",
+            ),
+        ),
+        DEPENDENT,
+    ),
+    Mutant(
+        "array without a limit",
+        "tasks of an array do not wait for each other",
+        "kernel/dependencies.py",
+        (("        if row.tasks >= row.limit:\n", "        if row.tasks > row.limit:\n"),),
+        DEPENDENT,
+    ),
+    Mutant(
+        "class without a limit",
+        "the chips of a class's admitted jobs are not counted",
+        "kernel/admission.py",
+        (("limit.admitted + s.jobs[j].size_max <= limit.chips", "s.jobs[j].size_max <= limit.chips"),),
+        ("tests/kernel/test_tenants.py",),
     ),
 )
 
