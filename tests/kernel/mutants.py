@@ -20,6 +20,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 CLUSTER = ("tests/kernel/test_oracle_cluster.py", "tests/kernel/test_decisions.py")
+PREEMPTION = ("tests/kernel/test_preemption.py", "tests/kernel/test_cluster.py")
 REPLAY = ("tests/kernel/test_oracle_replay.py",)
 RESERVED = (
     "tests/kernel/test_reservations.py",
@@ -143,7 +144,7 @@ MUTANTS = (
         "victims of preemption are taken by most work at risk",
         "kernel/preemption.py",
         (("else risk_of(s, row)\n", "else -risk_of(s, row)\n"),),
-        CLUSTER,
+        PREEMPTION,
     ),
     Mutant(
         "checkpoint forgotten",
