@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import math
 
+from capsim.compile.calendar import Calendar
 from capsim.compile.findings import Report
-from capsim.compile.tenants import TenantTable, research_tenants, run_tenants, tenant_table
+from capsim.compile.portfolio import build_portfolio, placement_unit
+from capsim.compile.prepare import lot_domains
+from capsim.compile.tenants import TenantTable, research_tenants, reserved_system, run_tenants, tenant_table
 from capsim.errors import InputError
 from capsim.spec.demand import Research, TracedResearch
 from capsim.spec.governance import wrong_tenants
@@ -38,12 +41,14 @@ def governance(loaded: Loaded, report: Report) -> None:
     _sizes(study, tenants, report)
     for number, row in enumerate(spec.reservations or ()):
         _reservation(study, row, tenants, report, (HERE, "reservations", number))
+    if len(spec.reservations or ()) > 1 and not report.findings:
+        _overlaps(study, report)
 
 
 def _reservation(
     study: Study, row: ReservedChips, tenants: TenantTable, report: Report, here: tuple[str | int, ...]
 ) -> None:
-    """It is in the horizon, for tenants that exist, of chips that no service has."""
+    """It is in the horizon, of a system that the offer has, for tenants that exist."""
     systems = study.offers[row.offer].chips
     if row.system is None and len(systems) > 1:
         what = f"`{row.offer}` has several systems"
@@ -55,16 +60,31 @@ def _reservation(
         if name not in tenants.names:
             what = f"there is no tenant {shown(name)}"
             report.error(what, did_you_mean(name, tenants.names), *here, "tenants")
-    system = row.system or next(iter(systems))
-    serving = [service.name for service in study.demand.inference if system in service.systems]
-    research = study.demand.research
-    if isinstance(research, Research) and float(research.sub_node) > 0 and system in research.systems:
-        serving.append("research below a node")
-    if serving:
-        what = (
-            f"{serving[0]} runs on {system} as a service, which never ends, so nothing can be kept free there"
-        )
-        report.error(what, "reserve on a system without services, with sub_node: 0%", *here, "offer")
+
+
+def _overlaps(study: Study, report: Report) -> None:
+    """Reservations of one place at one time keep no more than a strategy with that place ever has there."""
+    rows = [(row, reserved_system(study, row)) for row in study.scheduler.reservations or ()]
+    calendar = Calendar(study.horizon.start, study.horizon.end, float(study.money.discount_rate))
+    told: set[int] = set()
+    for strategy, plan in study.strategies.items():
+        lots = build_portfolio(study, plan, calendar).lots
+        for number, (row, system) in enumerate(rows):
+            unit = placement_unit(study.systems[system])
+            mine = [lot for lot in lots if (lot.offer, lot.system) == (row.offer, system)]
+            there = sum(lot_domains(study, lot) for lot in mine) * unit
+            together = [
+                other
+                for other, on in rows
+                if (other.offer, on) == (row.offer, system) and other.starts <= row.starts < other.until
+            ]
+            kept = sum(min(-(-int(other.chips) // unit) * unit, there) for other in together)
+            if kept > there and number not in told:
+                told.add(number)
+                what = f"{kept:,} chips of `{row.offer}` are reserved on {row.starts}"
+                what += f", `{strategy}` has {there:,}"
+                hint = "reserve fewer, or at another time"
+                report.error(what, hint, HERE, "reservations", number, "chips")
 
 
 def _order(spec: Scheduler, report: Report) -> None:

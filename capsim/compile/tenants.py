@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from capsim.spec.demand import Research, TracedResearch
 from capsim.spec.governance import TenantTerms, most_chips
+from capsim.spec.scheduler import ReservedChips
 from capsim.spec.study import Study
 from capsim.workload.traced_demand import jobs_of
 
@@ -43,6 +44,11 @@ def research_tenants(study: Study) -> tuple[str, ...]:
         return ()
     count, named = int(research.tenants.count), research.tenants.names or []
     return (*named[:count], *(str(number) for number in range(len(named) + 1, count + 1)))
+
+
+def reserved_system(study: Study, row: ReservedChips) -> str:
+    """The system of which chips are reserved: the offer's only one where the row names none."""
+    return row.system or next(iter(study.offers[row.offer].chips))
 
 
 def run_tenants(study: Study) -> dict[str, str]:

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from capsim.compile.prepare import Prepared
-from capsim.compile.tenants import TenantTable
+from capsim.compile.tenants import TenantTable, reserved_system
 from capsim.control.world import DemandWorld
 from capsim.engine.kernel_tenants import kernel_tenants
 from capsim.kernel.api import Policy
@@ -71,7 +71,7 @@ def reservations_of(
     index = {name: number for number, name in enumerate(tenants.names)}
     calendar, found = prepared.calendar, []
     for row in prepared.study.scheduler.reservations or ():
-        system = row.system or next(iter(prepared.study.offers[row.offer].chips))
+        system = reserved_system(prepared.study, row)
         start, end = max(calendar.ms(row.starts), 0), calendar.ms(row.until)
         for site, place in enumerate(prepared.places):
             if (place.offer, place.system) == (row.offer, system) and end > start:

@@ -201,6 +201,24 @@ def draw_map(s, j, pool, begin, end, own, head):
 
 
 @kernel()
+def draw_for_replicas(s, pool):
+    """Write the map of a pool for replicas, which have no end: no domain of a live window is on it.
+
+    Returns the number of domains that they keep off.
+    """
+    b = s.booking[0]
+    b.map_pool = -1
+    s.clock[0].resv_domain = -1
+    fill_mask(s, pool, EVERY)
+    for i in range(b.live):
+        r = np.int64(s.live_windows[i])
+        if s.sites[s.windows[r].site].pool == pool:
+            add_window(s, r, 1)
+    count_masked(s, pool)
+    return np.int64(b.masked)
+
+
+@kernel()
 def soonest_end(s, j, pool, n):
     """Estimated end of job j if it starts now with n chips on a pool, as if in one block."""
     s.clock[0].plan_blocks, s.clock[0].plan_over = 1, 0.0

@@ -12,13 +12,14 @@ from numba import int64
 from capsim.jit import kernel, trailing_zeros
 from capsim.kernel.barred_pass import backfill_barred, draw_own_map, size_on_map, start_barred
 from capsim.kernel.barred_shadow import find_barred_reservation
-from capsim.kernel.bars import may_use
+from capsim.kernel.bars import draw_for_replicas, may_use
 from capsim.kernel.bits import ONE
 from capsim.kernel.capacity import capacity_changed
 from capsim.kernel.hooks import (
     ACCRUE,
     BACKFILL,
     BOUNDARY,
+    KEEP_OFF,
     LEAST,
     MASK,
     SHADOW,
@@ -30,6 +31,7 @@ from capsim.kernel.hooks import (
 from capsim.kernel.progress import CHECKPOINTED
 from capsim.kernel.running import requeue_job
 from capsim.kernel.schedule import STARTED
+from capsim.kernel.serving import capacity_grew, stop_replicas
 from capsim.kernel.state import as_state
 from capsim.tables import NEVER
 
@@ -59,12 +61,13 @@ def is_promised(s, r, d):
 
 @kernel()
 def held_until(s, d):
-    """The last estimated end of the jobs in a domain; -1: none."""
+    """The last estimated end of the jobs in a domain, after all of which replicas leave; -1: nobody."""
     last = np.int64(-1)
     p = np.int64(s.doms[d].first_piece)
     while p >= 0:
-        if s.pieces[p].holder < s.clock[0].cap_jobs:
-            last = max(last, s.runs[s.pieces[p].holder].est_end)
+        if s.pieces[p].holder >= s.clock[0].cap_jobs:
+            return NEVER - 1
+        last = max(last, s.runs[s.pieces[p].holder].est_end)
         p = np.int64(s.pieces[p].next_here)
     return last
 
@@ -120,10 +123,32 @@ def holds_of(s, r, j):
 
 
 @kernel()
+def clear_replicas(s, r):
+    """Replicas in the window's domains are given back."""
+    w = s.windows[r]
+    st = s.sites[w.site]
+    for d in range(st.first_domain, st.first_domain + st.n_domains):
+        if not s.doms[d].serving or not has_domain(s, r, d):
+            continue
+        p = np.int64(s.doms[d].first_piece)
+        while p >= 0:
+            row = np.int64(s.pieces[p].holder) - np.int64(s.clock[0].cap_jobs)
+            if row >= 0:
+                stop_replicas(s, row, p)
+                capacity_grew(s, False)
+                p = np.int64(s.doms[d].first_piece)
+            else:
+                p = np.int64(s.pieces[p].next_here)
+
+
+@kernel()
 def begin_window(s, r):
-    """The window begins; if it asks for that, jobs that may not use it are stopped, with a checkpoint."""
+    """The window begins: replicas leave it; if it asks for that, jobs that may not use it are stopped, with
+    a checkpoint.
+    """
     s.windows[r].phase = BEGUN
     s.booking[0].begun += 1
+    clear_replicas(s, r)
     if not s.windows[r].evict:
         return
     while True:
@@ -187,6 +212,7 @@ def pass_boundaries(s):
         b.usable += w.who != 0 and (w.flex or w.start <= c.now)
     b.map_pool = -1
     c.stuck_job = -1
+    c.growing = 1
     capacity_changed(s)
 
 
@@ -229,6 +255,8 @@ def bookings(address, what, i):
         return size_on_map(s, i)
     if what == MASK:
         return draw_own_map(s, i)
+    if what == KEEP_OFF:
+        return draw_for_replicas(s, i)
     if what == SHADOW:
         return find_barred_reservation(s, i)
     if what == BACKFILL:

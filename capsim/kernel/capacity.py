@@ -10,7 +10,7 @@ from capsim.kernel.failures import schedule_failure
 from capsim.kernel.heap import heap_push
 from capsim.kernel.preemption import give_notice
 from capsim.kernel.running import fail_job, leave_domain
-from capsim.kernel.serving import capacity_grew, drop_group, give_replica_chips, held_account
+from capsim.kernel.serving import capacity_grew, stop_replicas
 from capsim.kernel.state import KEY_SHIFT, RETIRE
 from capsim.tables import NEVER
 
@@ -173,16 +173,7 @@ def evict(s, site, d):
 @kernel()
 def evict_service(s, row, p):
     """All replicas in piece p are lost."""
-    sv = s.services[row]
-    if sv.chips > s.pools[row % s.pools.shape[0]].domain_chips:
-        held_account(s, row, np.int64(-1))
-        s.count[0].replicas_lost += 1
-        drop_group(s, row, p)
-        return
-    n = np.int64(s.pieces[p].chips // sv.chips)
-    held_account(s, row, -n)
-    s.count[0].replicas_lost += n
-    give_replica_chips(s, row, p, np.int64(s.pieces[p].chips))
+    s.count[0].replicas_lost += stop_replicas(s, row, p)
 
 
 @kernel()

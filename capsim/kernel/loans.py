@@ -60,6 +60,18 @@ def lent_free(s, d):
 
 
 @kernel()
+def is_lent(s, d):
+    """Whether a domain of jobs is on the copy: in service, and on the map that it was opened for."""
+    dom = s.doms[d]
+    if not dom.active or dom.leaving:
+        return False
+    st = s.sites[dom.site]
+    if not s.clock[0].loan_masked or st.reserved == 0:
+        return True
+    return not bit_test(s.bits, st.reserved_at, d - st.first_domain)
+
+
+@kernel()
 def lend(s, j, sign, low, high):
     """Add a running gang's chips to the copy (+1), or take them off it again (-1)."""
     p = np.int64(s.runs[j].first_piece)
@@ -68,10 +80,7 @@ def lend(s, j, sign, low, high):
         d = np.int64(piece.domain)
         dom = s.doms[d]
         st = s.sites[dom.site]
-        barred = s.clock[0].loan_masked and st.reserved > 0
-        if barred:
-            barred = bit_test(s.bits, st.reserved_at, d - st.first_domain)
-        if dom.active and not dom.leaving and not barred:
+        if is_lent(s, d):
             before = lent_free(s, d)
             after = before + sign * (piece.chips + piece.spare)
             dom.scratch = after
@@ -128,7 +137,7 @@ def lend_replicas(s, j, sign, chips):
         piece = s.pieces[p]
         d = np.int64(piece.domain)
         dom = s.doms[d]
-        if s.sites[dom.site].usable and dom.active and not dom.leaving:
+        if s.sites[dom.site].usable and is_lent(s, d):
             before = lent_free(s, d)
             after = before + sign * (piece.chips + piece.spare)
             dom.scratch = after

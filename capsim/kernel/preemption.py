@@ -6,7 +6,7 @@ import numpy as np
 
 from capsim.jit import kernel
 from capsim.kernel.heap import heap_push
-from capsim.kernel.hooks import LEAST, MASK, ask_windows, on_pool
+from capsim.kernel.hooks import KEEP_OFF, LEAST, MASK, ask_windows, on_pool
 from capsim.kernel.loans import fits_lent, lend, lend_replicas, loan_bounds, open_loans
 from capsim.kernel.preemptible import (
     first_row,
@@ -272,7 +272,7 @@ def preempt_for_replicas(s, pool, priority, chips, lacking):
     m = list_for_replicas(s, pool, priority)
     if m == 0:
         return
-    open_loans(s, pool, chips, False)
+    open_loans(s, pool, chips, s.clock[0].windows != 0 and ask_windows(s, KEEP_OFF, pool) != 0)
     fitting, one = np.int64(0), np.int64(1)
     row = first_row(s, pool * (s.clock[0].n_levels + 1) + s.clock[0].n_levels)
     while row >= 0:

@@ -54,9 +54,8 @@ class ReservationFigures:
     idle: int
 
 
-def _check(layout: Layout, reservations: Sequence[Reservation], services: np.ndarray, classes: int) -> None:
+def _check(layout: Layout, reservations: Sequence[Reservation], classes: int) -> None:
     """Raise LayoutError for reservations that cannot be kept."""
-    pools = len(layout.pools)
     for i, r in enumerate(reservations):
         if not 0 <= r.site < len(layout.sites):
             raise LayoutError(f"reservation {i}: site {r.site} is not one of the {len(layout.sites)} sites")
@@ -71,11 +70,6 @@ def _check(layout: Layout, reservations: Sequence[Reservation], services: np.nda
             raise LayoutError(f"reservation {i}: its classes must be among the {classes} classes")
         if any(t < 0 for t in r.tenants or ()):
             raise LayoutError(f"reservation {i}: tenants are numbered from 0")
-        pool = layout.sites[r.site].pool
-        if np.any(services["chips"].reshape(-1, pools)[:, pool] > 0):
-            raise LayoutError(
-                f"reservation {i}: pool {pool} has services, which have no end: reserve in another pool"
-            )
     for i, r in enumerate(reservations):
         together = [o for o in reservations if o.site == r.site and o.start <= r.start < o.end]
         full = layout.pools[layout.sites[r.site].pool].domain_chips
@@ -108,7 +102,7 @@ def add_reservations(
     from capsim.kernel import bookings
 
     classes = len(state.classes)
-    _check(layout, reservations, state.services, classes)
+    _check(layout, reservations, classes)
     named = [t + 1 for r in reservations for t in r.tenants or ()]
     tenants = max([1, *named])
     windows = np.zeros(len(reservations), tables.WINDOW)

@@ -20,6 +20,7 @@ from capsim.kernel.domains import (
     set_last_only,
     whole_change,
 )
+from capsim.kernel.hooks import KEEP_OFF, ask_windows
 from capsim.kernel.placement import best_fit, fits, take_site
 from capsim.kernel.preemption import preempt_for_replicas
 from capsim.kernel.running import leave_domain
@@ -53,18 +54,25 @@ def serve_domain(s, site, d):
 
 
 @kernel()
-def grow_whole(s, site, row, per, want):
-    """Fill wholly free domains of a site with replicas, the lowest first; returns how many replicas."""
+def grow_whole(s, site, row, per, want, masked):
+    """Fill wholly free domains of a site with replicas, the lowest first; returns how many replicas.
+
+    ``masked``: those of the site's mask are kept off.
+    """
     st = s.sites[site]
+    masked = masked and st.reserved > 0
     full = np.int64(st.domain_chips)
     chips = per * s.services[row].chips
     line = st.rows_at + (full - 1) * st.row_stride
-    left, d, i = min(want // per, np.int64(st.whole)), np.int64(-1), np.int64(0)
+    whole = np.int64(st.whole - st.held) if masked else np.int64(st.whole)
+    left, d, i = min(want // per, whole), np.int64(-1), np.int64(0)
     domains = left
     block, taken = np.int64(-1), np.int64(0)
     while left > 0:
         w = bit_next(s.bits, line, np.int64(st.words), i) >> 6
         word = s.bits[line + w]
+        if masked:
+            word &= ~s.bits[st.reserved_at + w]
         mask = word
         while word != 0 and left > 0:
             d = st.first_domain + (w << 6) + trailing_zeros(word)
@@ -88,7 +96,7 @@ def grow_whole(s, site, row, per, want):
 
 
 @kernel()
-def grow_single(s, site, row, want):
+def grow_single(s, site, row, want, masked):
     """Place replicas one at a time, best fit; returns how many.
 
     The domain that fits best does so until it is too full, so it takes all it can at once.
@@ -99,7 +107,7 @@ def grow_single(s, site, row, want):
     holder = s.clock[0].cap_jobs + row
     got, last = np.int64(0), np.int64(-1)
     while got < want:
-        d = best_fit(s, site, chips, full, False)
+        d = best_fit(s, site, chips, full, masked)
         if d < 0:
             break
         k = min(want - got, np.int64(s.doms[d].free) // chips)
@@ -118,7 +126,7 @@ def grow_single(s, site, row, want):
 
 
 @kernel()
-def grow_spanning(s, site, row, want):
+def grow_spanning(s, site, row, want, masked):
     """Place replicas larger than a domain, each like a gang; returns how many."""
     sv = s.services[row]
     chips = np.int64(sv.chips)
@@ -126,10 +134,10 @@ def grow_spanning(s, site, row, want):
     segment = s.sites[site].segment
     s.sites[site].segment = s.sites[site].domain_chips
     got = np.int64(0)
-    while got < want and fits(s, site, chips, False):
+    while got < want and fits(s, site, chips, masked):
         before = np.int64(sv.first_piece)
         s.clock[0].stamp += 1
-        sv.first_piece = take_site(s, site, before, holder, chips, False, np.int64(-1))
+        sv.first_piece = take_site(s, site, before, holder, chips, masked, np.int64(-1))
         sv.group += 1
         p = np.int64(sv.first_piece)
         d = np.int64(s.pieces[p].domain)
@@ -149,6 +157,7 @@ def grow_service(s, row, pool):
     """Grow one service on one pool as far as the free chips allow; returns the replicas gained."""
     sv = s.services[row]
     p = s.pools[pool]
+    masked = s.clock[0].windows != 0 and ask_windows(s, KEEP_OFF, pool) != 0
     start = np.int64(sv.wanted - sv.held)
     for phase in range(2):
         for i in range(p.first_site, p.first_site + p.n_sites):
@@ -157,11 +166,11 @@ def grow_service(s, row, pool):
             if want <= 0 or not s.sites[site].usable or s.sites[site].free < sv.chips:
                 continue
             if sv.chips > p.domain_chips:
-                got = grow_spanning(s, site, row, want) if phase == 0 else np.int64(0)
+                got = grow_spanning(s, site, row, want, masked) if phase == 0 else np.int64(0)
             elif phase == 0:
-                got = grow_whole(s, site, row, np.int64(p.domain_chips // sv.chips), want)
+                got = grow_whole(s, site, row, np.int64(p.domain_chips // sv.chips), want, masked)
             else:
-                got = grow_single(s, site, row, want)
+                got = grow_single(s, site, row, want, masked)
             if got > 0:
                 held_account(s, row, got)
     return start - np.int64(sv.wanted - sv.held)
@@ -356,6 +365,20 @@ def drop_group(s, row, p):
         after = np.int64(s.pieces[p].next)
         give_replica_chips(s, row, p, np.int64(s.pieces[p].chips))
         p = after
+
+
+@kernel()
+def stop_replicas(s, row, p):
+    """Give back all replicas in piece p, also that one which spans other domains; returns how many."""
+    sv = s.services[row]
+    if sv.chips > s.pools[row % s.pools.shape[0]].domain_chips:
+        held_account(s, row, np.int64(-1))
+        drop_group(s, row, p)
+        return np.int64(1)
+    n = np.int64(s.pieces[p].chips // sv.chips)
+    held_account(s, row, -n)
+    give_replica_chips(s, row, p, np.int64(s.pieces[p].chips))
+    return n
 
 
 @kernel()

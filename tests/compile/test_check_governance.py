@@ -161,11 +161,6 @@ def test_what_is_wrong_is_said(root: Path, sets: list[str], level: str, what: st
 @pytest.mark.parametrize(
     ("row", "what", "hint"),
     [
-        (
-            "offer: own-cluster, until: 2026-03-01",
-            "chat runs on gb200_nvl72 as a service",
-            "without services",
-        ),
         ("offer: own-cluster, until: 2028-03-01", "is not a time of the horizon", "between 2026-01-01"),
         ("offer: own-cluster, until: 2026-01-01", "is not a time of the horizon", "between 2026-01-01"),
         ("offer: own-cluster, until: 2026-03-01, tenants: ['7']", "there is no tenant `7`", "write one of"),
@@ -176,10 +171,21 @@ def test_reservations_that_cannot_be(root: Path, row: str, what: str, hint: str)
     assert any(what in f.where.what and hint in f.where.hint for f in found(root, sets))
 
 
-def test_a_reservation_where_no_service_is(root: Path) -> None:
-    row = "{offer: own-cluster, from: 2026-02-01, until: 2026-03-01, chips: 72}"
-    sets = (f"scheduler.reservations=[{row}]", "demand.inference=[]", "demand.research.sub_node=0%")
-    assert found(root, *sets) == []
+def test_reservations_that_keep_more_than_a_strategy_has(root: Path) -> None:
+    """All but one rack of own-cluster; what begins while that lasts may have that rack."""
+    row = "{offer: own-cluster, from: %s, until: %s, chips: %d}"
+    first = row % ("2026-02-01", "2026-03-01", 4536)
+    for start, chips, wrong in (
+        ("2026-02-28", 73, True),
+        ("2026-03-01", 4608, False),
+        ("2026-02-28", 72, False),
+    ):
+        second = row % (start, "2026-04-01", chips)
+        findings = found(root, f"scheduler.reservations=[{first}, {second}]")
+        assert bool(findings) == wrong
+        for finding in findings:
+            assert "4,680 chips of `own-cluster` are reserved on 2026-02-28" in finding.where.what
+            assert finding.where.hint == "reserve fewer, or at another time" and finding.where.line
 
 
 def test_reservations_name_offers_and_their_systems(root: Path) -> None:

@@ -119,6 +119,21 @@ def test_a_rack_reserved_for_a_tenant(tmp_path: Path) -> None:
     assert run(tmp_path, jobs).tables["reservations"]["offer"] == []
 
 
+def test_a_reservation_where_services_run(root: Path) -> None:
+    """A rack of own-cluster is kept for a tenant; no replica is on it, and none is lost for it."""
+    sets = (
+        "scheduler.reservations=[{offer: own-cluster, from: 2026-03-01, until: 2026-03-15, chips: 72}]",
+        "horizon.end=2026-06-01",
+    )
+    study = root / "configs" / "quickstart.yaml"
+    built, _, _ = simulate_built(prepare(load_study(study, sets=list(sets)), "big-cloud"), 0)
+    (kept,) = built.ctx.cluster.reservations()
+    fortnight = 14 * 86_400_000
+    assert len(kept.domains) == 1 and kept.used == 0
+    assert 0.9 * 72 * fortnight < kept.idle <= kept.reserved == 72 * fortnight
+    assert built.ctx.cluster.check() == []
+
+
 def test_without_the_section_nothing_is_different(tmp_path: Path) -> None:
     """The table has no rows, and rows alone change the digest."""
     plain, asked = run(tmp_path, JOBS), run(tmp_path, JOBS, "scheduler.tenants={}")

@@ -69,7 +69,11 @@ GROUPS = [
     ("topology", "reservations", "failures", "capacity", "drain", "interval"),
     ("topology", "reservations", "fairness", "dependencies", "outage"),
     ("topology", "reservations", "changes", "elastic", "pools"),
-    tuple(name for name in FEATURES if name not in ("services", "changes")),
+    ("reservations", "services"),
+    ("topology", "reservations", "services", "sites", "pools"),
+    ("topology", "reservations", "services", "preemption", "checkpoints"),
+    ("topology", "reservations", "services", "failures", "capacity", "drain", "interval"),
+    tuple(name for name in FEATURES if name != "changes"),
     tuple(name for name in FEATURES if name != "reservations"),
 ]
 """Features that are tried together."""

@@ -7,11 +7,10 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pytest
 
-from capsim.kernel.api import Cluster
-from capsim.kernel.layout import Classes, Layout, LayoutError, Services
+from capsim.kernel.layout import Layout, LayoutError
 from capsim.kernel.reserving import Reservation
 from tests.kernel.driving import cluster_of, drive, job_rows
-from tests.oracles.case import Case, Command, Job, JobClass
+from tests.oracles.case import Case, Command, Job, JobClass, Service
 from tests.oracles.scheduler import Scheduler
 
 
@@ -178,12 +177,37 @@ def test_chips_are_rounded_up_to_whole_domains() -> None:
     assert len(drive(case).reservations()[0].domains) == 2
 
 
-def test_pool_with_a_service_is_refused() -> None:
-    layout = Layout()
-    layout.tranche(layout.site(layout.pool(4)), 2)
-    classes, services = Classes(1), Services(1)
-    classes.add()
-    services.add({0: 2}, kind=6)
-    rows = job_rows(CASES[0].case(False))
-    with pytest.raises(LayoutError, match="pool 0 has services"):
-        Cluster(layout, rows, classes, services, reservations=[window(10, 20)])
+@pytest.mark.parametrize(
+    ("chips", "announced", "held"),
+    [
+        (
+            2,
+            5,
+            (4, 4, 2, 2, 4),
+        ),  # two replicas a rack: those in rack 0 are given back at 10, grown again at 20
+        (2, 0, (2, 2, 2, 2, 4)),  # known from the start: nothing grows on rack 0 before it is over
+        (8, 5, (1, 1, 0, 0, 1)),  # a replica over both racks is given back as a whole
+    ],
+)
+def test_replicas_keep_off_reserved_racks(chips: int, announced: int, held: tuple[int, ...]) -> None:
+    """Two racks, all wanted by a service. In 10..20 rack 0 is tenant 1's, whose job of 8 ms, submitted at 6,
+    starts at 10; tenant 0's, submitted at 7, finds room in rack 1 only where the replica over both has left it.
+    """
+    wanted = 8 // chips
+    jobs = (Job(6, 8, 8, 4, 4, 4, 0, 1), Job(7, 9, 9, 4, 4, 4, 0, 0))
+    arrive = CASES[1].case(False).commands
+    commands = (*arrive, Command(0, "resize", (0, 0, wanted)))
+    asked = (window(10, 20, tenants=[1], announced=announced),)
+    service = Service({0: chips}, kind=6)
+    case = replace(
+        CASES[0].case(False), jobs=jobs, commands=commands, services=(service,), reservations=asked
+    )
+    found = tuple(int(drive(replace(case, horizon=at)).replicas()[0, 0]) for at in (1, 9, 11, 19, 21))
+    assert found == held
+    cluster = drive(replace(case, horizon=30))
+    starts = [10, -1] if chips < 8 else [10, 10]
+    assert cluster.runs["start"][:2].tolist() == starts
+    assert [life.start for life in Scheduler(replace(case, horizon=30)).run()] == starts
+    assert cluster.counters()["replicas_lost"] == 0
+    (kept,) = cluster.reservations()
+    assert (kept.domains, kept.reserved, kept.used, kept.idle) == ((0,), 40, 32, 8)

@@ -59,7 +59,7 @@ def cases(draw: st.DrawFn, features: frozenset[str] = frozenset(), backfill: str
         jobs = [draw(bound_jobs(job, j, len(limits))) for j, job in enumerate(jobs)]
     services = tuple(draw(services_of(features, layout)))
     reservations: tuple[Reservation, ...] = ()
-    if "reservations" in features and not services:
+    if "reservations" in features:
         reservations = draw(windows_of(layout, len(classes)))
     order = "fcfs"
     if "order" in features:

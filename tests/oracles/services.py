@@ -6,6 +6,7 @@ spans several. Each batch is one holder of chips.
 
 from __future__ import annotations
 
+from tests.oracles import windows
 from tests.oracles.fleet import Holder
 from tests.oracles.placement import Part, PoolShape, Request, Rule, place, wholly_free
 from tests.oracles.preemption import candidates, stop_or_warn, with_victims
@@ -60,7 +61,7 @@ def preempt_for(world: World, service: int, pool: int) -> None:
     spec, missing = world.case.services[service], lacking(world, service, pool)
 
     def fitting(victims: list[int]) -> int:
-        free = with_victims(world, pool, victims)
+        free = windows.open_to_replicas(world, pool, with_victims(world, pool, victims))
         return min(missing, sum(chips // spec.chips[pool] for chips in free.values()))
 
     able = candidates(world, (spec.priority, 0), pool)
@@ -82,7 +83,7 @@ def grow_once(world: World, service: int, pool: int) -> bool:
     missing = world.wanted.get((service, pool), 0) - held(world, service, pool)
     if missing <= 0:
         return False
-    free = world.fleet.free_map(pool)
+    free = windows.open_to_replicas(world, pool, world.fleet.free_map(pool))
     per_domain = shape.domain_chips // chips
     if 1 <= per_domain <= missing:
         whole = [d for blocks in shape.sites for b in blocks for d in wholly_free(shape, b.domains, free)]

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from capsim.kernel.reserving import Reservation
+from capsim.tables import NEVER
 from tests.oracles.placement import FreeMap, Part
 
 if TYPE_CHECKING:
@@ -134,6 +135,12 @@ def fits_now(world: World, j: int, pool: int, free: FreeMap, *, least: bool = Fa
     return own if own is not None else fit_now(world, j, pool, free, least=least)
 
 
+def open_to_replicas(world: World, pool: int, free: FreeMap) -> FreeMap:
+    """The part of a map where replicas, which have no end, may grow."""
+    mine = [i for i, w in enumerate(world.windows) if w in live(world) and pool_of(world, w) == pool]
+    return without(free, domains_of(world, mine))
+
+
 def open_now(world: World, j: int, pool: int, free: FreeMap) -> FreeMap:
     """The part of a map that a job may use, by its estimated end as if in one block."""
     end = soonest_end(world, j, pool, world.jobs[j].size_min)
@@ -174,13 +181,20 @@ def take(world: World, window: Window) -> None:
         if domain.site == r.site and domain.active and not domain.leaving and index not in taken:
             jobs = [piece.holder[1] for piece in domain.pieces if piece.holder[0] == "job"]
             until = max((world.estimated_end(j) for j in jobs), default=0)
+            until = NEVER if len(jobs) < len(domain.pieces) else until
             found.append((until if until > r.start else 0, index))
     size = world.case.layout.pools[world.fleet.sites[r.site].pool].domain_chips
     window.domains = {index for _, index in sorted(found)[: r.whole_domains(size)]}
 
 
 def evict(world: World, window: Window) -> None:
-    """At the start of a window that asks for it, jobs that may not use it leave, with a checkpoint."""
+    """At the start of a window replicas leave; if it asks for it, jobs that may not use it, with a checkpoint."""
+    from tests.oracles.services import keep
+
+    inside = [piece.holder for d in window.domains for piece in world.fleet.domains[d].pieces]
+    for batch in list(world.batches):
+        if ("service", batch.service, batch.number) in inside:
+            keep(world, batch, 0)
     if not window.reservation.evict:
         return
     for j in world.running():
