@@ -365,7 +365,7 @@ CLOCK = np.dtype(
         ("n_heap", "i4"),
         ("queued", "i4"),  # waiting jobs, parked ones included
         ("parked", "i4"),
-        ("leaves", "i4"),  # leaves of the queue's tree
+        ("leaves", "i4"),  # ranks: leaves of the queue's tree
         ("free_piece", "i4"),
         ("n_pieces", "i4"),  # pieces ever used
         ("live_pieces", "i4"),
@@ -409,13 +409,14 @@ CLOCK = np.dtype(
         ("timer", "i8"),  # next instant at which one of these has something to do; NEVER
         ("plan_end", "i8"),  # estimated end of the last placement that was refused for it
         ("levels", "i4"),  # 1: preemption goes by the queues of las, not by the priority of classes
-        ("heads", "i4"),  # 1: the first of the queue is the winner of a tournament, not of the tree
+        ("heads", "i4"),  # 1: the first of the queue is the winner of a tournament, not the least rank
         ("capacity", "i4"),  # times that the active chips of a pool, or the speed of a class, changed
         ("n_levels", "i4"),  # lists of preemptible jobs of one pool, those under notice apart
         ("free_list_block", "i4"),  # first block of these lists that is free again; -1
         ("n_list_blocks", "i4"),  # of their blocks: ever used
         ("loan_stamp", "i4"),  # the copy of the free map that loans are made to
         ("loan_masked", "i4"),  # 1: it lacks the domains of the sites' masks
+        ("rank_words", "i4"),  # first word of the lowest level of the occupied ranks
     ],
     align=True,
 )

@@ -102,11 +102,12 @@ class Cluster:
         if policy.overrun not in ("end", "run on"):
             raise LayoutError(f"overrun {policy.overrun!r} is unknown: use end or run on")
         score = policy.placement if own else None
-        self._s = build(layout, jobs, classes, services or Services(self._n_pools), max_extra_jobs, score)
+        services = services or Services(self._n_pools)
+        easy = policy.backfill == "easy"
+        self._s = build(layout, jobs, classes, services, max_extra_jobs, easy=easy, score=score)
         self._pointers = pointers(self._s)
         self._address = int(self._pointers.ctypes.data)
         clock = self._s.clock[0]
-        clock["easy"] = policy.backfill == "easy"
         clock["preemption"] = policy.preemption
         clock["placement"] = OWN if own else PLACEMENTS.index(str(policy.placement))
         clock["run_on"] = policy.overrun == "run on"

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from capsim.kernel.accounts import check_accounts
-from capsim.kernel.state import END_BLOCK_SIZE, State
-from capsim.tables import NEVER, RUNNING
+from capsim.kernel.state import EMPTY, END_BLOCK_SIZE, State
+from capsim.tables import NEVER, RUNNING, WAITING
 
 
 def held_chips(s: State) -> np.ndarray:
@@ -139,9 +139,39 @@ def check_jobs(s: State) -> list[str]:
     return wrong
 
 
+def _occupied(s: State) -> np.ndarray:
+    """The ranks in the queue, by its tree or by the bits of its ranks."""
+    leaves, first = int(s.clock["leaves"][0]), int(s.clock["rank_words"][0])
+    if s.clock["easy"][0]:
+        return np.flatnonzero(s.tree["size"][leaves:] < EMPTY)
+    return np.flatnonzero(np.unpackbits(s.rank_bits[first:].view(np.uint8), bitorder="little"))
+
+
+def check_queue(s: State) -> list[str]:
+    """The queue holds the waiting jobs that are neither set aside nor held, at their ranks."""
+    wrong = []
+    waits = np.flatnonzero((s.runs["state"] == WAITING) & (s.runs["parked"] == 0))
+    ranks = _occupied(s)
+    if sorted(s.runs["rank"][waits].tolist()) != ranks.tolist():
+        wrong.append(f"the queue holds ranks {ranks}, not those of jobs {waits}")
+    elif sorted(s.by_rank[ranks].tolist()) != waits.tolist():
+        wrong.append(f"the queue holds jobs {s.by_rank[ranks]} instead of {waits}")
+    if s.clock["easy"][0]:
+        for name in ("size", "duration"):
+            least = s.tree[name].reshape(-1, 2).min(axis=1)
+            if np.any(least[1:] != s.tree[name][1 : len(least)]):
+                wrong.append(f"the queue's tree is not the least {name} of what is below")
+    else:
+        above = np.unpackbits(s.rank_bits[: int(s.clock["rank_words"][0])].view(np.uint8), bitorder="little")
+        below = s.rank_bits[1:] != 0
+        if np.any(above[: len(below)] != below) or np.any(above[len(below) :]):
+            wrong.append("the words above the ranks of the queue are not sums of those below")
+    return wrong
+
+
 def audit(s: State) -> list[str]:
     """All broken invariants, as text."""
-    wrong = check_accounts(s) + check_domains(s) + check_jobs(s)
+    wrong = check_accounts(s) + check_domains(s) + check_jobs(s) + check_queue(s)
     if s.clock["easy"][0]:
         wrong += check_ends(s)
     return wrong

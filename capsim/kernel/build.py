@@ -8,6 +8,7 @@ import numpy as np
 
 from capsim import tables
 from capsim.kernel.layout import Classes, Layout, LayoutError, Services
+from capsim.kernel.rank_bits import lay_ranks
 from capsim.kernel.state import DTYPES, EMPTY, END_BLOCK_SIZE, State
 from capsim.policies.orders import tabulate
 from capsim.tables import N_KINDS, NEVER
@@ -223,10 +224,28 @@ def _clock(jobs: int, cap: int, leaves: int) -> np.ndarray:
     return clock
 
 
+def _queue(leaves: int, easy: bool, clock: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The empty queue: its tree where jobs are backfilled, else the bits of its ranks."""
+    tree = np.empty(2 * leaves if easy else 1, tables.TREE)
+    tree["duration"] = tree["size"] = EMPTY
+    clock["rank_words"], bits = lay_ranks(1 if easy else leaves)
+    return tree, bits
+
+
 def build(
-    layout: Layout, jobs: np.ndarray, classes: Classes, services: Services, extra: int, score: Any
+    layout: Layout,
+    jobs: np.ndarray,
+    classes: Classes,
+    services: Services,
+    extra: int,
+    *,
+    easy: bool,
+    score: Any = None,
 ) -> State:
-    """Allocate and fill every array; all domains inactive, no job submitted."""
+    """Allocate and fill every array; all domains inactive, no job submitted.
+
+    ``easy``: jobs are backfilled; ``score``: an own placement.
+    """
     layout.check()
     pools, sites, order = _pools_and_sites(layout)
     tranches = np.zeros(len(layout.tranches), tables.TRANCHE)
@@ -244,14 +263,15 @@ def build(
     leaves = 1 << max(1, (cap - 1).bit_length())
     table = np.zeros(cap, tables.JOB)
     table[: len(jobs)] = jobs
-    tree = np.empty(2 * leaves, tables.TREE)
-    tree["duration"] = tree["size"] = EMPTY
+    clock = _clock(len(jobs), cap, leaves)
+    clock["easy"] = easy
+    tree, rank_bits = _queue(leaves, easy, clock)
     rules, booking = np.zeros(1, tables.RULES), np.zeros(1, tables.BOOKING)
     rules["tick"] = booking["next"] = NEVER
     blank: dict[str, Any] = {
         "rules": rules,
         "booking": booking,
-        "clock": _clock(len(jobs), cap, leaves),
+        "clock": clock,
         "pools": pools,
         "sites": sites,
         "site_order": np.array(order, np.int32),
@@ -264,6 +284,7 @@ def build(
         "jobs": table,
         "runs": _runs(cap),
         "tree": tree,
+        "rank_bits": rank_bits,
         "by_rank": np.zeros(cap, np.int32),
         "scores": _score_tables(pools, blocks, score) if score is not None else np.zeros(1, np.int64),
         "failures": np.zeros(0, tables.FAILURE) if layout.failures is None else layout.failures,

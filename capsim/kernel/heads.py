@@ -11,7 +11,7 @@ import numpy as np
 
 from capsim.jit import kernel
 from capsim.kernel.keys import CLASS, DRF, FAIR_SHARE, THEMIS, comes_before, key_of, set_ratio, share_usage
-from capsim.kernel.queue import BIG, queue_next
+from capsim.kernel.queue import queue_next
 from capsim.kernel.tournament import contend, play_all, play_due
 
 
@@ -49,7 +49,7 @@ def withdraw(s, j):
     if s.tenants[t].first != j:
         return
     heir = np.int64(-1)
-    rank = queue_next(s, np.int64(s.runs[j].rank) + 1, BIG, np.int64(0), np.int64(0))
+    rank = queue_next(s, np.int64(s.runs[j].rank) + 1)
     if rank >= 0 and s.jobs[s.by_rank[rank]].tenant == t:
         heir = np.int64(s.by_rank[rank])
         s.standings[heir].key = key_of(s, heir)
@@ -85,10 +85,10 @@ def recompute(s):
         share_usage(s)
         reweigh_all(s)
     elif order == THEMIS and stale:
-        rank = queue_next(s, np.int64(0), BIG, np.int64(0), np.int64(0))
+        rank = queue_next(s, np.int64(0))
         while rank >= 0:
             set_ratio(s, np.int64(s.by_rank[rank]))
-            rank = queue_next(s, rank + 1, BIG, np.int64(0), np.int64(0))
+            rank = queue_next(s, rank + 1)
         play_all(s)
     elif order == THEMIS:
         play_due(s)

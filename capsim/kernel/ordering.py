@@ -36,11 +36,11 @@ from capsim.tables import NEVER
 def list_queue(s):
     """Write the queued jobs in order into ``line``; returns how many."""
     n = np.int64(0)
-    rank = queue_next(s, np.int64(0), BIG, np.int64(0), np.int64(0))
+    rank = queue_next(s, np.int64(0))
     while rank >= 0:
         s.line[n] = s.by_rank[rank]
         n += 1
-        rank = queue_next(s, rank + 1, BIG, np.int64(0), np.int64(0))
+        rank = queue_next(s, rank + 1)
     return n
 
 
@@ -127,7 +127,7 @@ def spread(s, n, queued):
     reserved, promised = job_at(s, np.int64(c.resv_rank)), job_at(s, np.int64(c.promise_rank))
     rank = np.int64(-1)
     for _ in range(queued):
-        rank = queue_next(s, rank + 1, BIG, np.int64(0), np.int64(0))
+        rank = queue_next(s, rank + 1)
         queue_remove(s, rank)
     step = np.int64(c.leaves) // (n + 1)
     for i in range(n):
@@ -142,7 +142,7 @@ def permute(s, n):
     reserved, promised = job_at(s, np.int64(c.resv_rank)), job_at(s, np.int64(c.promise_rank))
     rank = np.int64(-1)
     for i in range(n):
-        rank = queue_next(s, rank + 1, BIG, np.int64(0), np.int64(0))
+        rank = queue_next(s, rank + 1)
         if s.by_rank[rank] != s.line[i]:
             queue_remove(s, rank)
             put_at(s, rank, np.int64(s.line[i]))

@@ -1,7 +1,8 @@
 """The waiting queue: a segment tree over the queue's order that holds the least size and least duration.
 
-``queue_next`` descends to the next job that may start under the bounds of a pass without looking at
+``next_fitting`` descends to the next job that may start under the bounds of a pass without looking at
 the others. Ranks (positions in the order) are fixed at submission, so a requeued job keeps its place.
+Without backfilling (``clock.easy`` is 0) there is no tree: the first job alone is wanted (``rank_bits``).
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 import numpy as np
 
 from capsim.jit import kernel
+from capsim.kernel.rank_bits import rank_insert, rank_next, rank_remove
 from capsim.kernel.state import EMPTY
 
 BIG = EMPTY - 1
@@ -53,6 +55,9 @@ def is_owner(s, rank):
 @kernel()
 def queue_insert(s, rank, size, duration):
     """Queue the job of this rank: its least size and its least possible estimate, ms."""
+    if not s.clock[0].easy:
+        rank_insert(s, rank)
+        return
     tree_insert(s.tree, rank + s.clock[0].leaves, size, duration)
     if s.clock[0].windows and is_owner(s, rank):
         tree_insert(s.owner_tree, rank + s.clock[0].leaves, size, duration)
@@ -60,15 +65,20 @@ def queue_insert(s, rank, size, duration):
 
 @kernel()
 def queue_remove(s, rank):
+    """Take the job of this rank off the queue."""
+    if not s.clock[0].easy:
+        rank_remove(s, rank)
+        return
     tree_remove(s.tree, rank + s.clock[0].leaves)
     if s.clock[0].windows and s.owner_tree[rank + s.clock[0].leaves].size < EMPTY:
         tree_remove(s.owner_tree, rank + s.clock[0].leaves)
 
 
 @kernel()
-def queue_next(s, rank, size, size_short, short):
-    """The first queued rank >= ``rank`` with size <= ``size``, or with size <= ``size_short`` and
-    duration <= ``short``; -1 if there is none."""
+def next_fitting(s, rank, size, size_short, short):
+    """Where jobs are backfilled: the first queued rank >= ``rank`` with size <= ``size``, or with size <=
+    ``size_short`` and duration <= ``short``; -1 if there is none.
+    """
     tree = s.tree
     leaves = np.int64(s.clock[0].leaves)
     i = rank + leaves
@@ -85,3 +95,11 @@ def queue_next(s, rank, size, size_short, short):
         if i == 0:
             return np.int64(-1)
         i += 1
+
+
+@kernel()
+def queue_next(s, rank):
+    """The first queued rank >= ``rank``; -1 if there is none."""
+    if not s.clock[0].easy:
+        return rank_next(s, rank)
+    return next_fitting(s, rank, BIG, np.int64(0), np.int64(0))

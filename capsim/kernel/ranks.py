@@ -37,15 +37,34 @@ def _move(s: State, lo: int, hi: int, by: int) -> None:
     jobs = s.by_rank[lo:hi].copy()
     s.by_rank[lo + by : hi + by] = jobs
     s.runs["rank"][jobs] += by
-    leaves = int(s.clock["leaves"][0])
-    opened = leaves + (lo if by > 0 else hi - 1)
-    for tree in _trees(s):
-        tree[leaves + lo + by : leaves + hi + by] = tree[leaves + lo : leaves + hi].copy()
-        tree["size"][opened] = tree["duration"][opened] = EMPTY
-        _renew(tree, leaves + min(lo, lo + by), leaves + max(hi, hi + by))
+    if s.clock["easy"][0]:
+        leaves = int(s.clock["leaves"][0])
+        opened = leaves + (lo if by > 0 else hi - 1)
+        for tree in _trees(s):
+            tree[leaves + lo + by : leaves + hi + by] = tree[leaves + lo : leaves + hi].copy()
+            tree["size"][opened] = tree["duration"][opened] = EMPTY
+            _renew(tree, leaves + min(lo, lo + by), leaves + max(hi, hi + by))
+    else:
+        _move_bits(s.rank_bits, int(s.clock["rank_words"][0]), lo, hi, by)
     for name in HELD:
         if lo <= s.clock[name][0] < hi:
             s.clock[name] += by
+
+
+def _move_bits(words: np.ndarray, first: int, lo: int, hi: int, by: int) -> None:
+    """Move the occupied ranks lo..hi-1 by one, in the words from ``first`` on, and renew those above."""
+    at, end = first + (min(lo, lo + by) >> 6), first + ((max(hi, hi + by) - 1) >> 6) + 1
+    base = (at - first) << 6
+    bits = np.unpackbits(words[at:end].view(np.uint8), bitorder="little")
+    bits[lo + by - base : hi + by - base] = bits[lo - base : hi - base].copy()
+    bits[(lo if by > 0 else hi - 1) - base] = 0
+    words[at:end] = np.packbits(bits, bitorder="little").view(np.uint64)
+    while at > 0:
+        at, end = (at - 1) >> 6, ((end - 2) >> 6) + 1
+        below = words[64 * at + 1 : 64 * end + 1] != 0
+        filled = np.zeros(64 * (end - at), bool)
+        filled[: len(below)] = below
+        words[at:end] = np.packbits(filled, bitorder="little").view(np.uint64)
 
 
 def restate_durations(s: State, jobs: np.ndarray, best: float) -> None:
@@ -61,6 +80,8 @@ def restate_durations(s: State, jobs: np.ndarray, best: float) -> None:
     duration = np.where(fastest > 0, left / np.maximum(fastest, 1e-9), 0).astype(np.int64)
     duration += np.maximum(s.runs["overhead_ms"][jobs], 0)
     s.runs["shortest"][jobs] = duration
+    if not s.clock["easy"][0]:
+        return
     leaf = s.runs["rank"][jobs] + int(s.clock["leaves"][0])
     for tree in _trees(s):
         queued = tree["size"][leaf] != EMPTY

@@ -144,7 +144,7 @@ def add_reservations(
         class_bounds=np.zeros(classes, tables.CLASS_BOUND),
         owners=_owners(reservations, tenants, classes),
     )
-    return made._replace(owner_tree=_owner_tree(made))
+    return made._replace(owner_tree=_owner_tree(made)) if made.clock["easy"][0] else made
 
 
 def _owners(reservations: Sequence[Reservation], tenants: int, classes: int) -> np.ndarray:

@@ -13,7 +13,7 @@ from numba import int64, void
 from capsim.jit import kernel
 from capsim.kernel.ends import ends_add, ends_remove, ends_select, ends_weight
 from capsim.kernel.heap import heap_drop, heap_push
-from capsim.kernel.queue import BIG, queue_insert, queue_next, queue_remove
+from capsim.kernel.queue import BIG, next_fitting, tree_insert, tree_remove
 from capsim.kernel.state import as_state
 from capsim.tables import NEVER
 
@@ -75,12 +75,12 @@ def scalar_backfill(s, head, first, now, size, run, requested, start):
     p = s.pools[0]
     j = first
     while p.active > 0:
-        j = queue_next(s, j, min(p.active, p.bound), p.active, c.shadow - now)
+        j = next_fitting(s, j, min(p.active, p.bound), p.active, c.shadow - now)
         if j < 0:
             return
         if now + requested[j] > c.shadow:
             p.bound -= size[j]
-        queue_remove(s, j)
+        tree_remove(s.tree, j + c.leaves)
         c.queued -= 1
         scalar_start(s, j, now, size, run, requested, start)
         s.count[0].backfilled += 1
@@ -98,12 +98,12 @@ def scalar_pass(s, now, new, early, size, run, requested, start):
     """
     c = s.clock[0]
     p = s.pools[0]
-    head = queue_next(s, np.int64(c.next_job), BIG, np.int64(0), np.int64(0))
+    head = next_fitting(s, np.int64(c.next_job), BIG, np.int64(0), np.int64(0))
     while head >= 0 and size[head] <= p.active:
-        queue_remove(s, head)
+        tree_remove(s.tree, head + c.leaves)
         c.queued -= 1
         scalar_start(s, head, now, size, run, requested, start)
-        head = queue_next(s, head + 1, BIG, np.int64(0), np.int64(0))
+        head = next_fitting(s, head + 1, BIG, np.int64(0), np.int64(0))
     if head < 0:
         c.resv_rank = -1
         return
@@ -141,7 +141,7 @@ def scalar_easy(s, submit, size, run, requested, start):
             else:
                 if c.queued == 0:
                     c.next_job = arrived
-                queue_insert(s, arrived, size[arrived], requested[arrived])
+                tree_insert(s.tree, arrived + c.leaves, size[arrived], requested[arrived])
                 c.queued += 1
             arrived += 1
         if c.queued > 0:

@@ -10,7 +10,7 @@ from capsim.kernel.hooks import BACKFILL, PASS, RETURN, SIZE, START, ask_windows
 from capsim.kernel.placement import find_site, largest_fit
 from capsim.kernel.preemption import preempt_for_job
 from capsim.kernel.progress import job_rate, wall_time
-from capsim.kernel.queue import BIG, queue_insert, queue_next, queue_remove
+from capsim.kernel.queue import BIG, next_fitting, queue_insert, queue_next, queue_remove
 from capsim.kernel.reservation import build_reservation, drop_reservation, find_reservation
 from capsim.kernel.running import try_start
 from capsim.kernel.serving import grow_services
@@ -174,7 +174,7 @@ def backfill(s, first):
         if free == 0:
             return
         while True:
-            rank = queue_next(s, rank, extra, free, short)
+            rank = next_fitting(s, rank, extra, free, short)
             if rank < 0:
                 return
             j = np.int64(s.by_rank[rank])
@@ -300,7 +300,7 @@ def note_head_start(s, rank):
 def next_head(s, rank):
     """Rank of the first queued job: from ``rank`` on, or by the tournament of a changing order; -1: none."""
     if not s.clock[0].heads:
-        return queue_next(s, rank, BIG, np.int64(0), np.int64(0))
+        return queue_next(s, rank)
     j = np.int64(s.winners[1].job)
     return np.int64(s.runs[j].rank) if j >= 0 else np.int64(-1)
 

@@ -81,6 +81,7 @@ class State(NamedTuple):
     list_blocks: np.ndarray
     listed: np.ndarray
     class_limits: np.ndarray
+    rank_bits: np.ndarray
 
 
 DTYPES = {
@@ -137,6 +138,7 @@ DTYPES = {
     "list_blocks": np.dtype("i4"),
     "listed": np.dtype("i4"),
     "class_limits": tables.CLASS_LIMIT,
+    "rank_bits": np.dtype("u8"),
 }
 
 
