@@ -144,7 +144,7 @@ def add_reservations(
         class_bounds=np.zeros(classes, tables.CLASS_BOUND),
         owners=_owners(reservations, tenants, classes),
     )
-    return made._replace(owner_tree=_owner_tree(made)) if made.clock["easy"][0] else made
+    return made._replace(owner_tree=owner_tree(made)) if made.clock["easy"][0] else made
 
 
 def _owners(reservations: Sequence[Reservation], tenants: int, classes: int) -> np.ndarray:
@@ -157,7 +157,7 @@ def _owners(reservations: Sequence[Reservation], tenants: int, classes: int) -> 
     return out.ravel()
 
 
-def _owner_tree(state: State) -> np.ndarray:
+def owner_tree(state: State) -> np.ndarray:
     """The queue's tree with the jobs alone that may use some reservation."""
     leaves = len(state.tree) // 2
     tree = np.empty(2 * leaves, tables.TREE)
