@@ -473,6 +473,7 @@ CLASS_LIMIT = np.dtype(
         ("jobs", "i8"),  # most admitted jobs; -1: no limit
         ("admitted", "i8"),  # chips of its admitted jobs
         ("n_admitted", "i8"),  # its admitted jobs
+        ("row", "i8"),  # the row that counts for this class: of several with one limit the first
     ],
     align=True,
 )

@@ -11,7 +11,7 @@ from capsim.compile.prepare import lot_domains
 from capsim.compile.tenants import TenantTable, research_tenants, reserved_system, run_tenants, tenant_table
 from capsim.errors import InputError
 from capsim.spec.demand import Research, TracedResearch
-from capsim.spec.governance import wrong_tenants
+from capsim.spec.governance import MOST_CHIPS, wrong_tenants
 from capsim.spec.loader import Loaded
 from capsim.spec.quantities import did_you_mean, shown
 from capsim.spec.scheduler import CHANGING, ORDER_OPTIONS, ReservedChips, Scheduler
@@ -39,6 +39,7 @@ def governance(loaded: Loaded, report: Report) -> None:
         return  # the check of traces says what is wrong with it
     _terms(spec, tenants, report)
     _sizes(study, tenants, report)
+    _limits(study, report)
     for number, row in enumerate(spec.reservations or ()):
         _reservation(study, row, tenants, report, (HERE, "reservations", number))
     if len(spec.reservations or ()) > 1 and not report.findings:
@@ -164,6 +165,33 @@ def _sizes(study: Study, tenants: TenantTable, report: Report) -> None:
     for name in small[:1]:
         text = f"{shown(name)} may have {most[name]:,} chips, the smallest campaign asks for {least:,}"
         report.error(text, f"write a quota of at least {least:,}", *place(name))
+
+
+def _limits(study: Study, report: Report) -> None:
+    """Limits are of work that the study has, and every job keeps them alone."""
+    runs, research = study.demand.training_runs, study.demand.research
+    burst = research.evaluation if research is not None and runs else None
+    largest = {
+        "campaigns": _smallest(study),
+        "bursts": int(burst.chips) * int(burst.jobs) if burst is not None else 0,
+        "runs": max((int(run.chips.max) for run in runs), default=0),
+    }
+    asks = {
+        "campaigns": "the smallest campaign asks",
+        "bursts": "an evaluation burst asks",
+        "runs": "the largest named run asks",
+    }
+    for work, terms in study.scheduler.limits or ():
+        here = (HERE, "limits", work)
+        if terms is not None and largest[work] == 0:
+            report.warning(f"there are no {work} that this limits", "leave it out", *here)
+        elif terms is not None and terms.max_chips is not None:
+            if terms.max_chips < largest[work]:
+                what = f"{asks[work]} for {largest[work]:,} chips"
+                report.error(what, f"write at least {largest[work]:,}", *here, "max_chips")
+            elif terms.max_chips > MOST_CHIPS:
+                what = f"{int(terms.max_chips):,} chips"
+                report.error(what, f"write at most {MOST_CHIPS:,}", *here, "max_chips")
 
 
 def _smallest(study: Study) -> int:

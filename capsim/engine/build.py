@@ -41,6 +41,7 @@ from capsim.kernel.layout import Classes, Failures, Layout, Services, make_jobs
 from capsim.randomness import seed64
 from capsim.spec.demand import Evaluation, Research
 from capsim.spec.hardware import Reliability
+from capsim.spec.scheduler import Scheduler
 
 ROOM = 4096  # jobs of named runs that are submitted while a run lasts, with a wide margin
 DEFAULT_REPAIR = 12 * 3_600_000  # ms; assumed where neither offer nor system says
@@ -95,14 +96,19 @@ def build(prepared: Prepared, draws: Draws, demand: DemandWorld, run: int) -> Ru
     run_classes = _run_classes(prepared, classes)
     spec = prepared.study.scheduler
     tenants = tenant_table(prepared.study) if spec.governed else None
-    jobs = _jobs(demand, of_tenant, tenants)
+    jobs = _jobs(demand, of_tenant, tenants, spec)
     stream = prepared.study.demand.research
     evaluation = stream.evaluation if stream is not None else None
     evaluation_class = _evaluation_class(evaluation, classes, allowed)
+    of_work = {
+        "campaigns": [cls for cls, _ in research],
+        "bursts": [evaluation_class] if evaluation_class >= 0 else [],
+        "runs": list(run_classes.values()),
+    }
     if evaluation_class >= 0:
         research = (*research, (evaluation_class, frozenset()))
     more = most_bursts(evaluation, len(prepared.study.demand.training_runs), prepared.calendar.end_ms)
-    terms = cluster_terms(prepared, tenants, demand)
+    terms = cluster_terms(prepared, tenants, demand, of_work)
     cluster = Cluster(layout, jobs, classes, services, max_extra_jobs=ROOM + more, **terms)
     portfolio = prepared.portfolio
     ctx = Context(
@@ -380,13 +386,15 @@ def _services(prepared: Prepared, chips: NDArray[np.int64]) -> Services:
     return services
 
 
-def _jobs(demand: DemandWorld, of_tenant: NDArray[np.int64], tenants: TenantTable | None) -> NDArray[np.void]:
+def _jobs(
+    demand: DemandWorld, of_tenant: NDArray[np.int64], tenants: TenantTable | None, spec: Scheduler
+) -> NDArray[np.void]:
     c = demand.campaigns
     if c is None:
         empty = np.zeros(0, dtype=np.int64)
         return make_jobs(empty, empty, empty)
     tenant = c["tenant"]
-    size = c["chips"] if tenants is None else chips_allowed(c["chips"], tenant, tenants)
+    size = c["chips"] if tenants is None else chips_allowed(c["chips"], tenant, tenants, spec)
     return make_jobs(
         c["submit"], c["run"], size, c["requested"], cls=of_tenant[tenant], tenant=tenant, size_ref=c["chips"]
     )

@@ -1,11 +1,11 @@
-"""Tenants as the kernel takes them, from their terms in a study or in a file of a replay."""
+"""Tenants and limits as the kernel takes them, from their terms in a study or in a file of a replay."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
-from capsim.kernel.governance import Tenant
-from capsim.spec.governance import TenantTerms
+from capsim.kernel.governance import ClassLimit, Tenant
+from capsim.spec.governance import TenantTerms, WorkLimit
 
 
 def kernel_tenants(terms: Sequence[TenantTerms]) -> list[Tenant]:
@@ -21,3 +21,17 @@ def kernel_tenants(terms: Sequence[TenantTerms]) -> list[Tenant]:
         )
         for row in terms
     ]
+
+
+def kernel_limits(
+    limits: Iterable[tuple[Sequence[int], WorkLimit | None]],
+) -> dict[int | tuple[int, ...], ClassLimit]:
+    """The kernel's limits of classes, from the classes of each kind of work and what limits it."""
+    return {
+        tuple(classes): ClassLimit(
+            None if terms.max_running is None else int(terms.max_running),
+            None if terms.max_chips is None else int(terms.max_chips),
+        )
+        for classes, terms in limits
+        if classes and terms is not None and (terms.max_running or terms.max_chips)
+    }

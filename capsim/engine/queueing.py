@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -10,7 +11,7 @@ from numpy.typing import NDArray
 from capsim.compile.prepare import Prepared
 from capsim.compile.tenants import TenantTable, reserved_system
 from capsim.control.world import DemandWorld
-from capsim.engine.kernel_tenants import kernel_tenants
+from capsim.engine.kernel_tenants import kernel_limits, kernel_tenants
 from capsim.kernel.api import Policy
 from capsim.kernel.governance import Governance
 from capsim.kernel.options import JobOptions
@@ -21,12 +22,20 @@ FAILED = 1
 """The fate of campaigns that fail (`capsim.workload.demand.FATES`)."""
 
 
-def cluster_terms(prepared: Prepared, tenants: TenantTable | None, demand: DemandWorld) -> dict[str, Any]:
-    """What `Cluster` takes from the section: policy, governance, options, reservations."""
+def cluster_terms(
+    prepared: Prepared,
+    tenants: TenantTable | None,
+    demand: DemandWorld,
+    classes: Mapping[str, Sequence[int]],
+) -> dict[str, Any]:
+    """What `Cluster` takes from the section: policy, governance, options, reservations.
+
+    ``classes``: the kernel's, by the kind of work as the section's ``limits`` name it.
+    """
     spec = prepared.study.scheduler
     return {
         "policy": policy_of(spec),
-        "governance": governance_of(spec, tenants),
+        "governance": governance_of(spec, tenants, classes),
         "options": job_options(spec, demand),
         "reservations": [kept for _, kept in reservations_of(prepared, tenants)],
     }
@@ -45,11 +54,14 @@ def policy_of(spec: Scheduler) -> Policy:
     )
 
 
-def governance_of(spec: Scheduler, tenants: TenantTable | None) -> Governance | None:
-    """The kernel's tenants; None where the study does not tell them apart."""
+def governance_of(
+    spec: Scheduler, tenants: TenantTable | None, classes: Mapping[str, Sequence[int]]
+) -> Governance | None:
+    """The kernel's tenants and limits; None where the study does not tell tenants apart."""
     if tenants is None:
         return None
-    return Governance(kernel_tenants(tenants.terms), reclaim=spec.reclaim is None or bool(spec.reclaim))
+    limits = kernel_limits((classes[work], terms) for work, terms in spec.limits or ())
+    return Governance(kernel_tenants(tenants.terms), spec.reclaim is None or bool(spec.reclaim), limits)
 
 
 def job_options(spec: Scheduler, demand: DemandWorld) -> JobOptions | None:
@@ -91,9 +103,12 @@ def reservations_of(
 
 
 def chips_allowed(
-    chips: NDArray[np.int64], tenant: NDArray[np.int64], tenants: TenantTable
+    chips: NDArray[np.int64], tenant: NDArray[np.int64], tenants: TenantTable, spec: Scheduler
 ) -> NDArray[np.int64]:
-    """Chips of campaigns: what they ask for, or the most that their tenant may ever have."""
+    """Chips of campaigns: what they ask for, or the most that their tenant or all of them may ever have."""
     most = tenants.most()
     limit = np.array([most.get(name, np.iinfo(np.int64).max) for name in tenants.names], dtype=np.int64)
+    campaigns = spec.limits.campaigns if spec.limits is not None else None
+    if campaigns is not None and campaigns.max_chips is not None:
+        limit = np.minimum(limit, int(campaigns.max_chips))
     return np.minimum(chips, limit[tenant])

@@ -111,7 +111,7 @@ def _finish(
         table if feedback is None else table[feedback.listed],
         classes,
         policy=queue.options.policy(policy, rules.preemption == "priority", rules.by_class),
-        governance=rules.governance(queue.trace.tenants, queue.options.shares),
+        governance=rules.governance(queue.trace, queue.options.shares, terms.kinds),
         options=terms.options() if feedback is None else None,
         reservations=reservations,
         max_extra_jobs=feedback.late if feedback is not None else 0,

@@ -149,24 +149,36 @@ class ReplayRules:
         return np.array(by_class, dtype=np.int64)[trace.job_class]
 
     def admissible(self, trace: JobTrace) -> NDArray[np.bool_]:
-        """Which jobs are within the most that their tenants may ever have."""
+        """Which jobs are within the most that their tenants and their classes may ever have."""
         named = {name: self.terms_of(name) for name in trace.tenants}
         most = most_chips(named)
         limit = np.array([most.get(name, 2**62) for name in trace.tenants], dtype=np.int64)
-        return np.asarray(trace.size <= limit[trace.tenant]) if len(limit) else np.ones(len(trace), bool)
+        within = np.asarray(trace.size <= limit[trace.tenant]) if len(limit) else np.ones(len(trace), bool)
+        if trace.job_class is not None and len(trace.job_classes):
+            chips = [int(self.class_terms(name).max_chips or 2**62) for name in trace.job_classes]
+            within &= trace.size <= np.array(chips, dtype=np.int64)[trace.job_class]
+        return within
 
-    def governance(self, tenants: Sequence[str], shares: Mapping[str, float]) -> Any:
-        """The kernel's tenants; None where nothing tells them apart. ``shares``: those of --share."""
-        from capsim.engine.kernel_tenants import kernel_tenants
+    def governance(self, trace: JobTrace, shares: Mapping[str, float], kinds: Sequence[Kind]) -> Any:
+        """The kernel's tenants and limits of classes; None where nothing tells tenants apart.
+
+        ``shares``: those of --share; ``kinds``: what each of the kernel's classes stands for.
+        """
+        from capsim.engine.kernel_tenants import kernel_limits, kernel_tenants
         from capsim.kernel.governance import Governance
 
         if self.file is None and not shares:
             return None  # all alike, which is the kernel's default; no rules need be loaded for it
+        tenants = trace.tenants
         rows = kernel_tenants([self.terms_of(name) for name in tenants])
         found = [
             replace(row, share=shares.get(name, row.share)) for name, row in zip(tenants, rows, strict=True)
         ]
-        return Governance(found, reclaim=self.file is None or bool(self.file.terms.reclaim))
+        limits = kernel_limits(
+            ([k for k, kind in enumerate(kinds) if kind.named == own], self.class_terms(name))
+            for own, name in enumerate(trace.job_classes)
+        )
+        return Governance(found, self.file is None or bool(self.file.terms.reclaim), limits)
 
 
 class Kind(NamedTuple):

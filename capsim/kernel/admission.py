@@ -29,7 +29,7 @@ def class_has_room(s, j):
     """Whether the class of job j may have it too."""
     if not s.rules[0].class_limits:
         return True
-    limit = s.class_limits[s.jobs[j].cls]
+    limit = s.class_limits[s.class_limits[s.jobs[j].cls].row]
     if 0 <= limit.jobs <= limit.n_admitted:
         return False
     return limit.chips < 0 or limit.admitted + s.jobs[j].size_max <= limit.chips
@@ -75,8 +75,9 @@ def charge(s, j, sign):
     tenant.admitted += n
     tenant.n_admitted += sign
     if s.rules[0].class_limits:
-        s.class_limits[s.jobs[j].cls].admitted += n
-        s.class_limits[s.jobs[j].cls].n_admitted += sign
+        limit = s.class_limits[s.class_limits[s.jobs[j].cls].row]
+        limit.admitted += n
+        limit.n_admitted += sign
     if tenant.cohort >= 0:
         s.cohorts[tenant.cohort].admitted += n
         if s.standings[j].evicted:

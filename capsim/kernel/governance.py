@@ -34,7 +34,9 @@ class Tenant:
 
 @dataclass(frozen=True)
 class ClassLimit:
-    """Limits of one class of jobs, of all tenants together: admitted jobs and their chips at a time."""
+    """Limits of one class of jobs, or of several together, of all tenants: admitted jobs and their chips at a
+    time.
+    """
 
     max_running: int | None = None
     max_chips: int | None = None
@@ -45,12 +47,12 @@ class Governance:
     """The tenants by index; those of the job table that are not listed have the defaults.
 
     ``reclaim``: jobs admitted beyond a quota are stopped for other tenants within theirs. ``classes``: limits
-    of classes of jobs, by their index.
+    of classes of jobs, by their index; by several indices where classes share one limit.
     """
 
     tenants: Sequence[Tenant] = ()
     reclaim: bool = True
-    classes: Mapping[int, ClassLimit] = field(default_factory=dict)
+    classes: Mapping[int | tuple[int, ...], ClassLimit] = field(default_factory=dict)
 
     def check(self) -> None:
         """Raise LayoutError for anything that cannot be simulated."""
@@ -93,11 +95,17 @@ def _class_limits(governance: Governance, classes: int) -> np.ndarray:
     """Limits of the classes; -1: none."""
     out = np.zeros(classes, tables.CLASS_LIMIT)
     out["chips"] = out["jobs"] = -1
-    for k, limit in governance.classes.items():
-        if not 0 <= k < classes:
-            raise LayoutError(f"class {k} has limits, but there are {classes} classes")
-        out["chips"][k] = -1 if limit.max_chips is None else limit.max_chips
-        out["jobs"][k] = -1 if limit.max_running is None else limit.max_running
+    out["row"] = np.arange(classes)
+    for key, limit in governance.classes.items():
+        together = [key] if isinstance(key, int) else list(key)
+        for k in together:
+            if not 0 <= k < classes:
+                raise LayoutError(f"class {k} has limits, but there are {classes} classes")
+            if out["chips"][k] >= 0 or out["jobs"][k] >= 0:
+                raise LayoutError(f"class {k} has limits twice")
+        out["chips"][together] = -1 if limit.max_chips is None else limit.max_chips
+        out["jobs"][together] = -1 if limit.max_running is None else limit.max_running
+        out["row"][together] = together[0]
     return out
 
 

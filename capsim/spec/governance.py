@@ -52,8 +52,17 @@ class TenantTerms(Section):
     max_running: PositiveCount | None = Field(default=None, description="admitted jobs at a time")
 
 
-class ClassTerms(Section):
-    """A class of jobs: who goes first, who may be stopped, and what that costs."""
+class WorkLimit(Section):
+    """Limits of some work, of all tenants together."""
+
+    max_running: PositiveCount | None = Field(default=None, description="admitted jobs at a time")
+    max_chips: PositiveCount | None = Field(
+        default=None, description="chips that its admitted jobs may have together"
+    )
+
+
+class ClassTerms(WorkLimit):
+    """A class of jobs: who goes first, who may be stopped, what that costs, how many there may be."""
 
     priority: Count = Field(default=Whole(0), description="the greater, the earlier and the safer")
     preemptible: Flag = Field(default=True, description="jobs of a higher class may stop it")
@@ -187,15 +196,19 @@ def read_governance(path: Path) -> GovernanceFile:
     if terms.others.cohort is not None:
         what, hint = "tenants that are not named cannot share a cohort", "name each of them under tenants"
         problems.append(found.problem(("others", "cohort"), what, hint))
+    for name, row in terms.classes.items():
+        if (row.max_chips or 0) > MOST_CHIPS:
+            what, hint = f"{row.max_chips:,} chips", f"write at most {MOST_CHIPS:,}"
+            problems.append(found.problem(("classes", name, "max_chips"), what, hint))
     for number, drain in enumerate(terms.drains[1:], 1):
         before = terms.drains[number - 1]
         if drain.at < before.at + before.lasts:
             what = "this drain begins before the one above it is over"
             problems.append(found.problem(("drains", number), what, "write them in order of time, apart"))
-    for number, row in enumerate(terms.reservations):
-        if row.announced > row.at:
+    for number, kept in enumerate(terms.reservations):
+        if kept.announced > kept.at:
             what = "this reservation is announced after it begins"
-            hint = f"write at most {DURATION.show(row.at)}"
+            hint = f"write at most {DURATION.show(kept.at)}"
             problems.append(found.problem(("reservations", number, "announced"), what, hint))
     if problems:
         raise StudyError(limited(problems))

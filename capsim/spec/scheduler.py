@@ -7,7 +7,7 @@ from typing import Final, Literal
 from pydantic import Field
 
 from capsim.spec.base import Section
-from capsim.spec.governance import TenantTerms
+from capsim.spec.governance import TenantTerms, WorkLimit
 from capsim.spec.values import (
     AutoscalePeriodMs,
     ByKey,
@@ -73,6 +73,16 @@ class ReservedChips(Section):
     evict: Flag = Field(default=False, description="other jobs that are still there are stopped")
 
 
+class WorkLimits(Section):
+    """Limits by kind of work, of all tenants together."""
+
+    campaigns: WorkLimit | None = Field(default=None, description="of research")
+    bursts: WorkLimit | None = Field(default=None, description="evaluation beside named runs")
+    runs: WorkLimit | None = Field(
+        default=None, description="gangs of named runs; a run over several sites has one at each"
+    )
+
+
 class Scheduler(Section):
     """How jobs are queued and placed."""
 
@@ -97,6 +107,7 @@ class Scheduler(Section):
     others: TenantTerms | None = Field(
         default=None, description="research tenants that are not named; no limits where absent"
     )
+    limits: WorkLimits | None = Field(default=None, description="by kind of work; none where absent")
     reclaim: Flag | None = Field(
         default=None,
         description="campaigns beyond a quota are stopped for tenants within theirs; so where absent",
@@ -124,7 +135,7 @@ class Scheduler(Section):
     @property
     def governed(self) -> bool:
         """Whether tenants are told apart: by their terms, or by an order that looks at more than the job."""
-        told_apart = (self.tenants, self.others, self.reservations)
+        told_apart = (self.tenants, self.others, self.reservations, self.limits)
         return self.order in CHANGING or any(terms is not None for terms in told_apart)
 
     def order_options(self) -> dict[str, object]:

@@ -131,6 +131,36 @@ def test_without_the_section_nothing_is_said(root: Path) -> None:
             "an evaluation burst of base-model asks for 512 chips",
             "raise the quota to 512",
         ),
+        (
+            ["scheduler.limits={campaigns: {max_chips: 7}}"],
+            "error",
+            "the smallest campaign asks for 8 chips",
+            "write at least 8",
+        ),
+        (
+            ["scheduler.limits={runs: {max_chips: 9000}}"],
+            "error",
+            "the largest named run asks for 9,216 chips",
+            "write at least 9,216",
+        ),
+        (
+            ["scheduler.limits={bursts: {max_chips: 511}}", BURSTS],
+            "error",
+            "an evaluation burst asks for 512 chips",
+            "write at least 512",
+        ),
+        (
+            ["scheduler.limits={runs: {max_chips: 2G}}"],
+            "error",
+            "2,000,000,000 chips",
+            "write at most 1,073,741,824",
+        ),
+        (
+            ["scheduler.limits={bursts: {max_running: 1}}"],
+            "warning",
+            "there are no bursts that this limits",
+            "leave it out",
+        ),
         (["scheduler.reclaim=false"], "warning", "`reclaim` without tenants", "add tenants"),
         (
             ["demand.research.tenants={count: 1, zipf: 1, names: [a, b]}"],

@@ -85,6 +85,39 @@ def test_a_quota_makes_way_for_others(tmp_path: Path) -> None:
     assert waits(run(tmp_path, JOBS, "scheduler.others={max_running: 1}")) == waits(held)
 
 
+@pytest.mark.parametrize("limit", ["max_running: 1", "max_chips: 72", "max_running: 9, max_chips: 143"])
+def test_limits_of_all_campaigns(tmp_path: Path, limit: str) -> None:
+    """Two racks, one campaign at a time: a's second follows its first at 36,000, b's that at 72,000."""
+    held = run(tmp_path, JOBS, f"scheduler.limits={{campaigns: {{{limit}}}}}")
+    assert waits(held) == {"a": (36_000 - 60) / 2, "b": 72_000 - 120}
+
+
+def test_a_campaign_above_the_limit_runs_on_fewer_chips(tmp_path: Path) -> None:
+    """144 chips for an hour become 72 chips for two."""
+    result = run(tmp_path, "1,0,144,3600,a\n", "scheduler.limits={campaigns: {max_chips: 72}}")
+    assert result.tables["tenants"]["chip_ms"].tolist() == pytest.approx([72 * 7_200_000], rel=1e-6)
+
+
+def test_limits_of_named_runs_and_bursts(root: Path) -> None:
+    """One gang of named runs at a time, and one burst: never more of each were begun and not over."""
+    bursts = "{every: 6 h, jobs: 64, chips: 8, duration: 8 h, priority: 60, wait_target: 30 min}"
+    sets = (
+        "scheduler.limits={runs: {max_running: 1}, bursts: {max_running: 1}}",
+        f"demand.research.evaluation={bursts}",
+        "horizon.end=2026-10-01",
+    )
+    loaded = load_study(root / "configs" / "quickstart.yaml", sets=list(sets))
+    built, _, _ = simulate_built(prepare(loaded, "big-cloud"), 0)
+    cluster: Any = built.ctx.cluster
+    assert cluster.check() == []
+    own = np.array([job for jobs in built.evaluations.jobs.values() for job in jobs])
+    runs = cluster.runs[own]
+    began = runs[runs["start"] >= 0]
+    ends = np.where(began["state"] == DONE, began["end"], built.ctx.end)
+    order = np.argsort(began["start"], kind="stable")
+    assert len(began) > 10 and np.all(began["start"][order][1:] >= ends[order][:-1])
+
+
 def test_a_campaign_above_the_quota_runs_on_what_its_tenant_may_have(tmp_path: Path) -> None:
     """144 chips for an hour become 72 chips for two."""
     result = run(tmp_path, "1,0,144,3600,a\n", "scheduler.tenants={a: {quota: 72}}")

@@ -193,6 +193,24 @@ def test_classes_go_before_any_order(tmp_path: Path) -> None:
         assert found.preemptions.tolist() == [1, 0, 0, 0]
 
 
+@pytest.mark.parametrize(
+    ("limit", "at", "left_out"),
+    [
+        ("", [0, 1, 2, 3], 0),
+        ("max_running: 1", [0, 10, 20, 3], 0),  # priorities of its jobs do not matter
+        ("max_chips: 3", [0, 10, 2, 3], 0),
+        ("max_chips: 1", [2, 3], 2),
+    ],
+)
+def test_limits_of_a_class(tmp_path: Path, limit: str, at: list[int], left_out: int) -> None:
+    """8 chips, all jobs of different tenants: 1 to 3 of the class test, 4 of prod."""
+    rows = "1,0,2,10,a,test,1\n2,1,2,10,b,test,2\n3,2,1,10,c,test,1\n4,3,1,10,d,prod,1\n"
+    trace = jobs(tmp_path, rows, "tenant,class,priority")
+    found = replay(trace, ruled(tmp_path, f"classes: {{test: {{{limit}}}}}"), 8)
+    assert starts(found) == at
+    assert measure(found)["above_quota"] == left_out
+
+
 def test_drains(tmp_path: Path) -> None:
     """4 chips, drained from 50 to 150. Job 1 runs on to its end at 100, or is stopped at 60 with its work kept
     and goes on at 150; job 2, submitted at 55, starts at 150."""

@@ -99,12 +99,16 @@ def test_limits_that_make_no_sense_are_refused(tenant: Tenant, says: str) -> Non
 @pytest.mark.parametrize(
     ("limit", "starts"),
     [
-        (None, (0, 0, 0, 10)),
-        (ClassLimit(max_running=1), (0, 10, 0, 20)),
-        (ClassLimit(max_chips=5), (0, 10, 0, 20)),
+        ({}, (0, 0, 0, 10)),
+        ({0: ClassLimit(max_running=1)}, (0, 10, 0, 20)),
+        ({0: ClassLimit(max_chips=5)}, (0, 10, 0, 20)),
+        ({(0, 1): ClassLimit(max_running=2)}, (0, 0, 10, 10)),  # of both classes together
+        ({(1, 0): ClassLimit(max_chips=7)}, (0, 0, 10, 20)),  # D's 6 chips beside C's 2 are too many
     ],
 )
-def test_limits_of_a_class_computed_by_hand(limit: ClassLimit | None, starts: tuple[int, ...]) -> None:
+def test_limits_of_a_class_computed_by_hand(
+    limit: dict[int | tuple[int, ...], ClassLimit], starts: tuple[int, ...]
+) -> None:
     """8 chips: A and B of class 0 (3 chips each), C of class 1 and another tenant (2), D of class 1 (6), that
     waits behind B for its admission and then for its chips.
     """
@@ -112,9 +116,8 @@ def test_limits_of_a_class_computed_by_hand(limit: ClassLimit | None, starts: tu
     layout.tranche(layout.site(layout.pool(8)), 1)
     rows = ((3, 0, 0), (3, 0, 0), (2, 1, 1), (6, 1, 0))
     jobs = tuple(Job(0, 10, 10, n, n, n, k, tenant) for n, k, tenant in rows)
-    limits = {} if limit is None else {0: limit}
     arrive = (Command(0, "activate", (0, None)),)
-    case = Case(layout, (JobClass(), JobClass()), jobs, 10_000, commands=arrive, class_limits=limits)
+    case = Case(layout, (JobClass(), JobClass()), jobs, 10_000, commands=arrive, class_limits=limit)
     assert tuple(drive(case).runs["start"][:4].tolist()) == starts
     assert tuple(life.start for life in Scheduler(case).run()) == starts
 
@@ -125,9 +128,12 @@ def test_limits_of_a_class_computed_by_hand(limit: ClassLimit | None, starts: tu
         ({0: ClassLimit(max_chips=3)}, "job 0 asks for 4 chips, class 0 may have 3"),
         ({0: ClassLimit(max_running=0)}, "max_running must be at least 1"),
         ({1: ClassLimit(max_running=1)}, "there are 1 classes"),
+        ({0: ClassLimit(max_running=1), (0,): ClassLimit(max_chips=8)}, "class 0 has limits twice"),
     ],
 )
-def test_limits_of_a_class_that_cannot_be_kept_are_refused(limits: dict[int, ClassLimit], says: str) -> None:
+def test_limits_of_a_class_that_cannot_be_kept_are_refused(
+    limits: dict[int | tuple[int, ...], ClassLimit], says: str
+) -> None:
     case = replace(CASES[0].case(False), class_limits=limits)
     with pytest.raises(LayoutError, match=says):
         cluster_of(case)

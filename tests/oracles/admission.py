@@ -20,7 +20,7 @@ class Admission:
 
     tenants: tuple[Tenant, ...] = ()
     reclaims: bool = True
-    classes: Mapping[int, ClassLimit] = field(default_factory=dict)
+    classes: Mapping[int | tuple[int, ...], ClassLimit] = field(default_factory=dict)
     admitted: set[int] = field(default_factory=set)
     evicted: set[int] = field(default_factory=set)
 
@@ -59,8 +59,12 @@ def may_have(world: World, tenant: int) -> bool:
 
 def class_has_room(world: World, j: int) -> bool:
     """Whether the job's class may have it too."""
-    limit = world.admission.classes.get(world.jobs[j].cls, ClassLimit())
-    same = [other for other in world.admission.admitted if world.jobs[other].cls == world.jobs[j].cls]
+    cls = world.jobs[j].cls
+    groups = {
+        (key,) if isinstance(key, int) else key: limit for key, limit in world.admission.classes.items()
+    }
+    together, limit = next((found for found in groups.items() if cls in found[0]), ((cls,), ClassLimit()))
+    same = [other for other in world.admission.admitted if world.jobs[other].cls in together]
     if limit.max_running is not None and len(same) >= limit.max_running:
         return False
     chips = sum(world.jobs[other].size_max for other in [*same, j])

@@ -111,4 +111,4 @@ class Case:
     reclaim: bool = True
     array_limits: tuple[int, ...] = ()
     reservations: tuple[Reservation, ...] = ()
-    class_limits: Mapping[int, ClassLimit] = field(default_factory=dict)
+    class_limits: Mapping[int | tuple[int, ...], ClassLimit] = field(default_factory=dict)

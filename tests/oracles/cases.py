@@ -112,15 +112,20 @@ def within_limits(job: Job, tenants: tuple[Tenant, ...]) -> Job:
 
 
 @st.composite
-def limits_of_classes(draw: st.DrawFn, jobs: list[Job], classes: int) -> dict[int, ClassLimit]:
-    """Limits of some classes, that each of their jobs keeps alone."""
-    found = {}
-    for k in range(classes):
-        largest = max((job.size_max for job in jobs if job.cls == k), default=1)
+def limits_of_classes(
+    draw: st.DrawFn, jobs: list[Job], classes: int
+) -> dict[int | tuple[int, ...], ClassLimit]:
+    """Limits of some classes, or of two together, that each of their jobs keeps alone."""
+    found: dict[int | tuple[int, ...], ClassLimit] = {}
+    groups = [(k,) for k in range(classes)]
+    if classes > 1 and draw(st.booleans()):
+        groups = draw(st.sampled_from([[(0, classes - 1)], [(classes - 1, 0)]]))
+    for k in groups:
+        largest = max((job.size_max for job in jobs if job.cls in k), default=1)
         most = draw(st.sampled_from([None, None, largest, largest + 4]))
         number = draw(st.sampled_from([None, None, 1, 2]))
         if most is not None or number is not None:
-            found[k] = ClassLimit(number, most)
+            found[k if len(k) > 1 else k[0]] = ClassLimit(number, most)
     return found
 
 

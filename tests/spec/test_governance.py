@@ -74,6 +74,8 @@ def test_names_that_the_trace_does_not_have(tmp_path: Path) -> None:
         ("at: 9d", "at: 2d", "11:5: this drain begins before the one above it is over"),
         ("grace: 2 min", "grace: 2", "8:17: `2` lacks its unit"),
         ("max_running: 2", "max_running: 0", "out of bounds"),
+        ("priority: 10", "max_chips: 0", "7:21: `0` is out of bounds"),
+        ("priority: 10", "max_chips: 2G", "7:10: 2,000,000,000 chips; write at most 1,073,741,824"),
         ("announced: 3d", "announced: 5d", "announced after it begins; write at most 4 d"),
     ],
 )
