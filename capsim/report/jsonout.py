@@ -9,7 +9,7 @@ from capsim.report.depth import Work, assignment
 from capsim.report.documents import dump, json_head
 from capsim.report.periods import periods_json
 from capsim.report.reasons import rival
-from capsim.report.tenants import jain_of_runs
+from capsim.report.tenants import fairness, jain_of_runs
 from capsim.results.reading import Results
 from capsim.study.binding import binding
 from capsim.study.bridge import bridge
@@ -84,6 +84,7 @@ def _case(results: Results, context: Context, table: Table) -> dict[str, Any]:
     other = rival(table)
     order = [row.strategy for row in table.rows]
     found: dict[str, Any] = {"ranked": [_row(row) for row in table.rows], "by_cash": list(table.by_cash)}
+    found["tenants"] = {strategy: fairness(results, strategy, table.case) for strategy in order}
     if other is not None:
         found["bridge"] = dataclasses.asdict(bridge(results, context, other.strategy, best, table.case))
         found["flips"] = [dataclasses.asdict(f) for f in flips(results, context, order, table.case)]

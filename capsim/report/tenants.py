@@ -75,6 +75,25 @@ def jain_of_runs(found: dict[str, Any]) -> float:
     return float(np.mean(indices)) if indices else float("nan")
 
 
+def fairness(results: Results, strategy: str, case: str) -> dict[str, Any] | None:
+    """How evenly the tenants fared, means over runs: Jain's index, who waited longest and how long, hours.
+
+    None where the study does not tell tenants apart.
+    """
+    found = results.table("tenants", case, strategy)
+    names = dict.fromkeys(found["tenant"].tolist())
+    if not names:
+        return None
+    waits = {name: _mean(found["wait_mean_h"][found["tenant"] == name]) for name in names}
+    known = {name: wait for name, wait in waits.items() if np.isfinite(wait)}
+    worst = max(known, key=lambda name: known[name]) if known else None
+    return {
+        "jain_tenants": jain_of_runs(found),
+        "worst_tenant": worst,
+        "worst_wait_mean_h": known[worst] if worst is not None else None,
+    }
+
+
 def _mean(values: Any) -> float:
     known = values[np.isfinite(values.astype(np.float64))]
     return float(known.mean()) if len(known) else float("nan")

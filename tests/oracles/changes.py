@@ -149,8 +149,9 @@ def stop_holder(world: World, holder: Holder) -> None:
 
 def command(world: World, called: Command) -> bool:
     """Do one operation that the engine calls; whether there was anything to do."""
-    world.called = True
-    return OPERATIONS[called.name](world, *called.arguments, **called.options) is not False
+    done = OPERATIONS[called.name](world, *called.arguments, **called.options) is not False
+    world.called |= done or called.name not in ("activate", "retire")  # of no domains: nothing is called
+    return done
 
 
 def activate(world: World, tranche: int, domains: int | None = None) -> bool:

@@ -150,6 +150,7 @@ def test_json_is_finite_and_equals_the_table(results: Results, single: Results) 
     assert [r["strategy"] for r in ranked] == [r.strategy for r in figures.rows]
     assert ranked[0]["total"]["value"] == figures.rows[0].total.value
     assert next(r for r in ranked if r["strategy"] == "azure")["difference"] is None
+    assert found["cases"]["base"]["tenants"] == {row["strategy"]: None for row in ranked}
     bridge = found["cases"]["base"]["bridge"]
     assert math.fsum(line["usd"] for line in bridge["lines"]) == bridge["difference"]
     depth = json.loads(run_json(single, CONTEXT))

@@ -7,7 +7,7 @@ from typing import Any, cast
 import numpy as np
 import pytest
 
-from capsim.report.tenants import jain_of_runs, reservation_lines, tenants_table
+from capsim.report.tenants import fairness, jain_of_runs, reservation_lines, tenants_table
 from capsim.results.reading import Results
 
 NUMBERS = ("wait_mean_h", "wait_p50_h", "wait_p95_h", "slowdown_mean")
@@ -45,6 +45,17 @@ def test_tenants_by_chip_time() -> None:
     index = (1.5**2 / (2 * 1.25) + 1.0) / 2
     assert f"Jain's index over the tenants {index:.3f}" in found[4]
     assert jain_of_runs(Stored(rows).columns) == pytest.approx(index)
+
+
+def test_how_evenly_tenants_fared() -> None:
+    """b waits an hour in each run, a not at all."""
+    rows = [(0, "a", 1.0, -1, 1, 1, 1, 1.0), (0, "b", 1.0, -1, 1, 1, 1, 0.5), (1, "b", 1.0, -1, 1, 1, 1, 0.5)]
+    assert fairness(cast(Results, Stored(rows)), "s", "base") == {
+        "jain_tenants": pytest.approx((1.5**2 / (2 * 1.25) + 1.0) / 2),
+        "worst_tenant": "b",
+        "worst_wait_mean_h": 1.0,
+    }
+    assert fairness(cast(Results, Stored([])), "s", "base") is None
 
 
 def test_what_came_of_reservations() -> None:
