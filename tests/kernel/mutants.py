@@ -183,6 +183,25 @@ MUTANTS = (
         RESERVED,
     ),
     Mutant(
+        "replicas on reserved chips",
+        "a service grows on the domains of windows",
+        "kernel/bars.py",
+        (
+            (
+                "            add_window(s, r, 1)\n    count_masked(s, pool)\n",
+                "            pass\n    count_masked(s, pool)\n",
+            ),
+        ),
+        RESERVED,
+    ),
+    Mutant(
+        "replicas outstay the beginning",
+        "replicas on the domains of a window that was announced late keep them",
+        "kernel/bookings.py",
+        (("    clear_replicas(s, r)\n    if not", "    if not"),),
+        RESERVED,
+    ),
+    Mutant(
         "promise inside a window",
         "the head is promised chips that are reserved for others at its shadow",
         "kernel/barred_shadow.py",
