@@ -202,10 +202,13 @@ class TrainingRuns:
         ctx, study = self.ctx, self.ctx.prepared.study
         chips = ctx.cluster.chips()
         barred = ctx.forbidden.get(("training", state.spec.name), ())
+        shares = {
+            family: porting_efficiency(study, family, ported, ctx.now)
+            for family, ported in ctx.prepared.ports.items()
+        }
         found = {}
         for p, place in enumerate(ctx.places()):
-            rate = self._rate(state, place.system)
-            share = porting_efficiency(study, place.family, ctx.prepared.ports[place.family], ctx.now)
+            rate, share = self._rate(state, place.system), shares[place.family]
             if rate <= 0.0 or share <= 0.0 or p in barred:
                 continue
             claimed = sum(n for (name, q), n in ctx.reserve.items() if q == p and name != state.spec.name)
@@ -279,15 +282,16 @@ class TrainingRuns:
 
     def _stranded(self, state: RunState) -> bool:
         """Whether a part waits at a place that no longer holds enough chips for it."""
-        runs, jobs = self.ctx.cluster.runs, self.ctx.cluster.jobs
-        active = self.ctx.cluster.chips()["active"]
+        standing = self.ctx.cluster.runs["state"]
+        waiting = [job for job in state.pending if standing[job] == WAITING]
+        if not waiting:
+            return False
+        jobs, active = self.ctx.cluster.jobs, self.ctx.cluster.chips()["active"]
         classes = [self.classes[state.spec.name, state.phase, i] for i in range(len(state.places))]
         cls_place = dict(zip(classes, state.places, strict=True))
-        for job in state.pending:
-            place, _ = cls_place[int(jobs["cls"][job])]
-            if runs["state"][job] == WAITING and active[place] < jobs["size_min"][job]:
-                return True
-        return False
+        return any(
+            bool(active[cls_place[int(jobs["cls"][job])][0]] < jobs["size_min"][job]) for job in waiting
+        )
 
     def _withdraw(self, state: RunState) -> float:
         """Take the phase's jobs back; returns the share of the phase's work that is left."""

@@ -47,10 +47,9 @@ def pool_time(s: State) -> np.ndarray:
     pools = np.arange(len(s.services)) % n
     np.add.at(out["useful"], pools * N_KINDS + s.services["kind"], served * s.services["chips"])
     jobs = s.active[: int(s.clock["running"][0])]
-    runs = s.runs[jobs]
-    open_time = runs["chips"].astype(np.int64) * (now - runs["begun"])
+    open_time = s.runs["chips"][jobs].astype(np.int64) * (now - s.runs["begun"][jobs])
     kinds = s.classes["kind"][s.jobs["cls"][jobs]]
-    np.add.at(out["in_flight"], runs["pool"] * N_KINDS + kinds, open_time)
+    np.add.at(out["in_flight"], s.runs["pool"][jobs] * N_KINDS + kinds, open_time)
     return out.reshape(n, N_KINDS)
 
 

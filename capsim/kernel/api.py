@@ -133,7 +133,7 @@ class Cluster:
         self._now, self._finished = self._s.clock["now"], self._s.clock["finished"]
         rows = self._s.services
         self._held, self._held_acc, self._target = rows["held"], rows["held_acc"], rows["target"]
-        self._nowhere = np.flatnonzero(rows["chips"] <= 0)
+        self._nowhere = (rows["chips"] <= 0).astype(np.int64)
         self._stock = np.zeros(len(layout.sites), accounts.CHIP_TIME)
 
     def _add_rules(
@@ -361,7 +361,7 @@ class Cluster:
         """``resize`` for all: int array [service, pool]."""
         targets = wanted.ravel()
         self._target[:] = targets
-        if len(self._nowhere) and targets[self._nowhere].max() > 0:
+        if self._nowhere.dot(targets):
             raise LayoutError("replicas are wanted in a pool where the service has no chips")
         self._do(kernel.RESIZE_ALL, 0)
 

@@ -2,9 +2,33 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
+from llvmlite import ir  # type: ignore[import-untyped]
+from numba import types
+from numba.extending import intrinsic
 
 from capsim.jit import kernel
+
+
+@intrinsic
+def earlier(typingctx: Any, time: Any, key: Any, other_time: Any, other_key: Any) -> Any:
+    """Whether (time, key) comes before another; none is negative.
+
+    As one number of 128 bits each: a comparison in three instructions and without a jump.
+    """
+
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        wide = ir.IntType(128)
+        shift = ir.Constant(wide, 64)
+        first, second = (
+            builder.or_(builder.shl(builder.zext(high, wide), shift), builder.zext(low, wide))
+            for high, low in ((args[0], args[1]), (args[2], args[3]))
+        )
+        return builder.icmp_unsigned("<", first, second)
+
+    return types.boolean(types.int64, types.int64, types.int64, types.int64), codegen
 
 
 @kernel()
@@ -15,7 +39,7 @@ def heap_push(s, time, key, data):
     s.clock[0].n_heap = i + 1
     while i > 0:
         up = (i - 1) >> 1
-        if heap[up].time < time or (heap[up].time == time and heap[up].key <= key):
+        if not earlier(time, key, heap[up].time, heap[up].key):
             break
         heap[i].time = heap[up].time
         heap[i].key = heap[up].key
@@ -27,40 +51,55 @@ def heap_push(s, time, key, data):
 
 
 @kernel()
-def heap_settle(s, n, time, key, data):
-    """Put an event into the hole at the top of a heap of ``n``."""
+def heap_drop(s):
+    """Remove the first event.
+
+    The hole at the top sinks to the bottom along the lesser children, and the last event rises from there: it
+    is nearly always one of the latest, so that comparing it on the way down would be in vain.
+    """
     heap = s.heap
-    i = 0
-    while True:
-        down = 2 * i + 1
-        if down >= n:
+    n = np.int64(s.clock[0].n_heap - 1)
+    s.clock[0].n_heap = n
+    i, down = np.int64(0), np.int64(1)
+    while down < n:
+        # the last event, still at n, may be the lesser child: then it goes up and the hole leaves the heap
+        down += earlier(heap[down + 1].time, heap[down + 1].key, heap[down].time, heap[down].key)
+        heap[i].time = heap[down].time
+        heap[i].key = heap[down].key
+        heap[i].data = heap[down].data
+        i, down = down, 2 * down + 1
+    time, key, data = heap[n].time, heap[n].key, heap[n].data
+    while i > 0:
+        up = (i - 1) >> 1
+        if not earlier(time, key, heap[up].time, heap[up].key):
             break
-        if down + 1 < n:
-            left, right = heap[down], heap[down + 1]
-            down += (right.time < left.time) | ((right.time == left.time) & (right.key < left.key))
-        least = heap[down]
-        if time < least.time or (time == least.time and key <= least.key):
-            break
-        heap[i].time = least.time
-        heap[i].key = least.key
-        heap[i].data = least.data
-        i = down
+        heap[i].time = heap[up].time
+        heap[i].key = heap[up].key
+        heap[i].data = heap[up].data
+        i = up
     heap[i].time = time
     heap[i].key = key
     heap[i].data = data
 
 
 @kernel()
-def heap_drop(s):
-    """Remove the first event."""
-    n = np.int64(s.clock[0].n_heap - 1)
-    s.clock[0].n_heap = n
-    if n > 0:
-        last = s.heap[n]
-        heap_settle(s, n, last.time, last.key, last.data)
-
-
-@kernel()
 def heap_replace(s, time, key, data):
-    """Remove the first event and add another: one walk."""
-    heap_settle(s, np.int64(s.clock[0].n_heap), time, key, data)
+    """Remove the first event and add another: one walk down, as the other is often soon."""
+    heap = s.heap
+    n = np.int64(s.clock[0].n_heap)
+    i = np.int64(0)
+    while True:
+        down = 2 * i + 1
+        if down >= n:
+            break
+        if down + 1 < n:
+            down += earlier(heap[down + 1].time, heap[down + 1].key, heap[down].time, heap[down].key)
+        if not earlier(heap[down].time, heap[down].key, time, key):
+            break
+        heap[i].time = heap[down].time
+        heap[i].key = heap[down].key
+        heap[i].data = heap[down].data
+        i = down
+    heap[i].time = time
+    heap[i].key = key
+    heap[i].data = data
