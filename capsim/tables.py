@@ -430,6 +430,7 @@ RULES = np.dtype(
         ("keyed_at", "i8"),  # instant of the last computation; -1: none yet
         ("tick", "i8"),  # instant of the next one by the calendar; NEVER
         ("half_life", "f8"),  # ms in which usage decays to a half; 0: it does not
+        ("exempt", "i8"),  # las: ms of work after its start in which a job is not stopped
         ("promote", "f8"),  # las: a job that waits so many times its run time starts anew; 0: never
         ("shares", "f8"),  # sum of the tenants' shares
         ("held", "i4"),  # jobs that are not admitted

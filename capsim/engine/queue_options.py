@@ -16,6 +16,7 @@ FORMS: dict[str, Form] = {
     "half_life": DURATION,
     "thresholds": DURATION,
     "promote": NUMBER,
+    "exempt": DURATION,
     "slack": NUMBER,
 }
 """How each option is written; thresholds are chip-time, so ``10h`` is ten hours of one chip."""

@@ -24,7 +24,15 @@ from capsim.kernel.preemptible import lay_levels
 from capsim.kernel.ranks import open_slot, restate_durations
 from capsim.kernel.reserving import Reservation, ReservationFigures, add_reservations, figures
 from capsim.kernel.state import pointers
-from capsim.policies.orders import BY_TENANT, CHANGING, PLACEMENTS, order_keys, order_options, tenant_keys
+from capsim.policies.orders import (
+    BY_TENANT,
+    CHANGING,
+    PLACEMENTS,
+    order_keys,
+    order_options,
+    tenant_keys,
+    usual_thresholds,
+)
 from capsim.tables import NEVER, RUNNING, WAITING
 
 
@@ -144,6 +152,8 @@ class Cluster:
             self._options = order_options(policy.order, policy.order_options)
         except ValueError as error:
             raise LayoutError(str(error)) from None
+        if self._options.get("thresholds", ()) is None:
+            self._options["thresholds"] = usual_thresholds(jobs)
         changing = policy.order in CHANGING
         if policy.preemption and changing and policy.order != "las" and not policy.by_class:
             raise LayoutError(

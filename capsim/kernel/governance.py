@@ -174,6 +174,7 @@ def add_rules(
         row["order"] = CHANGING.index(str(order)) + 1
         row["recalculate"] = max(int(options["recalculate"]), interval if options["recalculate"] else 0)
         row["half_life"], row["promote"] = options.get("half_life", 0.0), options.get("promote", 0.0)
+        row["exempt"] = options.get("exempt", 0)
         row["n_levels"], row["by_class"] = len(limits), options["by_class"]
         state.clock["levels"] = order == "las"
         if options["heads"]:

@@ -24,7 +24,7 @@ from capsim.kernel.keys import (
     queue_level,
     share_usage,
 )
-from capsim.kernel.preemptible import relist
+from capsim.kernel.preemptible import may_be_moved, relist
 from capsim.kernel.queue import BIG, queue_insert, queue_next, queue_remove
 from capsim.kernel.reservation import drop_reservation
 from capsim.kernel.starving import next_starved, watch
@@ -303,6 +303,8 @@ def promote_starved(s):
             level = queue_level(s, j)
             if level != s.standings[j].key:
                 s.standings[j].key = level
+                relist(s, j)
+            elif may_be_moved(s, j):
                 relist(s, j)
         s.clock[0].stuck_job = -1
 

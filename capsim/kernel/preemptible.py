@@ -1,8 +1,10 @@
 """Which running jobs may be stopped: lists by pool and level, so that a head looks at lower levels only.
 
 A *level* is a priority or, with las, a queue (of a priority, where classes go first); level 0 is stopped
-first. The last list of a pool holds its jobs under notice. Kept only under a policy with preemption. A list
-is a chain of blocks, all but the last one full; a job that leaves is replaced by the list's last one.
+first. With las, jobs that had not worked long enough when keys were last computed are on a level above
+everybody. The last list of a pool holds its jobs under notice. Kept only under a policy with
+preemption. A list is a chain of blocks, all but the last one full; a job that leaves is replaced by the
+list's last one.
 """
 
 from __future__ import annotations
@@ -16,6 +18,9 @@ from capsim.tables import NEVER
 
 BLOCK_SIZE = 64
 """Jobs in one block of a list."""
+
+EXEMPT = np.iinfo(np.int64).max
+"""Standing of the list of las' jobs that are exempt: no head is above it."""
 
 _SHIFT, _MASK = 6, BLOCK_SIZE - 1
 
@@ -32,6 +37,22 @@ def standing(s, j):
 
 
 @kernel()
+def is_exempt(s, j):
+    """las: whether a running job had not worked long enough when keys were last computed."""
+    rules, run = s.rules[0], s.runs[j]
+    return rules.exempt > 0 and rules.keyed_at < run.begun + run.overhead_ms + rules.exempt
+
+
+@kernel()
+def may_be_moved(s, j):
+    """Whether a running job is on the list of those exempt, but is so no longer."""
+    row = np.int64(s.listed[j])
+    if row < 0 or s.levels[s.preemptible[row].level].standing != EXEMPT:
+        return False
+    return not is_exempt(s, j)
+
+
+@kernel()
 def level_of(s, j):
     """The list of its pool that a running job belongs to; -1: none, it cannot be stopped."""
     c = s.clock[0]
@@ -42,6 +63,8 @@ def level_of(s, j):
         return np.int64(-1)
     if not c.levels:
         return np.int64(cls.level)
+    if is_exempt(s, j):
+        return np.int64(c.n_levels - 1)
     queues = np.int64(s.rules[0].n_levels + 1)
     return cls.level * queues + queues - 1 - np.int64(s.standings[j].key)
 
@@ -109,9 +132,11 @@ def relist(s, j):
 
 @kernel()
 def note_restart(s, j):
-    """A running job begins a segment anew: so does its work at risk."""
+    """A running job begins a segment anew: so does its work at risk, and with las its exemption."""
     row = np.int64(s.listed[j])
-    if row >= 0:
+    if s.clock[0].levels:
+        relist(s, j)
+    elif row >= 0:
         s.preemptible[row].since = s.runs[j].begun + s.runs[j].overhead_ms
 
 
@@ -172,6 +197,8 @@ def lay_levels(state: State) -> State:
     ranks = np.unique(classes["priority"][able]) if by_class else np.zeros(1, np.int64)
     classes["level"] = np.searchsorted(ranks, classes["priority"]) if by_class else 0
     standings = (ranks[:, None] * queues - np.arange(queues)[::-1]).ravel()
+    if las:
+        standings = np.append(standings, EXEMPT)
     lists = len(standings) + 1
     levels = np.zeros(len(state.pools) * lists, tables.LEVEL)
     levels["block"] = -1

@@ -215,8 +215,13 @@ def chips_within_reach(s, pool, first, below):
 
 @kernel()
 def preempt_for_job(s, j):
-    """Make room for a blocked head by preemption; returns whether it started at once."""
+    """Make room for a blocked head by preemption; returns whether it started at once.
+
+    With las only in a pass that has computed the keys.
+    """
     c = s.clock[0]
+    if c.levels and s.rules[0].keyed_at != c.now:
+        return False
     mine = standing(s, j)
     if c.stuck_job == j and mine <= c.stuck_priority:
         return False

@@ -38,14 +38,15 @@ OPTIONS: dict[str, dict[str, Any]] = {
     "edf": {"slack": 2.0},
     "fair-share": {"recalculate": 5 * MINUTE, "half_life": 7 * DAY},
     "drf": {"recalculate": 5 * MINUTE},
-    "las": {"recalculate": 5 * MINUTE, "thresholds": (3_600_000, 36_000_000), "promote": 8.0},
+    "las": {"recalculate": 5 * MINUTE, "thresholds": None, "promote": 8.0, "exempt": 30 * MINUTE},
     "themis": {"recalculate": 5 * MINUTE},
 }
 """Options of the orders with their defaults; durations in ms, thresholds of las in chip-ms.
 
 Recalculation and half-life are Slurm's PriorityCalcPeriod and PriorityDecayHalfLife
-(https://slurm.schedmd.com/priority_multifactor.html, 2024-11, documented). Thresholds (1 and 10 chip-hours),
-promotion and slack are assumed: Tiresias (NSDI 2019) tunes thresholds to the cluster's jobs.
+(https://slurm.schedmd.com/priority_multifactor.html, 2024-11, documented). Thresholds (None:
+``usual_thresholds``, as Tiresias, NSDI 2019, tunes them to the cluster's jobs), promotion, exemption (Slurm's
+PreemptExemptTime) and slack are assumed.
 """
 
 PLACEMENTS = ("best-fit", "first-fit", "spread", "pack-tenant")
@@ -83,14 +84,26 @@ def order_options(name: str | Callable[..., Any], given: Mapping[str, Any]) -> d
         if option not in known:
             has = f"it has {', '.join(known)}" if known else "it has none"
             raise ValueError(f"order {name!r} has no option {option!r}: {has}")
-        numbers = value if option == "thresholds" else (value,)
+        numbers = (value or ()) if option == "thresholds" else (value,)
         if any(number < 0 for number in numbers):
             raise ValueError(f"{option} of order {name!r} must not be negative, not {value}")
     options = {**known, **given}
-    limits = list(options.get("thresholds", ()))
+    limits = list(options.get("thresholds") or ())
     if limits != sorted(set(limits)):
         raise ValueError(f"thresholds of order {name!r} must increase, not {limits}")
     return options
+
+
+def usual_thresholds(jobs: np.ndarray) -> tuple[int, ...]:
+    """Thresholds of las from the jobs' own service, requested time x chips: the least that half of them, and
+    nine of ten, do not exceed, in chip-ms. 1 and 10 chip-hours if there are no jobs.
+    """
+    n = len(jobs)
+    if n == 0:
+        return HOUR, 10 * HOUR
+    service = jobs["requested"].astype(np.int64) * jobs["size_ref"]
+    places = [-(-n * tenths // 10) - 1 for tenths in (5, 9)]
+    return tuple(sorted({max(1, int(value)) for value in np.partition(service, places)[places]}))
 
 
 def order_keys(

@@ -29,7 +29,7 @@ ORDER_OPTIONS: Final[dict[str, tuple[str, ...]]] = {
     "edf": ("slack",),
     "fair-share": ("recalculate", "half_life"),
     "drf": ("recalculate",),
-    "las": ("recalculate", "thresholds", "promote"),
+    "las": ("recalculate", "thresholds", "promote", "exempt"),
     "themis": ("recalculate",),
 }
 """Which keys of `options` each order looks at."""
@@ -50,6 +50,9 @@ class OrderOptions(Section):
     )
     promote: Number | None = Field(
         default=None, description="las: waiting over attained service at which a job starts again; 0: never"
+    )
+    exempt: DurationMs | None = Field(
+        default=None, description="las: so long after a start a job is not stopped for others"
     )
     slack: Number | None = Field(default=None, description="edf: deadline after submission over the estimate")
 
@@ -147,5 +150,5 @@ class Scheduler(Section):
             if name == "thresholds":
                 found[name] = tuple(int(item) for item in value)
             else:
-                found[name] = int(value) if name in ("half_life", "recalculate") else float(value)
+                found[name] = int(value) if name in ("half_life", "recalculate", "exempt") else float(value)
         return found

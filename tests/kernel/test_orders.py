@@ -110,7 +110,28 @@ CASES = (
         ((0, 20, 4, 0), (2, 3, 4, 0)),
         (0, 5),
         (0, 20),
-        {"thresholds": (20,), "recalculate": 5},
+        {"thresholds": (20,), "recalculate": 5, "exempt": 0},
+    ),
+    OrderCase(
+        "stopped when keys are computed",
+        "A falls into the second queue at 5, where B stops it, and goes on at 8; C comes at 9 and stops it at 10",
+        4,
+        "las",
+        ((0, 20, 4, 0), (2, 3, 4, 0), (9, 3, 4, 0)),
+        (0, 5, 10),
+        (0, 20, 23),
+        {"thresholds": (15,), "recalculate": 5, "promote": 0.0, "exempt": 0},
+    ),
+    OrderCase(
+        "exempt",
+        "A and B are in the second queue when C comes at 6, but have not worked 8 ms: C stops B at 10. At 15 C is in"
+        " the second queue too, but has worked 5 ms: D stops A and C at 20",
+        4,
+        "las",
+        ((0, 40, 2, 0), (0, 40, 2, 0), (6, 20, 2, 0), (11, 3, 4, 0)),
+        (0, 0, 10, 20),
+        (0, 0, 40, 60),
+        {"thresholds": (10,), "recalculate": 5, "promote": 0.0, "exempt": 8},
     ),
     OrderCase(
         "promoted",
@@ -121,7 +142,7 @@ CASES = (
         ((0, 20, 4, 0), (2, 6, 4, 0), (6, 6, 4, 0), (7, 6, 4, 0)),
         (0, 5, 10, 21),
         (0, 20, 26, 32),
-        {"thresholds": (20,), "recalculate": 5, "promote": 2.0},
+        {"thresholds": (20,), "recalculate": 5, "promote": 2.0, "exempt": 0},
     ),
     OrderCase(
         "deadline",
@@ -241,12 +262,12 @@ def test_preemption_by_class_goes_with_fair_share() -> None:
 
 
 def test_las_by_class_stops_lower_classes_first_then_lower_queues() -> None:
-    """Two chips each: A (class 0, first queue) and B (class 1, second queue) run; C of class 1 stops A, the lower
-    class; D of class 1, first queue, then stops B."""
-    jobs = ((0, 50, 2, 0, 1), (0, 50, 2, 0, 0), (8, 6, 2, 0, 1), (11, 5, 2, 0, 1))
-    options = {"thresholds": (12,), "recalculate": 5, "promote": 0.0}
+    """Two chips each: at 8 A (class 1) and B (class 0) run in the second queue; C of class 1 stops B, the lower
+    class; at 10 D of class 1, first queue, stops A."""
+    jobs = ((0, 50, 2, 0, 1), (0, 50, 2, 0, 0), (8, 6, 2, 0, 1), (10, 5, 2, 0, 1))
+    options = {"thresholds": (12,), "recalculate": 5, "promote": 0.0, "exempt": 0}
     case = by_class("las", jobs, by_class=True, preemption=True, order_options=options)
-    assert starts(case) == (0, 0, 8, 11)
+    assert starts(case) == (0, 0, 8, 10)
 
 
 def cluster(jobs: int, order: str, backfill: str = "easy", **options: Any) -> Cluster:
@@ -262,7 +283,12 @@ def cluster(jobs: int, order: str, backfill: str = "easy", **options: Any) -> Cl
         rng.integers(1, 40, jobs),
         tenant=rng.integers(0, 5, jobs),
     )
-    policy = Policy(order=order, backfill=backfill, preemption=order == "las", order_options=options)
+    policy = Policy(
+        order=order,
+        backfill=backfill,
+        preemption=order == "las",
+        order_options=options | ({"exempt": 30} if order == "las" else {}),
+    )
     made = Cluster(layout, rows, classes, policy=policy, max_extra_jobs=100)
     made.activate(0)
     return made
@@ -304,9 +330,10 @@ def crowded(order: str, backfill: str, seed: int) -> Case:
             Job(submit, run, asked, size, size, size, int(rng.integers(0, 2)), int(rng.integers(0, 4)))
         )
     options = {"recalculate": (0, 1, 7, 50)[seed % 4]}
-    options |= {"las": {"thresholds": (50, 400), "promote": 1.0}, "fair-share": {"half_life": 100}}.get(
-        order, {}
-    )
+    options |= {
+        "las": {"thresholds": (50, 400), "promote": 1.0, "exempt": (0, 15)[seed % 2]},
+        "fair-share": {"half_life": 100},
+    }.get(order, {})
     return Case(
         layout,
         (JobClass(preemptible=True, restart=1), JobClass(priority=1, preemptible=True, restart=1)),

@@ -67,8 +67,9 @@ def test_many_victims_by_priority(seed: int) -> None:
 
 
 @pytest.mark.parametrize("seed", range(6))
-def test_many_victims_by_queues(seed: int) -> None:
-    case = crowd(seed, "las", thresholds=(60, 200), recalculate=7, promote=2.0)
+@pytest.mark.parametrize("exempt", [0, 15])
+def test_many_victims_by_queues(seed: int, exempt: int) -> None:
+    case = crowd(seed, "las", thresholds=(60, 200), recalculate=7, promote=2.0, exempt=exempt)
     cluster = drive(case)
     agree(case, cluster)
     assert cluster.counters()["preemptions"] > 0

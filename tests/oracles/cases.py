@@ -191,7 +191,8 @@ def orders(draw: st.DrawFn) -> tuple[str, dict[str, Any]]:
     if order == "fair-share":
         options["half_life"] = draw(st.sampled_from([0, 5, 50]))
     if order == "las":
-        options["thresholds"] = draw(st.sampled_from([(), (20,), (10, 100)]))
+        options["thresholds"] = draw(st.sampled_from([(), (20,), (10, 100), None]))
+        options["exempt"] = draw(st.sampled_from([0, 0, 3, 20]))
         options["promote"] = draw(st.sampled_from([0.0, 0.5, 2.0]))
     return order, options
 

@@ -39,6 +39,12 @@ def rank_of(world: World, j: int) -> tuple[int, int]:
     return priority if world.case.by_class else 0, -int(world.standing.keys[j])
 
 
+def is_exempt(world: World, j: int) -> bool:
+    """las: whether a running job had worked less than ``exempt`` when keys were last computed."""
+    life, exempt, keyed = world.lives[j], world.standing.options["exempt"], world.standing.keyed_at
+    return exempt > 0 and (keyed is None or keyed < life.begun + life.restart_ms + exempt)
+
+
 def candidates(world: World, rank: tuple[int, int], pool: int, *, levels: bool = False) -> list[int]:
     """Jobs that may be stopped in a pool for a job of this rank: least work at risk first, ties highest index.
 
@@ -46,7 +52,8 @@ def candidates(world: World, rank: tuple[int, int], pool: int, *, levels: bool =
     """
     running = world.running(lambda life: life.pool == pool and life.notice is None)
     if levels:
-        lower = [j for j in running if world.class_of(j).preemptible and rank_of(world, j) < rank]
+        able = [j for j in running if world.class_of(j).preemptible and not is_exempt(world, j)]
+        lower = [j for j in able if rank_of(world, j) < rank]
         return sorted(lower, key=lambda j: (rank_of(world, j), -j))
     able = [j for j in running if world.class_of(j).preemptible and (world.class_of(j).priority, 0) < rank]
     return sorted(able, key=lambda j: (at_risk(world, j), -j))
@@ -54,6 +61,9 @@ def candidates(world: World, rank: tuple[int, int], pool: int, *, levels: bool =
 
 def preempt_for(world: World, head: int) -> bool:
     """Stop, or warn, the fewest jobs by the rule; whether the head starts by it, at its least size."""
+
+    if world.case.order == "las" and world.standing.keyed_at != world.now:
+        return False
 
     def placed(pool: int, victims: list[int]) -> bool:
         free = open_now(world, head, pool, with_victims(world, pool, victims))

@@ -42,8 +42,21 @@ class Standing:
 
     def __post_init__(self) -> None:
         self.options = order_options(self.case.order, self.case.order_options)
+        if self.case.order == "las" and self.options["thresholds"] is None:
+            self.options["thresholds"] = self.own_thresholds()
         if self.options.get("recalculate"):
             self.options["recalculate"] = max(self.options["recalculate"], self.case.interval)
+
+    def own_thresholds(self) -> list[int]:
+        """The service that half of the jobs, and nine of ten, do not ask for more of."""
+        service = sorted(job.requested * job.size_ref for job in self.case.jobs)
+        if not service:
+            return [3_600_000, 36_000_000]
+        least = [
+            next(v for v in service if sum(w <= v for w in service) * 10 >= tenths * len(service))
+            for tenths in (5, 9)
+        ]
+        return sorted({max(1, v) for v in least})
 
     def share(self, tenant: int) -> float:
         """A tenant's weight."""
