@@ -45,7 +45,9 @@ def test_least_attained_service_stops_a_long_job(tmp_path: Path) -> None:
     """One chip, threshold 60 chip-seconds, keys at every pass: A runs from 0, and B (30 s), submitted at 100 s,
     stops it, for A has attained 100; A goes on at 130 and ends at 330. Under fcfs B starts at 300."""
     trace = trace_of(tmp_path, "1,0,1,300,a\n2,100,1,30,a\n")
-    options = read_queue_options(["las.thresholds=60s", "las.promote=0", "las.recalculate=0s"], [])
+    options = read_queue_options(
+        ["las.thresholds=60s", "las.promote=0", "las.recalculate=0s", "las.exempt=0s"], []
+    )
     done = replay_trace(trace, policy="las", chips=1, options=options)
     assert (done.start // 1000).tolist() == [0, 100]
     assert (done.end // 1000).tolist() == [330, 130]
