@@ -504,6 +504,7 @@ STANDING = np.dtype(
     [
         ("key", "f8"),  # place in the order, smaller first; ties by submission
         ("base", "i8"),  # las: chip-ms attained before its last promotion
+        ("look_at", "i8"),  # las: a running job's queue and exemption stand before this instant
         ("due", "i8"),  # las: instant of its next promotion if it goes on waiting; NEVER
         ("alone", "f8"),  # themis: ms that it would take alone on its tenant's share
         ("offset", "i8"),  # themis: shortest possible estimate - submission, ms

@@ -17,6 +17,7 @@ from capsim.kernel.keys import (
     FAIR_SHARE,
     KEY,
     LAS,
+    attained,
     book_queued,
     charged_pool,
     comes_before,
@@ -24,7 +25,7 @@ from capsim.kernel.keys import (
     queue_level,
     share_usage,
 )
-from capsim.kernel.preemptible import may_be_moved, relist
+from capsim.kernel.preemptible import is_exempt, relist
 from capsim.kernel.queue import BIG, queue_insert, queue_next, queue_remove
 from capsim.kernel.reservation import drop_reservation
 from capsim.kernel.starving import next_starved, watch
@@ -287,6 +288,22 @@ def rise(s, j):
 
 
 @kernel()
+def sink(s, j):
+    """A running job of las goes to the queue of what it has attained; note when that will change."""
+    run = s.runs[j]
+    have, level = attained(s, j), queue_level(s, j)
+    s.standings[j].key = level
+    relist(s, j)
+    at = NEVER
+    if level < s.rules[0].n_levels:
+        lacks = s.thresholds[np.int64(level)] - have
+        at = s.clock[0].now - (-lacks // np.int64(run.chips))
+    if is_exempt(s, j):
+        at = min(at, run.begun + run.overhead_ms + s.rules[0].exempt)
+    s.standings[j].look_at = at
+
+
+@kernel()
 def promote_starved(s):
     """las: waiting jobs that have waited too long for what they have run start anew with none attained.
 
@@ -300,12 +317,8 @@ def promote_starved(s):
     if s.clock[0].preemption:
         for i in range(s.clock[0].running):
             j = np.int64(s.active[i])
-            level = queue_level(s, j)
-            if level != s.standings[j].key:
-                s.standings[j].key = level
-                relist(s, j)
-            elif may_be_moved(s, j):
-                relist(s, j)
+            if s.standings[j].look_at <= s.clock[0].now:
+                sink(s, j)
         s.clock[0].stuck_job = -1
 
 

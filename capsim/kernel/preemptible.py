@@ -44,15 +44,6 @@ def is_exempt(s, j):
 
 
 @kernel()
-def may_be_moved(s, j):
-    """Whether a running job is on the list of those exempt, but is so no longer."""
-    row = np.int64(s.listed[j])
-    if row < 0 or s.levels[s.preemptible[row].level].standing != EXEMPT:
-        return False
-    return not is_exempt(s, j)
-
-
-@kernel()
 def level_of(s, j):
     """The list of its pool that a running job belongs to; -1: none, it cannot be stopped."""
     c = s.clock[0]
@@ -75,6 +66,8 @@ def list_running(s, j):
     c, run = s.clock[0], s.runs[j]
     level = level_of(s, j)
     s.listed[j] = -1
+    if c.levels:
+        s.standings[j].look_at = 0
     if level < 0:
         return
     at = np.int64(run.pool) * (c.n_levels + 1) + level

@@ -29,7 +29,7 @@ ESTIMATES = ("exact", "factor:1.5", "factor:2", "factor:3", "factor:5", "factor:
 COARSE_MINUTES = 10
 PHILLY_CHIPS = (512, 640)
 FINER = (1, 10, 100)
-"""Thresholds of least attained service in chip-hours: one more than the default."""
+"""Thresholds of least attained service in chip-hours, one more than by default."""
 HOUR, DAY = 3600.0, 86_400.0
 
 RACK, GANG, RACKS, BLOCK = 72, 64, 64, 8
