@@ -82,8 +82,8 @@ SECTIONS = (
         its default thresholds, the median and 90 % of the jobs' service (0.33 and 3.5 chip-hours), beats
         shortest job first, which does not preempt here, at 640 chips; at 512 it falls behind by its
         long jobs. Thresholds of 1, 10 and 100 chip-hours bring it close again (jobs above 100 are 2 % of
-        all and 82 % of the work). Its median is about a third to a half of that of shortest job first: short jobs
-        do not wait for one that has run for hours. Stops are free here, so the figures flatter
+        all and 82 % of the work). Its median is 40 to 60 % of that of shortest job first: short
+        jobs do not wait for one that has run for hours. Stops are free here, so the figures flatter
         it.""",
         lambda base: reproductions.philly(base / "traces"),
     ),
