@@ -564,6 +564,8 @@ WINDOW = np.dtype(
         ("who", "i4"),  # 0: nobody may use it
         ("who_at", "i8"),  # into ``entitled``: a flag a tenant, then a flag a class
         ("bits_at", "i8"),  # into ``window_bits``: its domains, bitmap over those of the site
+        ("first_word", "i4"),  # its domains are in these words from this one on
+        ("end_word", "i4"),  # and before this one
         ("reserved", "i8"),  # chip-ms of its active domains so far
         ("used", "i8"),  # of these: held by jobs
         ("free", "i8"),  # of these: free

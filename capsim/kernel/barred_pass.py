@@ -8,8 +8,8 @@ from capsim.jit import kernel
 from capsim.kernel.barred_shadow import build_barred_reservation
 from capsim.kernel.bars import (
     EVERY,
-    FEW,
     add_window,
+    change_windows,
     count_masked,
     draw_map,
     fill_mask,
@@ -173,8 +173,7 @@ def draw_common(s, pool, until):
             break
         if s.sites[w.site].pool == pool:
             bars |= ONE << np.uint64(i & 63)
-    same = b.map_pool == pool and b.map_bars == bars and b.map_own == 0 and b.map_head == 0
-    if not same or b.live > FEW:
+    if not change_windows(s, pool, bars):
         b.map_pool, b.map_bars, b.map_own, b.map_head = pool, bars, 0, 0
         s.clock[0].resv_domain = -1
         fill_mask(s, pool, EVERY)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from capsim.jit import count_ones, kernel
+from capsim.jit import count_ones, kernel, trailing_zeros
 from capsim.kernel.bits import ALL, ONE, bit_test
 from capsim.kernel.running import set_attempt
 from capsim.tables import NEVER
@@ -86,7 +86,7 @@ def add_window(s, r, sign):
     """Add the domains of window r to the mask of its site (+1), or take them off it (-1)."""
     w = s.windows[r]
     st = s.sites[w.site]
-    for k in range(st.words):
+    for k in range(w.first_word, w.end_word):
         word = s.window_bits[w.bits_at + k]
         if sign > 0:
             s.bits[st.reserved_at + k] |= word
@@ -124,6 +124,45 @@ def count_masked(s, pool):
         st.reserved, st.held = reserved, held
         some += reserved
     s.booking[0].masked = some
+
+
+@kernel()
+def barred_word(s, site, k, bars):
+    """Word k of the mask of a site that lacks the windows ``bars``, by their place among the live ones."""
+    word = EVERY
+    while bars != 0:
+        w = s.windows[s.live_windows[trailing_zeros(bars)]]
+        bars &= bars - ONE
+        if w.site == site and w.first_word <= k < w.end_word:
+            word |= s.window_bits[w.bits_at + k]
+    return word
+
+
+@kernel()
+def change_windows(s, pool, bars):
+    """Change a map that is drawn to that of a pool without the windows ``bars``; returns whether it could.
+
+    It can where the drawn one, too, lacks windows alone: words of no other windows stay as they are.
+    """
+    b = s.booking[0]
+    if b.live > FEW or b.map_pool != pool or b.map_own != 0 or b.map_head != 0:
+        return False
+    changed = np.uint64(b.map_bars ^ bars)
+    b.map_bars = bars
+    while changed != 0:
+        w = s.windows[s.live_windows[trailing_zeros(changed)]]
+        changed &= changed - ONE
+        st = s.sites[w.site]
+        row = st.rows_at + (st.domain_chips - 1) * st.row_stride
+        for k in range(w.first_word, w.end_word):
+            old, word = s.bits[st.reserved_at + k], barred_word(s, w.site, k, bars)
+            if word != old:
+                more = count_ones(word) - count_ones(old)
+                st.held += count_ones(word & s.bits[row + k]) - count_ones(old & s.bits[row + k])
+                st.reserved += more
+                b.masked += more
+                s.bits[st.reserved_at + k] = word
+    return True
 
 
 @kernel()
@@ -185,7 +224,7 @@ def draw_map(s, j, pool, begin, end, own, head):
             return some
     head = head and c.resv_built != 0 and c.resv_pool == pool
     same = b.map_pool == pool and b.map_bars == bars and b.map_own == mine and (b.map_head != 0) == head
-    if same and b.live <= FEW:
+    if (same and b.live <= FEW) or (not own and not head and change_windows(s, pool, bars)):
         return limit
     b.map_pool, b.map_bars, b.map_own, b.map_head = pool, bars, mine, head
     c.resv_domain = -1

@@ -97,10 +97,23 @@ def take_domains(s, r):
 
 
 @kernel()
+def note_words(s, r):
+    """Note which words of the window's bitmap hold its domains."""
+    w = s.windows[r]
+    words = np.int64(s.sites[w.site].words)
+    w.first_word, w.end_word = words, 0
+    for k in range(words):
+        if s.window_bits[w.bits_at + k] != 0:
+            w.first_word = min(w.first_word, k)
+            w.end_word = k + 1
+
+
+@kernel()
 def announce(s, r):
     """From now on jobs heed window r: it joins the live ones, which are in the order of their starts."""
     b = s.booking[0]
     take_domains(s, r)
+    note_words(s, r)
     s.windows[r].phase = ANNOUNCED
     at = np.int64(b.live)
     while at > 0 and s.windows[s.live_windows[at - 1]].start > s.windows[r].start:

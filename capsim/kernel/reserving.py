@@ -125,7 +125,7 @@ def add_reservations(
     booking = state.booking
     if known:
         bits[: len(state.window_bits)] = state.window_bits
-        for name in ("domains", "phase", "reserved", "used", "free"):
+        for name in ("domains", "phase", "first_word", "end_word", "reserved", "used", "free"):
             windows[name][:known] = state.windows[name][:known]
         live[:known] = state.live_windows[:known]
     else:
