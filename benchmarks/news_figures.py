@@ -162,6 +162,8 @@ def read_figures(path: Path) -> Figures:
 
 
 def _kept(value: Any) -> Any:
+    if isinstance(value, np.integer):
+        return int(value)
     if not isinstance(value, float | np.floating):
         return value
     return float(f"{value:.7g}") if math.isfinite(value) else None

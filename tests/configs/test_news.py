@@ -77,12 +77,15 @@ def test_a_simulation_that_says_otherwise_is_found() -> None:
 
 def test_figures_are_read_as_they_were_written(tmp_path: Path) -> None:
     figures = read_figures(news.NEWS / "trainium-for-investment" / "figures.json")
-    figures = replace(figures, worlds={"late": np.array([0.25, np.nan])}, shares={"a": 0.1})
+    figures = replace(
+        figures, worlds={"late": np.array([0.25, np.nan]), "days": np.array([0, 365])}, shares={"a": 0.1}
+    )
     write_figures(tmp_path / "figures.json", figures)
     again = read_figures(tmp_path / "figures.json")
     assert again.flips == figures.flips and again.shares == {"a": 0.1}
     assert list(differences(again, figures)) == [] and again.count == figures.count
     np.testing.assert_array_equal(again.worlds["late"], [0.25, np.nan])
+    np.testing.assert_array_equal(again.worlds["days"], [0, 365])
 
 
 def test_named_from_anywhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
