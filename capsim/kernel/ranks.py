@@ -75,7 +75,7 @@ def restate_durations(s: State, jobs: np.ndarray, best: float) -> None:
     """
     if not len(jobs):
         return
-    fastest = best * s.jobs["size_max"][jobs] / s.jobs["size_ref"][jobs]
+    fastest = best * (s.jobs["size_max"][jobs] / s.jobs["size_ref"][jobs])
     left = s.runs["request_left"][jobs]
     duration = np.where(fastest > 0, left / np.maximum(fastest, 1e-9), 0).astype(np.int64)
     duration += np.maximum(s.runs["overhead_ms"][jobs], 0)

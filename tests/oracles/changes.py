@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from tests.oracles import admission, dependencies
+from tests.oracles import admission, dependencies, standing
 from tests.oracles.case import Command, Failure
 from tests.oracles.fleet import Holder, Piece, strike
 from tests.oracles.placement import Part
@@ -246,6 +246,7 @@ def resize(world: World, service: int, pool: int, replicas: int) -> bool:
 def set_speed(world: World, cls: int, pool: int, speed: float) -> None:
     """Change a class's speed in a pool for later starts."""
     world.speed[cls, pool] = speed
+    standing.restate(world, cls)
 
 
 def set_cost(world: World, cls: int, pool: int, cost: float) -> None:

@@ -63,16 +63,29 @@ class Standing:
         return self.case.shares[tenant] if tenant < len(self.case.shares) else 1.0
 
 
+def least_estimate(world: World, j: int) -> int:
+    """The estimate of what is left of a job at the best speed that its class has now."""
+    job, cls = world.jobs[j], world.class_of(j)
+    speed = max(world.speed[job.cls, pool] for pool in range(len(cls.speed)))
+    best = max(speed * (job.size_max / job.size_ref), 1e-300)
+    left = world.lives[j].request_left
+    return (left if best == 1.0 else int(left / best)) + world.restart_of(j)
+
+
+def restate(world: World, cls: int) -> None:
+    """The speed of a class changed: what its waiting jobs need at least."""
+    for j in waiting(world):
+        if world.jobs[j].cls == cls and j in world.standing.shortest:
+            world.standing.shortest[j] = least_estimate(world, j)
+
+
 def join(world: World, j: int) -> None:
     """A job joins the queue: it gets a key."""
     standing = world.standing
     if world.case.order not in CHANGING:
         return
-    job, cls = world.jobs[j], world.class_of(j)
-    speed = max(world.speed[job.cls, pool] for pool in range(len(cls.speed)))
-    best = max(speed * (job.size_max / job.size_ref), 1e-300)
-    left = world.lives[j].request_left
-    standing.shortest[j] = (left if best == 1.0 else int(left / best)) + world.restart_of(j)
+    job = world.jobs[j]
+    standing.shortest[j] = least_estimate(world, j)
     standing.pools[j] = first_pool(world, j)
     ahead = [other for other in waiting(world) if other != j and world.jobs[other].tenant == job.tenant]
     standing.keys[j] = key(world, j, ahead)
