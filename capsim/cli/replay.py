@@ -97,10 +97,7 @@ def replay(
     as_json: Json = False,
     quiet: Quiet = False,
 ) -> None:
-    """Schedule the jobs of a trace by one policy or several, and compare their figures.
-
-    Starts are in seconds on the trace's own clock, under the trace's own job numbers.
-    """
+    """Schedule the jobs of a trace by one policy or several, and compare their figures."""
     from capsim.engine.queue_options import read_queue_options
     from capsim.engine.replay import Machine, ReplayRules, with_estimates
     from capsim.engine.replay_policies import parse_policies

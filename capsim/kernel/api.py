@@ -101,14 +101,7 @@ class Cluster:
         self._n_pools = len(layout.pools)
         _check_jobs(jobs, classes)
         own = not isinstance(policy.placement, str)
-        if not own and policy.placement not in PLACEMENTS:
-            raise LayoutError(
-                f"placement {policy.placement!r} is unknown: use one of {', '.join(PLACEMENTS)}"
-            )
-        if policy.backfill not in ("none", "easy"):
-            raise LayoutError(f"backfill {policy.backfill!r} is unknown: use none or easy")
-        if policy.overrun not in ("end", "run on"):
-            raise LayoutError(f"overrun {policy.overrun!r} is unknown: use end or run on")
+        _check_policy(policy)
         score = policy.placement if own else None
         services = services or Services(self._n_pools)
         easy = policy.backfill == "easy"
@@ -471,6 +464,16 @@ class Cluster:
     def runs(self) -> np.ndarray:
         """The RUN rows (a view): start, end, state, pool, chips, blocks, waited, lost, restarts, ..."""
         return self._s.runs[: int(self._s.clock["n_jobs"][0])]
+
+
+def _check_policy(policy: Policy) -> None:
+    """Raise LayoutError for a placement, backfilling or overrun that does not exist."""
+    if isinstance(policy.placement, str) and policy.placement not in PLACEMENTS:
+        raise LayoutError(f"placement {policy.placement!r} is unknown: use one of {', '.join(PLACEMENTS)}")
+    if policy.backfill not in ("none", "easy"):
+        raise LayoutError(f"backfill {policy.backfill!r} is unknown: use none or easy")
+    if policy.overrun not in ("end", "run on"):
+        raise LayoutError(f"overrun {policy.overrun!r} is unknown: use end or run on")
 
 
 def _check_jobs(jobs: np.ndarray, classes: Classes | None) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from capsim import tables
+from capsim.kernel import rule_tables
 from capsim.kernel.layout import Classes, Layout, LayoutError, Services
 from capsim.kernel.rank_bits import lay_ranks
 from capsim.kernel.state import DTYPES, EMPTY, END_BLOCK_SIZE, State
@@ -266,7 +267,7 @@ def build(
     clock = _clock(len(jobs), cap, leaves)
     clock["easy"] = easy
     tree, rank_bits = _queue(leaves, easy, clock)
-    rules, booking = np.zeros(1, tables.RULES), np.zeros(1, tables.BOOKING)
+    rules, booking = np.zeros(1, rule_tables.RULES), np.zeros(1, rule_tables.BOOKING)
     rules["tick"] = booking["next"] = NEVER
     blank: dict[str, Any] = {
         "rules": rules,

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from capsim import tables
+from capsim.kernel import rule_tables
 from capsim.kernel.layout import LayoutError
 from capsim.kernel.options import JobOptions
 from capsim.kernel.state import State
@@ -77,7 +77,7 @@ class Governance:
 
 def _limits(listed: Sequence[Tenant], tenants: np.ndarray) -> np.ndarray:
     """Fill in the tenants' quotas and limits; returns the cohorts."""
-    cohorts = np.zeros(max((t.cohort or 0 for t in listed), default=0) + 1, tables.COHORT)
+    cohorts = np.zeros(max((t.cohort or 0 for t in listed), default=0) + 1, rule_tables.COHORT)
     for name in ("first", "first_held", "last_held", "cohort", "quota"):
         tenants[name] = -1
     for row, tenant in zip(tenants, listed, strict=True):
@@ -93,7 +93,7 @@ def _limits(listed: Sequence[Tenant], tenants: np.ndarray) -> np.ndarray:
 
 def _class_limits(governance: Governance, classes: int) -> np.ndarray:
     """Limits of the classes; -1: none."""
-    out = np.zeros(classes, tables.CLASS_LIMIT)
+    out = np.zeros(classes, rule_tables.CLASS_LIMIT)
     out["chips"] = out["jobs"] = -1
     out["row"] = np.arange(classes)
     for key, limit in governance.classes.items():
@@ -135,6 +135,30 @@ def check_sizes(state: State, rows: np.ndarray, first: int = 0) -> None:
         )
 
 
+def _set_order(
+    state: State, row: np.ndarray, order: str, options: Mapping[str, Any], tenants: int
+) -> dict[str, np.ndarray]:
+    """Write an order whose keys change into the row of RULES; the arrays that it needs."""
+    cap = len(state.jobs)
+    row["order"] = CHANGING.index(order) + 1
+    row["half_life"], row["promote"] = options.get("half_life", 0.0), options.get("promote", 0.0)
+    row["exempt"] = options.get("exempt", 0)
+    row["n_levels"], row["by_class"] = len(options.get("thresholds", ())), options["by_class"]
+    state.clock["levels"] = order == "las"
+    more: dict[str, np.ndarray] = {}
+    if options["heads"]:
+        state.clock["heads"] = 1
+        row["leaves"] = 1 << max(1, ((tenants if order in BY_TENANT else cap) - 1).bit_length())
+        winners = np.zeros(2 * int(row["leaves"][0]), rule_tables.WINNER)
+        winners["job"], winners["until"] = -1, NEVER
+        more["winners"] = winners
+    else:
+        more["by_rank"] = np.zeros(len(state.tree) // 2, np.int32)
+    if order == "las":
+        more["starving"] = np.zeros(cap, rule_tables.STARVING)
+    return more
+
+
 def add_rules(
     state: State,
     governance: Governance,
@@ -157,9 +181,9 @@ def add_rules(
     count = max(len(listed), int(jobs["tenant"].max()) + 1 if len(jobs) else 0, 1)
     listed += [Tenant()] * (count - len(listed))
     cap = len(state.jobs)
-    tenants = np.zeros(count, tables.TENANT)
+    tenants = np.zeros(count, rule_tables.TENANT)
     tenants["share"] = [tenant.share for tenant in listed]
-    row = np.zeros(1, tables.RULES)
+    row = np.zeros(1, rule_tables.RULES)
     row["shares"] = tenants["share"].sum()
     row["keyed_at"], row["tick"], row["reclaim"] = -1, NEVER, governance.reclaim
     row["limited"] = terms.ruled or any(replace(tenant, share=1.0) != Tenant() for tenant in listed)
@@ -171,23 +195,9 @@ def add_rules(
     state.clock["rules"] = rules.ADDRESS
     more: dict[str, np.ndarray] = {}
     if order in CHANGING:
-        row["order"] = CHANGING.index(str(order)) + 1
         row["recalculate"] = max(int(options["recalculate"]), interval if options["recalculate"] else 0)
-        row["half_life"], row["promote"] = options.get("half_life", 0.0), options.get("promote", 0.0)
-        row["exempt"] = options.get("exempt", 0)
-        row["n_levels"], row["by_class"] = len(limits), options["by_class"]
-        state.clock["levels"] = order == "las"
-        if options["heads"]:
-            state.clock["heads"] = 1
-            row["leaves"] = 1 << max(1, ((count if order in BY_TENANT else cap) - 1).bit_length())
-            winners = np.zeros(2 * int(row["leaves"][0]), tables.WINNER)
-            winners["job"], winners["until"] = -1, NEVER
-            more["winners"] = winners
-        else:
-            more["by_rank"] = np.zeros(len(state.tree) // 2, np.int32)
-        if order == "las":
-            more["starving"] = np.zeros(cap, tables.STARVING)
-    standings = np.zeros(cap, tables.STANDING)
+        more = _set_order(state, row, str(order), options, count)
+    standings = np.zeros(cap, rule_tables.STANDING)
     more |= terms.fill(standings, len(jobs))
     ruled = state._replace(
         rules=row,
@@ -196,7 +206,7 @@ def add_rules(
         class_limits=class_limits,
         standings=standings,
         line=np.zeros(2 * cap, np.int32),
-        tenant_pools=np.zeros(count * len(state.pools), tables.TENANT_POOL),
+        tenant_pools=np.zeros(count * len(state.pools), rule_tables.TENANT_POOL),
         thresholds=limits if len(limits) else np.zeros(1, np.int64),
         **more,
     )

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from capsim import tables
+from capsim.kernel import rule_tables
 from capsim.kernel.layout import LayoutError
 from capsim.tables import CANCELLED, DONE, FAILED_JOB
 
@@ -74,7 +74,7 @@ class JobOptions:
         out: dict[str, Any] = {}
         if self.after:
             rows = np.array(sorted((on, job, KINDS.index(kind)) for job, on, kind in self.after), np.int64)
-            followers = np.zeros(len(rows), tables.FOLLOWER)
+            followers = np.zeros(len(rows), rule_tables.FOLLOWER)
             followers["job"], followers["any"] = rows[:, 1], rows[:, 2]
             standings["needs"][:jobs] = np.bincount(rows[:, 1], minlength=jobs)
             counts = np.bincount(rows[:, 0], minlength=jobs)
@@ -84,7 +84,7 @@ class JobOptions:
         if self.array is not None and len(self.array_limits):
             of = np.asarray(self.array, np.int64)
             standings["array"][:jobs] = of + 1
-            arrays = np.zeros(len(self.array_limits), tables.JOB_ARRAY)
+            arrays = np.zeros(len(self.array_limits), rule_tables.JOB_ARRAY)
             counts = np.bincount(of[of >= 0], minlength=len(arrays))
             arrays["limit"], arrays["end"] = self.array_limits, np.cumsum(counts)
             arrays["first"] = arrays["next"] = arrays["end"] - counts

@@ -11,8 +11,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from capsim import tables
 from capsim.jit import kernel
+from capsim.kernel import rule_tables
 from capsim.kernel.state import State
 from capsim.tables import NEVER
 
@@ -193,7 +193,7 @@ def lay_levels(state: State) -> State:
     if las:
         standings = np.append(standings, EXEMPT)
     lists = len(standings) + 1
-    levels = np.zeros(len(state.pools) * lists, tables.LEVEL)
+    levels = np.zeros(len(state.pools) * lists, rule_tables.LEVEL)
     levels["block"] = -1
     levels["standing"].reshape(-1, lists)[:, :-1] = standings
     state.clock["n_levels"], state.clock["free_list_block"] = len(standings), -1
@@ -201,7 +201,7 @@ def lay_levels(state: State) -> State:
     blocks = running // BLOCK_SIZE + len(levels) + 1
     return state._replace(
         levels=levels,
-        preemptible=np.zeros(blocks * BLOCK_SIZE, tables.PREEMPTIBLE),
+        preemptible=np.zeros(blocks * BLOCK_SIZE, rule_tables.PREEMPTIBLE),
         list_blocks=np.zeros(blocks, np.int32),
         listed=np.full(len(state.jobs), -1, np.int32),
         victims=np.zeros(3 * running, np.int64),

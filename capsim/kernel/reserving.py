@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from capsim import tables
+from capsim.kernel import rule_tables
 from capsim.kernel.layout import Layout, LayoutError
 from capsim.kernel.state import EMPTY, State
 from capsim.tables import NEVER
@@ -105,7 +106,7 @@ def add_reservations(
     _check(layout, reservations, classes)
     named = [t + 1 for r in reservations for t in r.tenants or ()]
     tenants = max([1, *named])
-    windows = np.zeros(len(reservations), tables.WINDOW)
+    windows = np.zeros(len(reservations), rule_tables.WINDOW)
     words = state.sites["words"].astype(np.int64)
     kept = np.cumsum(words) - words
     at = int(words.sum())
@@ -141,7 +142,7 @@ def add_reservations(
         live_windows=live,
         window_bits=bits,
         entitled=np.concatenate(entitled),
-        class_bounds=np.zeros(classes, tables.CLASS_BOUND),
+        class_bounds=np.zeros(classes, rule_tables.CLASS_BOUND),
         owners=_owners(reservations, tenants, classes),
     )
     return made._replace(owner_tree=owner_tree(made)) if made.clock["easy"][0] else made

@@ -11,6 +11,7 @@ from numba.core.typing.templates import AttributeTemplate
 from numba.extending import infer_getattr, intrinsic, lower_getattr_generic, models, register_model
 
 from capsim import tables
+from capsim.kernel import rule_tables
 from capsim.kernel.rows import Rows
 
 END_BLOCK_SIZE = 64
@@ -113,31 +114,31 @@ DTYPES = {
     "victims": np.dtype("i8"),
     "active": np.dtype("i4"),
     "scores": np.dtype("i8"),
-    "rules": tables.RULES,
-    "tenants": tables.TENANT,
-    "tenant_pools": tables.TENANT_POOL,
-    "standings": tables.STANDING,
+    "rules": rule_tables.RULES,
+    "tenants": rule_tables.TENANT,
+    "tenant_pools": rule_tables.TENANT_POOL,
+    "standings": rule_tables.STANDING,
     "thresholds": np.dtype("i8"),
     "line": np.dtype("i4"),
-    "cohorts": tables.COHORT,
-    "followers": tables.FOLLOWER,
-    "job_arrays": tables.JOB_ARRAY,
+    "cohorts": rule_tables.COHORT,
+    "followers": rule_tables.FOLLOWER,
+    "job_arrays": rule_tables.JOB_ARRAY,
     "array_tasks": np.dtype("i4"),
-    "winners": tables.WINNER,
-    "starving": tables.STARVING,
-    "booking": tables.BOOKING,
-    "windows": tables.WINDOW,
+    "winners": rule_tables.WINNER,
+    "starving": rule_tables.STARVING,
+    "booking": rule_tables.BOOKING,
+    "windows": rule_tables.WINDOW,
     "live_windows": np.dtype("i4"),
     "window_bits": np.dtype("u8"),
     "entitled": np.dtype("i1"),
     "owners": np.dtype("i1"),
     "owner_tree": tables.TREE,
-    "class_bounds": tables.CLASS_BOUND,
-    "levels": tables.LEVEL,
-    "preemptible": tables.PREEMPTIBLE,
+    "class_bounds": rule_tables.CLASS_BOUND,
+    "levels": rule_tables.LEVEL,
+    "preemptible": rule_tables.PREEMPTIBLE,
     "list_blocks": np.dtype("i4"),
     "listed": np.dtype("i4"),
-    "class_limits": tables.CLASS_LIMIT,
+    "class_limits": rule_tables.CLASS_LIMIT,
     "rank_bits": np.dtype("u8"),
 }
 

@@ -170,7 +170,7 @@ def clean(
     run = np.maximum(to_milliseconds(raw.run[kept]), 1)
     stated = raw.requested[kept] > 0
     requested = np.where(stated, to_milliseconds(np.where(stated, raw.requested[kept], 0.0)), run)
-    requested = np.maximum(requested, 1)
+    np.maximum(requested, 1, out=requested)
     order = np.argsort(submit, kind="stable")
     counts = Cleaning(
         records=len(raw.job),
