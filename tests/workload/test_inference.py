@@ -154,6 +154,7 @@ def test_a_users_measurement_scales_serving() -> None:
 def test_latency_tables_are_found_again(monkeypatch: pytest.MonkeyPatch) -> None:
     from capsim.workload import latency
 
+    latency._tabulated.cache_clear()  # what is remembered may have been damaged on disk by another test
     first = plan("llama-3.1-8b", "h200_hgx", ttft_ms=1000, tpot_ms=40)
     latency._tabulated.cache_clear()
     monkeypatch.setattr(latency, "_simulated", lambda *_: pytest.fail("the stored table was not used"))
