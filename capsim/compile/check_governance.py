@@ -11,7 +11,8 @@ from capsim.compile.prepare import lot_domains
 from capsim.compile.tenants import TenantTable, research_tenants, reserved_system, run_tenants, tenant_table
 from capsim.errors import InputError
 from capsim.spec.demand import Research, TracedResearch
-from capsim.spec.governance import MOST_CHIPS, wrong_tenants
+from capsim.spec.files import MOST_CHIPS
+from capsim.spec.governance import wrong_tenants
 from capsim.spec.loader import Loaded
 from capsim.spec.quantities import did_you_mean, shown
 from capsim.spec.scheduler import CHANGING, ORDER_OPTIONS, ReservedChips, Scheduler

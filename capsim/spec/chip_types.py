@@ -8,19 +8,18 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from pydantic import Field, ValidationError
+from pydantic import Field
 
 from capsim.errors import Problem, StudyError
 from capsim.spec.base import Section
-from capsim.spec.explain import explain, limited, locate
-from capsim.spec.nodes import Mapping, parse
+from capsim.spec.explain import limited, locate
+from capsim.spec.files import MOST_CHIPS, read_section
+from capsim.spec.nodes import Mapping
 from capsim.spec.quantities import did_you_mean, shown
 from capsim.spec.values import ByKey, DurationMs, Number, PositiveCount, PositiveDurationMs, Value, Whole
 
 LEAST, MOST = 1e-3, 1e3
 """Speeds and shares between these are taken; beyond, a linear program of them says nothing reliable."""
-
-MOST_CHIPS = 2**30
 
 SIX_MINUTES_MS = 360_000
 """The round of Gavel's own evaluation (Narayanan et al., OSDI 2020)."""
@@ -57,19 +56,8 @@ class ChipTypes(Section):
 
 def read_chip_types(path: Path) -> ChipTypes:
     """Read and check a file of chip types. Raises StudyError with all its problems and their places."""
-    try:
-        data = path.read_bytes()
-    except OSError as error:
-        problem = Problem(str(path), 0, 0, f"cannot be read ({error.strerror or error})", "name a YAML file")
-        raise StudyError([problem]) from None
-    parsed = parse(data, str(path))
-    if parsed.problems:
-        raise StudyError(limited(parsed.problems))
-    try:
-        found = ChipTypes.model_validate(parsed.root)
-    except ValidationError as error:
-        raise StudyError(limited(explain(error, parsed.root, ChipTypes, {}))) from None
-    problems = _wrong(found, parsed.root)
+    found, root = read_section(path, ChipTypes)
+    problems = _wrong(found, root)
     if problems:
         raise StudyError(limited(problems))
     return found

@@ -11,12 +11,13 @@ from collections.abc import Mapping as AnyMapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from pydantic import Field, ValidationError
+from pydantic import Field
 
 from capsim.errors import Problem, StudyError
 from capsim.spec.base import Section
-from capsim.spec.explain import explain, limited, locate
-from capsim.spec.nodes import Mapping, parse
+from capsim.spec.explain import limited, locate
+from capsim.spec.files import MOST_CHIPS, read_section
+from capsim.spec.nodes import Mapping
 from capsim.spec.quantities import DURATION, did_you_mean, shown
 from capsim.spec.values import (
     ByKey,
@@ -30,7 +31,6 @@ from capsim.spec.values import (
     Whole,
 )
 
-MOST_CHIPS = 2**30
 MOST_SHARE = 1e9
 
 
@@ -177,19 +177,8 @@ class GovernanceFile:
 
 def read_governance(path: Path) -> GovernanceFile:
     """Read and check a file of governance. Raises StudyError with all its problems and their places."""
-    try:
-        data = path.read_bytes()
-    except OSError as error:
-        problem = Problem(str(path), 0, 0, f"cannot be read ({error.strerror or error})", "name a YAML file")
-        raise StudyError([problem]) from None
-    parsed = parse(data, str(path))
-    if parsed.problems:
-        raise StudyError(limited(parsed.problems))
-    try:
-        terms = Governance.model_validate(parsed.root)
-    except ValidationError as error:
-        raise StudyError(limited(explain(error, parsed.root, Governance, {}))) from None
-    found = GovernanceFile(terms, parsed.root)
+    terms, root = read_section(path, Governance)
+    found = GovernanceFile(terms, root)
     problems = []
     for name, key, what, hint in wrong_tenants(dict(terms.tenants)):
         problems.append(found.problem(("tenants", name, key), what, hint))
