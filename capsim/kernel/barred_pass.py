@@ -20,7 +20,7 @@ from capsim.kernel.bars import (
 from capsim.kernel.bits import ONE
 from capsim.kernel.hooks import POOL_BITS
 from capsim.kernel.placement import find_site, first_at_level
-from capsim.kernel.queue import is_owner
+from capsim.kernel.queue import is_owner, tree_after
 from capsim.kernel.running import try_start
 from capsim.kernel.schedule import NOT_YET, NOWHERE, STARTED, set_bounds, size_here, start_somewhere
 from capsim.tables import NEVER
@@ -120,11 +120,9 @@ def next_ordinary(s, rank, free, free_late, extra, extra_late, short, late):
                 return i - leaves
             i = 2 * i
             continue
-        while i & 1:
-            i >>= 1
+        i = tree_after(i)
         if i == 0:
             return np.int64(-1)
-        i += 1
 
 
 @kernel()
@@ -140,11 +138,9 @@ def next_owner(s, rank, size):
                 return i - leaves
             i = 2 * i
             continue
-        while i & 1:
-            i >>= 1
+        i = tree_after(i)
         if i == 0:
             return np.int64(-1)
-        i += 1
 
 
 @kernel()

@@ -32,11 +32,9 @@ def earlier(typingctx: Any, time: Any, key: Any, other_time: Any, other_key: Any
 
 
 @kernel()
-def heap_push(s, time, key, data):
-    """Add an event. The caller has made room (see ``advance``)."""
+def heap_rise(s, i, time, key, data):
+    """Put an event in the hole at node i, or further up, where it is in order."""
     heap = s.heap
-    i = s.clock[0].n_heap
-    s.clock[0].n_heap = i + 1
     while i > 0:
         up = (i - 1) >> 1
         if not earlier(time, key, heap[up].time, heap[up].key):
@@ -48,6 +46,14 @@ def heap_push(s, time, key, data):
     heap[i].time = time
     heap[i].key = key
     heap[i].data = data
+
+
+@kernel()
+def heap_push(s, time, key, data):
+    """Add an event. The caller has made room (see ``advance``)."""
+    i = np.int64(s.clock[0].n_heap)
+    s.clock[0].n_heap = i + 1
+    heap_rise(s, i, time, key, data)
 
 
 @kernel()
@@ -68,18 +74,7 @@ def heap_drop(s):
         heap[i].key = heap[down].key
         heap[i].data = heap[down].data
         i, down = down, 2 * down + 1
-    time, key, data = heap[n].time, heap[n].key, heap[n].data
-    while i > 0:
-        up = (i - 1) >> 1
-        if not earlier(time, key, heap[up].time, heap[up].key):
-            break
-        heap[i].time = heap[up].time
-        heap[i].key = heap[up].key
-        heap[i].data = heap[up].data
-        i = up
-    heap[i].time = time
-    heap[i].key = key
-    heap[i].data = data
+    heap_rise(s, i, heap[n].time, heap[n].key, heap[n].data)
 
 
 @kernel()

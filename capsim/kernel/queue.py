@@ -75,6 +75,14 @@ def queue_remove(s, rank):
 
 
 @kernel()
+def tree_after(i):
+    """The node of a queue's tree that begins where the leaves below node i end; 0 after the last leaf."""
+    while i & 1:
+        i >>= 1
+    return i + 1 if i else i
+
+
+@kernel()
 def next_fitting(s, rank, size, size_short, short):
     """Where jobs are backfilled: the first queued rank >= ``rank`` with size <= ``size``, or with size <=
     ``size_short`` and duration <= ``short``; -1 if there is none.
@@ -90,11 +98,9 @@ def next_fitting(s, rank, size, size_short, short):
                 return i - leaves
             i = 2 * i
             continue
-        while i & 1:
-            i >>= 1
+        i = tree_after(i)
         if i == 0:
             return np.int64(-1)
-        i += 1
 
 
 @kernel()

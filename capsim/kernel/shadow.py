@@ -26,33 +26,6 @@ def free_at(s, d, time):
 
 
 @kernel()
-def small_shadow(s, site, n, before):
-    """First estimated end < ``before`` at which one domain of the site has n chips; else NEVER."""
-    c = s.clock[0]
-    c.stamp += 1
-    cursor = ends_first(s, site, np.int64(-1))
-    while cursor >= 0:
-        slot = ends_slot(s, site, cursor)
-        time = s.ends[slot].time
-        if time >= before:
-            break
-        p = np.int64(s.runs[s.ends[slot].job].first_piece)
-        while p >= 0:
-            piece = s.pieces[p]
-            dom = s.doms[piece.domain]
-            if dom.site == site and not dom.leaving:
-                if dom.stamp != c.stamp:
-                    dom.stamp = c.stamp
-                    dom.scratch = dom.free
-                dom.scratch += piece.chips + piece.spare
-                if dom.scratch >= n:
-                    return time
-            p = np.int64(piece.next)
-        cursor = ends_next(s, site, cursor)
-    return NEVER
-
-
-@kernel()
 def has_part(s, site, time, rest):
     """Whether a domain that is not wholly free by ``time`` has ``rest`` chips free already now."""
     st = s.sites[site]
@@ -72,6 +45,8 @@ def has_part(s, site, time, rest):
 def part_shadow(s, site, rest, time, later):
     """First instant from ``time`` on, at most ``later``, at which a domain apart from those wholly free by
     ``time`` has ``rest`` chips; the chips of ending jobs are added up in the order of their ends.
+
+    With ``time`` -1 no domain is left out: the shadow of a job that needs one domain.
     """
     c = s.clock[0]
     if time > c.now and has_part(s, site, time, rest):
@@ -186,7 +161,7 @@ def pool_shadow(s, pool, n, max_sites, before):
         if not s.sites[site].usable:
             continue
         if n <= p.domain_chips:
-            time = small_shadow(s, site, n, best)
+            time = part_shadow(s, site, n, np.int64(-1), best)
         else:
             time = large_shadow(s, site, n, best)
         if time < best:
