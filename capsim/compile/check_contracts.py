@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from capsim.compile.books import Books, books, close, held_by_system, held_chips, money
+from capsim.compile.constraints import is_exclusive, may_use, workloads
 from capsim.compile.findings import Report
 from capsim.spec.loader import Loaded
-from capsim.spec.offers import SHELLS, Offer
+from capsim.spec.offers import SHELLS, Exclusive, Offer
 from capsim.spec.quantities import shown
 from capsim.spec.references import used_names
 from capsim.spec.study import Study
@@ -230,23 +231,47 @@ def _rounding(report: Report, name: str, wanted: int, lot: int, *here: str | int
 
 
 def exclusivity(loaded: Loaded, report: Report) -> None:
-    """A strategy that holds an exclusive contract beside others; overlaps that are counted once."""
+    """A strategy that holds an exclusive contract beside those of others; overlaps that are counted once."""
     study = loaded.study
+    for name, offer in study.offers.items():
+        if offer.exclusive is not None:
+            _repeated(report, name, offer.exclusive)
     for strategy, plan in study.strategies.items():
         held = set(plan.hold)
         for name in plan.hold:
-            offer = study.offers[name]
-            others = sorted(held - {name})
+            offer, here = study.offers[name], ("strategies", strategy, "hold", name)
             exclusive = offer.exclusive
-            if exclusive and others and (exclusive.until is None or exclusive.until > study.horizon.start):
+            if exclusive and (exclusive.until is None or exclusive.until > study.horizon.start):
                 until = f" until {exclusive.until}" if exclusive.until else ""
-                what = f"{strategy} holds `{name}`, exclusive for {exclusive.workloads}{until}"
-                what += f", beside {', '.join(others)}"
-                report.warning(
-                    what, "the others wait or stay idle for that work", "strategies", strategy, "hold", name
-                )
+                what = f"{strategy} holds `{name}`, exclusive for {_and(exclusive.names)}{until}"
+                others = sorted(n for n in held if study.offers[n].provider != offer.provider)
+                if others:
+                    what += f", beside {', '.join(others)}"
+                    report.warning(what, "the others wait or stay idle for that work", *here)
+                _where_it_runs(report, study, name, *here)
             for overlap in offer.overlaps:
                 if overlap.offer in held:
                     same = f"{float(overlap.share):.0%} of {name} are chips of {overlap.offer} too"
                     what = f"{strategy}: {same}; they count once"
-                    report.info(what, "strategies", strategy, "hold", name)
+                    report.info(what, *here)
+
+
+def _repeated(report: Report, name: str, exclusive: Exclusive) -> None:
+    """Names that say nothing beside others."""
+    names, here = exclusive.names, ("offers", name, "exclusive")
+    if len(set(names)) < len(names) or ("all" in names and len(names) > 1):
+        what = f"`{name}` is exclusive for {_and(names)}: all, or a name twice, beside others"
+        report.warning(what, "name each kind or workload once", *here)
+
+
+def _where_it_runs(report: Report, study: Study, name: str, *here: str) -> None:
+    """Work that a contract keeps to itself and does not let in."""
+    offer = study.offers[name]
+    for work, residency in workloads(study):
+        if offer.exclusive and is_exclusive(offer.exclusive, work) and not may_use(offer, work, residency):
+            what = f"`{name}` keeps {work[1]} to itself, which may not run there"
+            report.warning(what, "mend its `exclusive`, its `dedicated`, or the work's `residency`", *here)
+
+
+def _and(names: list[str]) -> str:
+    return " and ".join(filter(None, [", ".join(names[:-1]), names[-1]]))

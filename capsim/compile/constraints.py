@@ -61,9 +61,9 @@ def exclusive_until(study: Study, strategy: Strategy, offer: str) -> datetime.da
     return min(ends, default=study.horizon.end)
 
 
-def _concerns(exclusive: Exclusive, kind: str) -> bool:
-    """`training` means named runs and research."""
-    return exclusive.workloads in ("all", kind) or (exclusive.workloads == "training" and kind == "research")
+def is_exclusive(exclusive: Exclusive, work: Work) -> bool:
+    """Whether a contract keeps a workload to itself; a service's parts by region count as the service."""
+    return exclusive.concerns(work[0], base_name(work[1]))
 
 
 def forbidden_places(
@@ -71,7 +71,7 @@ def forbidden_places(
 ) -> dict[Work, frozenset[int]]:
     """Places where a workload may not run on a day, by workload; only workloads with any.
 
-    Exclusive contracts keep their work from the other offers of the strategy, not from the base fleet.
+    Exclusive contracts keep their work from other providers' offers of the strategy, not from the base fleet.
     """
     study = prepared.study
     strategy = study.strategies[prepared.strategy]
@@ -85,10 +85,13 @@ def forbidden_places(
     }
     found: dict[Work, frozenset[int]] = {}
     for work, residency in workloads(study):
-        holders = {name for name, spec in exclusive.items() if _concerns(spec, work[0])}
+        holders = {
+            study.offers[name].provider for name, spec in exclusive.items() if is_exclusive(spec, work)
+        }
 
         def barred(place: Place, holders: set[str] = holders) -> bool:
-            return bool(holders) and place.offer not in holders and place.offer in prepared.portfolio.offers
+            away = study.offers[place.offer].provider not in holders
+            return bool(holders) and away and place.offer in prepared.portfolio.offers
 
         places = frozenset(
             p
@@ -116,6 +119,6 @@ def rented_from(
         exclusive, until = study.offers[held].exclusive, exclusive_until(study, strategy, held)
         if exclusive is None or until is None or study.offers[held].provider == offer.provider:
             continue
-        if _concerns(exclusive, work[0]) and converts(held):
+        if is_exclusive(exclusive, work) and converts(held):
             first = max(first, prepared.calendar.ms(until))
     return first

@@ -5,9 +5,9 @@ Units after loading: USD, USD per chip-hour, milliseconds, kW, chips.
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import Field, model_validator
+from pydantic import BeforeValidator, Discriminator, Field, Tag, model_validator
 
 from capsim.spec.base import Section
 from capsim.spec.contract_delivery import (
@@ -193,11 +193,41 @@ class FirstRefusal(Section):
     match_probability: Share
 
 
-class Exclusive(Section):
-    """Workloads that may run nowhere else while this contract is held."""
+def _workloads_form(raw: object) -> str:
+    return "many" if isinstance(raw, list) else "one"
 
-    workloads: Literal["all", "training", "inference"]
+
+class Exclusive(Section):
+    """Workloads that may run with no other provider while this contract is held."""
+
+    workloads: Annotated[
+        Annotated[str, Tag("one")] | Annotated[list[str], Tag("many")], Discriminator(_workloads_form)
+    ] = Field(
+        description="one or several: names of training runs and services, or `research`, `inference`,"
+        " `training` (named runs and research), `all`",
+    )
     until: Date | None = None
+
+    @property
+    def names(self) -> list[str]:
+        """What is exclusive: names of workloads and words for all of a kind."""
+        return [self.workloads] if isinstance(self.workloads, str) else self.workloads
+
+    def concerns(self, kind: str, name: str) -> bool:
+        """Whether a workload of a kind (training, research, inference) is exclusive; research has no name."""
+        words = {"all", kind, name} | ({"training"} if kind == "research" else set())
+        return not words.isdisjoint(self.names)
+
+    @model_validator(mode="after")
+    def _something(self) -> Exclusive:
+        if not self.names:
+            raise problem("exclusive for no work", "name workloads, or leave `exclusive` out")
+        return self
+
+
+def _with_workloads(raw: object) -> object:
+    """`exclusive: [chat, research]` in place of a section."""
+    return {"workloads": raw} if isinstance(raw, str | list) else raw
 
 
 class Overlap(Section):
@@ -254,7 +284,13 @@ class Offer(Section):
     needs_shell: Flag = Field(default=False, description="chips that need a powered shell of their own")
     hosts: list[str] = Field(default_factory=list, description="systems that a powered shell can hold")
     reliability: SiteReliability = Field(default_factory=SiteReliability)
-    exclusive: Exclusive | None = None
+    exclusive: (
+        Annotated[
+            Exclusive,
+            BeforeValidator(_with_workloads, json_schema_input_type=Exclusive | str | list[str]),
+        ]
+        | None
+    ) = None
     right_of_first_refusal: FirstRefusal | None = None
     equity: list[Equity] = Field(default_factory=list)
     overlaps: list[Overlap] = Field(default_factory=list)

@@ -155,6 +155,13 @@ def _offer(names: _Names, name: str, offer: Offer) -> None:
         for index, workload in enumerate(offer.dedicated.workloads):
             known = workload_names(study)
             names.check("workload", workload, known, *here, "dedicated", "workloads", index)
+    if offer.exclusive is not None:
+        many = isinstance(offer.exclusive.workloads, list)
+        for index, workload in enumerate(offer.exclusive.names):
+            known = workload_names(study) | {"all"}
+            names.check(
+                "workload", workload, known, *here, "exclusive", "workloads", *([index] if many else [])
+            )
     for index, overlap in enumerate(offer.overlaps):
         names.check("offer", overlap.offer, study.offers, *here, "overlaps", index, "offer")
 
@@ -285,7 +292,7 @@ def _condition(names: _Names, text: str, reviewed: bool, *path: str | int) -> No
 
 
 def workload_names(study: Study) -> set[str]:
-    """What `dedicated` may name: each training run and service, or all work of a kind."""
+    """What `dedicated`, `exclusive` and `dispatch` may name: training runs, services, all work of a kind."""
     demand = study.demand
     named = {run.name for run in demand.training_runs} | {service.name for service in demand.inference}
     return named | {"training", "research", "inference"}

@@ -105,6 +105,17 @@ WRONG = [
         "cloud holds `cloud.v1`, exclusive for training until 2026-02-01, beside framework",
     ),
     (
+        "exclusivity",
+        "offers.leased.exclusive=[chat, research]",
+        "managed holds `leased`, exclusive for chat and research, beside ",
+    ),
+    ("exclusivity", 'offers."cloud.v1".exclusive=[all, chat]', "name each kind or workload once"),
+    (
+        "exclusivity",
+        'offers."cloud.v1".exclusive=[chat, batch]',
+        "`cloud.v1` keeps batch to itself, which may not run there",
+    ),
+    (
         "conversion",
         "uncertainty.conversion={live: 100%}",
         "vendor holds `letter` (loi), certain for want of a probability of `loi`",

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from capsim.compile.constraints import RESEARCH_WORK, forbidden_places
 from capsim.compile.portfolio import placement_unit
 from capsim.compile.prepare import INFERENCE, RESEARCH, TRAINING
 from capsim.engine.campaigns import campaigns
@@ -85,6 +86,50 @@ def test_exclusive_work_goes_elsewhere_from_the_day_on(root: Path) -> None:
     active = recorder.sites["active"][:, own].sum(axis=1)
     assert active[at] > 0 and busy[at] == 0
     assert busy[-1] > 0
+
+
+@pytest.mark.parametrize(
+    ("exclusive", "kept"),
+    [
+        ("[chat]", {INFERENCE}),
+        ("chat", {INFERENCE}),
+        ("[chat, research]", {INFERENCE, RESEARCH}),
+        ("{workloads: [base-model], until: 2027-07-01}", {TRAINING}),
+        ("{workloads: research}", {RESEARCH}),
+        ("training", {TRAINING, RESEARCH}),
+    ],
+)
+def test_exclusive_for_named_work_leaves_other_work_alone(root: Path, exclusive: str, kept: set[int]) -> None:
+    """What is named runs with big-cloud alone (and goes on in the base fleet); the rest takes new-cloud too."""
+    sets = (
+        "strategies.both={hold: {big-cloud: 4608, new-cloud: 4608}}",
+        f"offers.big-cloud.exclusive={exclusive}",
+        "offers.new-cloud.delivery=null",
+        "demand.inference.chat.tokens={2026-01: 5T/d, 2027-07: 5T/d}",
+        "demand.training_runs.base-model.systems=[gb300_nvl72, gb200_nvl72]",
+        "demand.training_runs.base-model.chips={min: 2304, max: 4608}",
+        "demand.training_runs.base-model.flops=1e25",
+        "demand.training_runs.base-model.earliest=2026-11-01",
+        "demand.training_runs.base-model.target=2027-01-01",
+        "strategies.both.dispatch={chat: fastest}",
+    )
+    prepared, built, recorder = run(root, "both", *sets)
+    at_new = {kind for kind in (TRAINING, RESEARCH, INFERENCE) if used(prepared, recorder, kind)["new-cloud"]}
+    assert at_new == {TRAINING, RESEARCH, INFERENCE} - kept
+    names = {TRAINING: ("training", "base-model"), RESEARCH: RESEARCH_WORK, INFERENCE: ("inference", "chat")}
+    new = {p for p, place in enumerate(prepared.places) if place.offer == "new-cloud"}
+    start = prepared.calendar.start
+    assert forbidden_places(prepared, built.ctx.draws.converts, start) == {names[k]: new for k in kept}
+
+
+def test_exclusive_work_may_go_to_another_contract_of_the_same_provider(root: Path) -> None:
+    sets = (
+        "strategies.both={hold: {big-cloud: 4608, new-cloud: 4608}}",
+        "offers.new-cloud.exclusive=all",
+        "offers.big-cloud.provider=new-cloud",
+    )
+    prepared = prepare(load_study(root / "configs" / "quickstart.yaml", sets=sets), "both")
+    assert forbidden_places(prepared, lambda _: True, prepared.calendar.start) == {}
 
 
 def test_spot_chips_that_are_away_are_neither_paid_nor_dark(root: Path) -> None:
@@ -220,6 +265,8 @@ def test_what_is_given_up_is_no_longer_contracted(root: Path) -> None:
         ("demand.inference.chat.residency=[eu]", 0),
         ("offers.big-cloud.exclusive={workloads: inference, until: 2027-01-01}", 6),
         ("offers.big-cloud.exclusive={workloads: training}", 18),
+        ("offers.big-cloud.exclusive={workloads: [chat], until: 2027-01-01}", 6),
+        ("offers.big-cloud.exclusive=[research, base-model]", 18),
     ],
 )
 def test_what_may_not_leave_is_not_rented_on_demand(root: Path, term: str, months: int) -> None:

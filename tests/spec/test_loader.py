@@ -191,6 +191,21 @@ GOLDEN = [
         [("frist", "there is no workload `frist`; did you mean `first`?")],
     ),
     (
+        "exclusive: {workloads: training,",
+        "exclusive: {workloads: trainings,",
+        [("trainings", "there is no workload `trainings`; did you mean `training`?")],
+    ),
+    (
+        "exclusive: {workloads: training, until: 2026-02-01}",
+        "exclusive: [chat, frist]",
+        [("frist]", "there is no workload `frist`; did you mean `first`?")],
+    ),
+    (
+        "exclusive: {workloads: training, until: 2026-02-01}",
+        "exclusive: []",
+        [("[]", "exclusive for no work; name workloads, or leave `exclusive` out")],
+    ),
+    (
         "kind: swap, replaces: [rack], chip: box,",
         "kind: swap, replaces: [rack], chip: box, quantity: 72,",
         [
