@@ -5,7 +5,8 @@ from __future__ import annotations
 import errno
 import hashlib
 import os
-from collections.abc import Callable
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
@@ -15,18 +16,21 @@ from capsim.errors import CapsimError
 TEMPORARY = ".writing"
 
 
-class _Hashing:
-    """A binary sink that hashes what passes."""
+class Sink:
+    """A file that is being written; `digest` is the sha256 of what was written so far."""
 
-    def __init__(self, file: IO[bytes]) -> None:
-        self._file = file
+    def __init__(self, path: Path, file: IO[bytes]) -> None:
+        self._path, self._file = path, file
         self.digest = hashlib.sha256()
         self.closed = False
 
     def write(self, data: bytes) -> int:
         """Write and hash `data`."""
         self.digest.update(data)
-        self._file.write(data)
+        try:
+            self._file.write(data)
+        except OSError as error:
+            raise CapsimError(_explain(self._path, error)) from error
         return len(data)
 
     def flush(self) -> None:
@@ -41,16 +45,16 @@ class _Hashing:
         """The file below is closed by its owner."""
 
 
-def publish(path: Path, write: Callable[[IO[bytes]], None]) -> str:
-    """Let `write` fill a temporary file, then rename it to `path`; returns the sha256 of its bytes.
+@contextmanager
+def publishing(path: Path) -> Iterator[Sink]:
+    """A sink whose bytes go to a temporary file, which is renamed to `path` when the block ends well.
 
     Raises CapsimError with one clear line when the disk is full or the folder cannot be written.
     """
     temporary = path.with_name(f"{path.name}{TEMPORARY}-{os.getpid()}")
     try:
         with open(temporary, "wb") as file:
-            sink = _Hashing(file)
-            write(sink)  # type: ignore[arg-type]
+            yield Sink(path, file)
             file.flush()
             sync(file.fileno())
         os.replace(temporary, path)
@@ -61,16 +65,13 @@ def publish(path: Path, write: Callable[[IO[bytes]], None]) -> str:
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
-    return sink.digest.hexdigest()
 
 
 def publish_bytes(path: Path, data: bytes) -> str:
-    """`publish` of bytes in memory."""
-
-    def write(sink: IO[bytes]) -> None:
+    """Publish bytes in memory; returns their sha256."""
+    with publishing(path) as sink:
         sink.write(data)
-
-    return publish(path, write)
+    return sink.digest.hexdigest()
 
 
 def sync(descriptor: int) -> None:

@@ -18,12 +18,13 @@ import os
 import re
 import shutil
 from collections.abc import Iterable, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from capsim.errors import CapsimError, InputError
-from capsim.results.atomic import TEMPORARY, publish, publish_bytes, sha256_of
+from capsim.results.atomic import TEMPORARY, publish_bytes, publishing, sha256_of
 from capsim.results.digest import combined_digest
 from capsim.results.lock import FolderLock
 from capsim.results.reading import Plan, Results
@@ -67,7 +68,7 @@ class RunFolder:
 
         On return they are on disk; a kill at any moment leaves either the old state or the new one.
         """
-        from capsim.results.parquet import encode_part, read_part, read_part_rows
+        from capsim.results.parquet import encode_part, read_part, row_of
 
         case, run = results[0].case, results[0].run
         old = self.parts.get((case, run))
@@ -80,7 +81,8 @@ class RunFolder:
         raw = encode_part([r for r, _ in merged.values()], [d for _, d in merged.values()])
         path = self.path / "parts" / _part_name(case, run, raw)
         publish_bytes(path, raw)
-        self.parts[case, run] = Part(path, case, run, {row.strategy: row for row in read_part_rows(raw)})
+        rows = {strategy: row_of(result, digest) for strategy, (result, digest) in merged.items()}
+        self.parts[case, run] = Part(path, case, run, rows)
         if old is not None and old.path != path:
             old.path.unlink()
 
@@ -100,18 +102,18 @@ class RunFolder:
 
     def merge(self, worlds: Sequence[tuple[str, int]], strategies: Sequence[str]) -> dict[str, str]:
         """Merge the parts of `worlds`, in order, into a Parquet file a table; returns sha256 by name."""
-        from capsim.results.parquet import write_runs, write_table
+        from capsim.results.parquet import write_runs, write_tables
 
         rows = [self.parts[world].rows[s] for world in worlds for s in strategies]
-        hashes = {"runs.parquet": publish(self.path / "runs.parquet", lambda sink: write_runs(rows, sink))}
-        for table in TABLES:
-            contents = ((self.parts[world].path.read_bytes(), strategies) for world in worlds)
-            name = f"{table}.parquet"
-            hashes[name] = publish(
-                self.path / name,
-                lambda sink, t=table, c=contents: write_table(t, c, sink),  # type: ignore[misc]
-            )
-        return hashes
+        contents = (self.parts[world].path.read_bytes() for world in worlds)
+        with ExitStack() as stack:
+            sinks = {
+                name: stack.enter_context(publishing(self.path / f"{name}.parquet"))
+                for name in ("runs", *TABLES)
+            }
+            write_runs(rows, sinks["runs"])
+            write_tables(contents, strategies, sinks)
+        return {f"{name}.parquet": sink.digest.hexdigest() for name, sink in sinks.items()}
 
     def part_hashes(self, worlds: Iterable[tuple[str, int]]) -> dict[str, str]:
         """sha256 of the parts of `worlds`, by file name."""
