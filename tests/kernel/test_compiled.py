@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import pkgutil
+import re
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from numba.core.registry import CPUDispatcher
 
 import capsim.kernel
 from capsim import jit
+from capsim.cli.warmup import COMPILED
 from capsim.jit import kernel, source_key
 from capsim.kernel.rows import Rows
 from capsim.kernel.state import DTYPES, State, as_state, pointers
@@ -46,6 +48,17 @@ def test_the_kernel_sees_the_arrays_of_the_state() -> None:
 def kind_of(argument: types.Type) -> str:
     """The type of an argument, of an array its dtype whichever array it is."""
     return str(DTYPES[argument.label] if isinstance(argument, Rows) else types.unliteral(argument))
+
+
+def test_warmup_compiles_every_module_with_entry_points() -> None:
+    """What it leaves out a study would compile, which has just been told that nothing is left to compile."""
+    root = Path(capsim.__file__).parent
+    entries = {
+        ".".join(("capsim", *path.relative_to(root).with_suffix("").parts))
+        for path in root.rglob("*.py")
+        if re.search(r"^@kernel\((?!\))", path.read_text(), re.M)
+    }
+    assert set(COMPILED) == entries
 
 
 def test_no_helper_is_compiled_twice() -> None:
