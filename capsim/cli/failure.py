@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import sys
 import tempfile
@@ -11,6 +12,8 @@ import traceback
 from pathlib import Path
 
 from capsim.errors import CapsimError, StudyError
+
+_NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 def report(error: BaseException) -> int:
@@ -26,6 +29,9 @@ def report(error: BaseException) -> int:
     if isinstance(error, KeyboardInterrupt):
         _say("capsim: interrupted")
         return 130
+    if isinstance(error, OSError) and error.errno in _NO_ROOM:
+        _say(f"capsim: cannot write {error.filename or 'the output'}: {error.strerror}")
+        return 1
     reason = str(error).strip().splitlines()
     line = f"{type(error).__name__}: {reason[0]}" if reason else type(error).__name__
     _say(f"capsim: stopped by an unexpected {line[:300]} (details in {_write_log(error)})")

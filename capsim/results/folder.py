@@ -137,14 +137,11 @@ def open_folder(path: Path, head: dict[str, Any], resume: bool) -> RunFolder:
         raise InputError(
             f"cannot use {path} as a run folder: {error.strerror}; choose another one with --out"
         ) from error
+    _no_foreign_files(path)
     lock = FolderLock(path)
     lock.acquire()
     try:
         old = read_manifest(path)
-        if old is None and any(
-            p.name not in ("lock", "parts") and TEMPORARY not in p.name for p in path.iterdir()
-        ):
-            raise InputError(f"{path} is not a run folder and not empty; choose another one with --out")
         if old is not None and not resume:
             lock = _make_room(path, old, lock)
             old = None
@@ -160,6 +157,14 @@ def open_folder(path: Path, head: dict[str, Any], resume: bool) -> RunFolder:
         lock.release()
         raise
     return folder
+
+
+def _no_foreign_files(path: Path) -> None:
+    """Raises InputError where a folder holds what no comparison wrote; nothing is written there."""
+    found = [p.name for p in path.iterdir()]  # before the manifest, which another process may just write
+    own = all(name in ("lock", "parts") or TEMPORARY in name for name in found)
+    if not own and read_manifest(path) is None:
+        raise InputError(f"{path} is not a run folder and not empty; choose another one with --out")
 
 
 def read_manifest(path: Path) -> dict[str, Any] | None:

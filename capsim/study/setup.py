@@ -122,22 +122,22 @@ def _plan(request: Request, draft: Draft, study: Study) -> Plan:
     if not 1 <= runs <= MAX_RUNS:
         raise InputError(f"--runs {runs}: write a number from 1 to {MAX_RUNS:,}")
     against = request.against or study.compare.against
-    strategies = _known("--strategies", request.strategies, tuple(study.strategies))
-    _known("--against", (against,), tuple(study.strategies))
+    strategies = _known("strategy", request.strategies, tuple(study.strategies))
+    _known("strategy", (against,), tuple(study.strategies))
     if against not in strategies:
         if request.against is None and len(strategies) == 1:
             against = strategies[0]
         else:
             strategies = tuple(s for s in study.strategies if s in {*strategies, against})
     cases = request.cases or tuple(str(case) for case in study.compare.cases)
-    return Plan(strategies, _known("--cases", cases, draft.cases), runs, against)
+    return Plan(strategies, _known("case", cases, draft.cases), runs, against)
 
 
-def _known(option: str, wanted: Sequence[str], known: Sequence[str]) -> tuple[str, ...]:
+def _known(what: str, wanted: Sequence[str], known: Sequence[str]) -> tuple[str, ...]:
     """`wanted` without repetitions, everything where empty. Raises InputError for an unknown name."""
     for name in wanted:
         if name not in known:
-            raise InputError(f"{option}: there is no {name!r}; {did_you_mean(name, known)}")
+            raise InputError(f"there is no {what} {name!r}; {did_you_mean(name, known)}")
     return tuple(dict.fromkeys(wanted)) if wanted else tuple(known)
 
 

@@ -24,7 +24,7 @@ def made_up(request: Request) -> Setup:
     menu = tuple(s.strategy for s in synthetic.MENU)
     strategies = request.strategies or menu
     if unknown := set(strategies) - set(menu):
-        raise InputError(f"--strategies: there is no {unknown.pop()!r}")
+        raise InputError(f"there is no strategy {unknown.pop()!r}")
     cases = request.cases or ("base",)
     prepared: dict[tuple[str, str], Any] = {}
     for case in cases:
@@ -102,7 +102,7 @@ def test_wide_shows_more() -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (("--strategies", "nobody"), "there is no 'nobody'"),
+        (("--strategies", "nobody"), "there is no strategy 'nobody'"),
         (("--workers", "0"), "--workers 0: write a whole number"),
     ],
 )

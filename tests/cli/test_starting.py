@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import subprocess
 import sys
@@ -9,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+import capsim
 from capsim.cli import failure
 from capsim.errors import CapsimError, InputError, Problem, StudyError
 from tests.cli.command import run
@@ -79,6 +81,35 @@ def test_a_defect_leaves_one_line_and_a_log(
         line == f"capsim: stopped by an unexpected ZeroDivisionError: division by zero (details in {log})\n"
     )
     assert "Traceback" in log.read_text() and "second line" in log.read_text()
+
+
+def test_a_full_disk_behind_the_output_is_no_defect(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
+    assert failure.report(OSError(errno.ENOSPC, "No space left on device")) == 1
+    assert failure.report(OSError(errno.ENOSPC, "No space left on device", "study.csv")) == 1
+    assert capsys.readouterr().err.splitlines() == [
+        "capsim: cannot write the output: No space left on device",
+        "capsim: cannot write study.csv: No space left on device",
+    ]
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_closed_output_is_said_before_anything_is_simulated(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "stdout", None)
+    result = run(capsys, "compare", "no-such-study")
+    assert (result.code, result.err) == (
+        1,
+        "capsim: standard output is closed; send it to a file or to /dev/null\n",
+    )
+
+
+def test_the_version(capsys: pytest.CaptureFixture[str]) -> None:
+    result = run(capsys, "--version")
+    assert (result.code, result.out) == (0, f"capsim {capsim.__version__}\n")
 
 
 def test_a_reader_that_goes_away_is_no_defect(root: Path) -> None:

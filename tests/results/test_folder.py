@@ -16,7 +16,7 @@ import pytest
 import synthetic
 from comparing import compare_in, head_of, plan_of
 
-from capsim.errors import CapsimError
+from capsim.errors import CapsimError, InputError
 from capsim.results import atomic
 from capsim.results.atomic import publish_bytes, sha256_of
 from capsim.results.columns import canonical, canonical_column
@@ -171,6 +171,13 @@ def test_part_of_a_complete_folder_is_read(tmp_path: Path) -> None:
     assert read_results(tmp_path / "run", head | {"seed": 8}, fewer) is None
     (tmp_path / "run" / "cash.parquet").write_bytes(b"")
     assert read_results(tmp_path / "run", head, fewer) is None
+
+
+def test_nothing_is_written_into_a_folder_of_somebody_else(tmp_path: Path) -> None:
+    (tmp_path / "notes.txt").write_text("mine")
+    with pytest.raises(InputError, match="not a run folder"):
+        open_folder(tmp_path, head_of(plan_of(1)), resume=False)
+    assert [p.name for p in tmp_path.iterdir()] == ["notes.txt"]
 
 
 def test_damaged_manifest_is_named(tmp_path: Path) -> None:

@@ -59,9 +59,9 @@ def test_the_base_is_always_among_the_strategies() -> None:
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"strategies": ("big-clout",)}, "--strategies: there is no 'big-clout'; did you mean `big-cloud`?"),
-        ({"against": "nobody"}, "--against: there is no 'nobody'"),
-        ({"cases": ("grid-laid",)}, "--cases: there is no 'grid-laid'; did you mean `grid-late`?"),
+        ({"strategies": ("big-clout",)}, "there is no strategy 'big-clout'; did you mean `big-cloud`?"),
+        ({"against": "nobody"}, "there is no strategy 'nobody'"),
+        ({"cases": ("grid-laid",)}, "there is no case 'grid-laid'; did you mean `grid-late`?"),
         ({"runs": 0}, "--runs 0: write a number from 1"),
         ({"seed": -1}, "--seed -1: write a whole number from 0"),
     ],
