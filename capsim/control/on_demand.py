@@ -64,6 +64,7 @@ class Account:
         budget: USD left by year from the start of the horizon, shape (years,).
         usd: rent by hour, shape (hours,).
         chips: chips rented by hour, shape (hours,).
+        of_system: the same by system, of systems that were rented.
     """
 
     rule: Overflow
@@ -71,6 +72,7 @@ class Account:
     budget: Reals
     usd: Reals = field(repr=False)
     chips: Reals = field(repr=False)
+    of_system: dict[str, Reals] = field(default_factory=dict, repr=False)
 
     def book(self, system: str, first: int, chips: Reals) -> None:
         """Book chips by hour from hour `first` on, shape (hours rented,); the budget is the caller's."""
@@ -78,6 +80,9 @@ class Account:
         left = self.market.left[system]
         left[hours] = np.maximum(left[hours] - chips, 0.0)
         self.chips[hours] += chips
+        if system not in self.of_system:
+            self.of_system[system] = np.zeros(len(self.chips))
+        self.of_system[system][hours] += chips
         self.usd[hours] += chips * self.market.price[system][hours]
 
     def book_gang(self, system: str, begin: int, end: int, chips: int) -> None:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from typing import NamedTuple
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -20,15 +23,31 @@ def book_copies(ctx: Context, ledger: Ledger) -> None:
 
 
 def egress(run: Run, accounts: TokenAccounts) -> dict[str, NDArray[np.float64]]:
-    """USD by offer and hour, paid at the offers that serve other regions' tokens.
+    """USD by offer and hour, paid at the offers that serve other regions' tokens."""
+    paid: dict[str, NDArray[np.float64]] = {}
+    for part in served_away(run, accounts):
+        paid[part.offer] = paid.get(part.offer, 0.0) + part.mtok * part.price
+    return paid
+
+
+class Away(NamedTuple):
+    """Mtok by hour of a service that a place of an offer served for another region, at USD a Mtok."""
+
+    offer: str
+    service: str
+    mtok: NDArray[np.float64]
+    price: float
+
+
+def served_away(run: Run, accounts: TokenAccounts) -> Iterator[Away]:
+    """What places served for other regions, where that has a price.
 
     The tokens of an hour are shared among the places by the capacity that the service held there in its step.
     """
     prepared, scaler = run.ctx.prepared, run.autoscaler
     remote = remote_places(prepared)
-    paid: dict[str, NDArray[np.float64]] = {}
     if remote is None:
-        return paid
+        return
     hours = accounts.requested.shape[1]
     for s, service in enumerate(prepared.study.demand.inference):
         price = float(service.spill.egress) if service.spill is not None else 0.0
@@ -38,8 +57,6 @@ def egress(run: Run, accounts: TokenAccounts) -> dict[str, NDArray[np.float64]]:
         total = power.sum(axis=1, keepdims=True)
         share = np.divide(power, total, out=np.zeros_like(power), where=total > 0)
         hourly = np.repeat(share, scaler.period // MS_HOUR, axis=0)[:hours]
-        served = (accounts.within[s] + accounts.beyond[s]) / MTOK * price
+        served = (accounts.within[s] + accounts.beyond[s]) / MTOK
         for p in np.flatnonzero(remote[s] & (power > 0).any(axis=0)):
-            offer = prepared.places[p].offer
-            paid[offer] = paid.get(offer, np.zeros(hours)) + served * hourly[:, p]
-    return paid
+            yield Away(prepared.places[p].offer, service.name, served * hourly[:, p], price)

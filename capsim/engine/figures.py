@@ -7,10 +7,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from capsim.compile.calendar import MS_DAY, MS_HOUR
+from capsim.compile.calendar import MS_DAY
 from capsim.engine.billing import Ledger, book, vest_equity
 from capsim.engine.build import Run
 from capsim.engine.egress import book_copies, egress
+from capsim.engine.metered import by_month
 from capsim.engine.recorder import Recorder
 from capsim.engine.tokens import MTOK, TokenAccounts, count_tokens, discount_hours
 from capsim.engine.work import (
@@ -60,9 +61,9 @@ def compute_figures(run: Run, recorder: Recorder) -> Figures:
     ledger = book(ctx, used)
     tokens = count_tokens(run)
     for offer, rent in tokens.rent.items():
-        ledger.add(offer, "on_demand", _by_month(rent, ledger.edges))
+        ledger.add(offer, "on_demand", by_month(rent, ledger.edges))
     for offer, cost in egress(run, tokens).items():
-        ledger.add(offer, "egress", _by_month(cost, ledger.edges))
+        ledger.add(offer, "egress", by_month(cost, ledger.edges))
     book_copies(ctx, ledger)
     research = research_work(run, recorder)
     runs = named_runs(run)
@@ -87,12 +88,6 @@ def compute_figures(run: Run, recorder: Recorder) -> Figures:
         training_pflop_days(run),
         vest_equity(ctx),
     )
-
-
-def _by_month(hourly: NDArray[np.float64], edges: NDArray[np.int64]) -> NDArray[np.float64]:
-    """Sum an hourly series into months, shape (months,)."""
-    starts = (edges[:-1] // MS_HOUR).astype(np.int64)
-    return np.add.reduceat(hourly, np.minimum(starts, len(hourly) - 1))
 
 
 def _slip_cost(run: Run, named: NamedRun) -> float:

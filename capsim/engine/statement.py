@@ -6,7 +6,7 @@ The statements of all contracts of a strategy, and that of `porting`, add up to 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -19,6 +19,7 @@ from capsim.engine.billing.adjustments import PORTING, ports
 from capsim.engine.billing.ledger import Ledger
 from capsim.engine.billing.prices import lot_price, shell_price
 from capsim.engine.figures import compute_figures
+from capsim.engine.metered import Metered, metered
 from capsim.engine.simulate import simulate_built
 from capsim.engine.statement_items import Builder, Hours, Item, lot_name, nominal, porting_items
 from capsim.errors import InputError
@@ -79,18 +80,25 @@ class Statement:
         return {line: cents / 100 for line, cents in sums.items()}
 
 
-def statement(ctx: Context, ledger: Ledger, used: Mapping[str, Reals], offer: str) -> Statement:
+def statement(
+    ctx: Context,
+    ledger: Ledger,
+    used: Mapping[str, Reals],
+    offer: str,
+    by_use: Sequence[Metered] = (),
+) -> Statement:
     """The statement of `offer`, which the strategy holds, or of `porting`.
 
     Args:
         ledger: what was booked in the run.
         used: share of the delivered chips in use by place name and month, as it was booked.
+        by_use: what was paid by use in the run, of all offers.
     """
     spec = ctx.prepared.study.offers.get(offer)
     total = round(nominal(ledger, offer), 2)
     if spec is None:
         return Statement(offer, "", offer, "", (), (), (), tuple(porting_items(ledger)), total)
-    builder = Builder(ctx, ledger, used, offer)
+    builder = Builder(ctx, ledger, used, offer, [part for part in by_use if part.offer == offer])
     builder.fill()
     return Statement(
         offer=offer,
@@ -126,7 +134,8 @@ def simulated_statements(prepared: Prepared, run: int, offer: str) -> list[State
     built, recorder, _ = simulate_built(prepared, run)
     figures = compute_figures(built, recorder)
     wanted = known if offer == ALL and offer not in known else [offer]
-    found = [statement(built.ctx, figures.ledger, figures.used, name) for name in wanted]
+    by_use = list(metered(built, figures.tokens, figures.ledger.edges))
+    found = [statement(built.ctx, figures.ledger, figures.used, name, by_use) for name in wanted]
     built.ctx.close()
     return found
 

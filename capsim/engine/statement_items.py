@@ -1,13 +1,12 @@
 """The lines of a contract's statement: every payment as quantity × price.
 
 Amounts come from the functions that book the ledger, one lot at a time, so that nothing is reckoned a second
-time; quantities are what these functions multiply, and a price is amount / quantity. What no line explains is
-a lump sum.
+time; quantities are what these functions multiply, and a price is amount / quantity.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -30,6 +29,7 @@ from capsim.engine.billing.rent import Rent, bill_rent, rents
 from capsim.engine.billing.shell import bill_shell
 from capsim.engine.billing.spans import away_ms, left_at, lot_span, rent_span, shell_span
 from capsim.engine.billing.termination import bill_termination
+from capsim.engine.metered import Metered
 from capsim.spec.offers import Offer
 
 Reals = NDArray[np.float64]
@@ -90,8 +90,15 @@ class Hours:
 class Builder:
     """Collects the items of one offer and what of its ledger they explain."""
 
-    def __init__(self, ctx: Context, ledger: Ledger, used: Mapping[str, Reals], offer: str) -> None:
-        self.ctx, self.ledger, self.used, self.offer = ctx, ledger, used, offer
+    def __init__(
+        self,
+        ctx: Context,
+        ledger: Ledger,
+        used: Mapping[str, Reals],
+        offer: str,
+        by_use: Sequence[Metered],
+    ) -> None:
+        self.ctx, self.ledger, self.used, self.offer, self.by_use = ctx, ledger, used, offer, by_use
         self.labels = ctx.prepared.calendar.month_labels()
         self.items: list[tuple[int, Item]] = []
         self.explained: dict[str, Reals] = {}
@@ -116,11 +123,12 @@ class Builder:
         self._termination()
         self._minimum()
         self._copies()
+        for part in self.by_use:
+            self._add(part.of, part.line, part.usd, part.quantity, part.unit)
         for line, amounts in self._lines():
             rest = amounts - self.explained.get(line, np.zeros(len(amounts)))
             rest[np.abs(rest) < 1e-4 + 1e-12 * np.abs(amounts).max()] = 0.0  # not a cent: floating point
-            price, unit = self._unit_price(line)
-            self._add("", line, rest, None if price is None else rest / price, unit)
+            self._add("", line, rest, None, "")
 
     def hours(self) -> Iterator[Hours]:
         """Chip-hours by month, of all lots that pay rent."""
@@ -327,13 +335,16 @@ class Builder:
                 self._add("", "min_spend", amounts, np.abs(amounts), "$", f"{words} {missing.what}")
 
     def _copies(self) -> None:
-        """Data sent to the offer's site, by month, at its mean price."""
-        sent, usd = np.zeros(len(self.labels)), np.zeros(len(self.labels))
+        """Data sent to the offer's site, by month, at each price that the sites it left ask."""
+        sent: dict[float, Reals] = {}
         for copy in self.ctx.data_copies:
             if copy.offer == self.offer and copy.usd > 0 and copy.at < int(self.ledger.edges[-1]):
-                sent[self.ledger.month(copy.at)] += copy.gigabytes
-                usd[self.ledger.month(copy.at)] += copy.usd
-        self._add("", "egress", usd, sent, "GB", "data copied to the site")
+                price = round(copy.usd / copy.gigabytes, PRICE_DECIMALS)
+                sent.setdefault(price, np.zeros(len(self.labels)))[self.ledger.month(copy.at)] += (
+                    copy.gigabytes
+                )
+        for price, gigabytes in sorted(sent.items()):
+            self._add("", "egress", gigabytes * price, gigabytes, "GB", "data copied to the site")
 
     def _booked(
         self,
@@ -350,21 +361,6 @@ class Builder:
                 quantity, unit, words = priced.get(line, (None, "", ""))
                 each = None if quantity is None else np.broadcast_to(quantity, amounts.shape)
                 self._add(tranche, line, amounts, each, unit, words)
-
-    def _unit_price(self, line: str) -> tuple[Reals | None, str]:
-        """What a unit of a line costs by month where that is one price, and the unit."""
-        spec, study = self.ctx.prepared.study.offers[self.offer], self.ctx.prepared.study
-        months = len(self.labels)
-        if line == "on_demand" and spec.price is not None:
-            price = spec.price.per_chip_hour
-            if price is not None and not isinstance(price, dict) and float(price) > 0:
-                path: Reals = np.ones(months) if spec.market is None else self.ctx.draws.market(spec.market)
-                return float(price) * path, "chip-hours"
-        if line == "egress":
-            prices = {float(s.spill.egress) for s in study.demand.inference if s.spill is not None} - {0.0}
-            if len(prices) == 1:
-                return np.full(months, prices.pop()), "Mtok"
-        return None, ""
 
     def _add(
         self, tranche: str, line: str, usd: Reals, quantity: Reals | None, unit: str, words: str = ""

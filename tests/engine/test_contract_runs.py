@@ -15,6 +15,7 @@ from capsim.engine.campaigns import campaigns
 from capsim.engine.figures import compute_figures
 from capsim.engine.prepare import prepare
 from capsim.engine.simulate import simulate, simulate_built
+from capsim.engine.statement import simulated_statements
 from capsim.engine.summary import valley_use
 from capsim.results.schema import LADDER
 from capsim.spec.loader import load_study
@@ -285,6 +286,31 @@ def test_what_may_not_leave_is_not_rented_on_demand(root: Path, term: str, month
     cash = simulate(prepared, 0).tables["cash"]
     rented = [month for month, line in zip(cash["month"], cash["line"], strict=True) if line == "on_demand"]
     assert len(rented) == months
+
+
+def test_rent_by_the_hour_stands_in_the_statement_by_system(root: Path) -> None:
+    """All that can be had is rented, 720 GB200 at $6 and 72 GB300 at $7, while January has 744 hours."""
+    rental = (
+        "{provider: r, kind: on_demand, status: live, chips: {gb200_nvl72: 90%, gb300_nvl72: 10%}, "
+        "price: {per_chip_hour: {gb200_nvl72: $6/h, gb300_nvl72: $7/h}}, "
+        "depth: {gb200_nvl72: {2026: 720}, gb300_nvl72: {2026: 72}}}"
+    )
+    sets = (
+        f"offers.rental={rental}",
+        "overflow=[{offer: rental, budget_per_year: $10B, workloads: [inference]}]",
+        "demand.inference.chat.tokens={2026-01: 90T/d, 2027-07: 90T/d}",
+    )
+    prepared = prepare(load_study(root / "configs" / "quickstart.yaml", sets=sets), "wait")
+    (found,) = simulated_statements(prepared, 0, "rental")
+    january = [item for item in found.items if item.month == "2026-01"]
+    assert [(i.tranche, i.quantity, i.unit, i.price, i.amount) for i in january] == [
+        ("gb200_nvl72", 535_680.0, "chip-hours", 6.0, 3_214_080.0),
+        ("gb300_nvl72", 53_568.0, "chip-hours", 7.0, 374_976.0),
+    ]
+    assert all(item.unit for item in found.items) and len(found.items) == 2 * 18
+    cash = simulate(prepared, 0).tables["cash"]
+    rows = zip(cash["line"], cash["usd"], strict=True)
+    assert found.total == pytest.approx(sum(usd for line, usd in rows if line == "on_demand"), abs=0.01)
 
 
 def test_what_can_be_rented_tightens_as_prices_rise(root: Path) -> None:

@@ -14,6 +14,8 @@ from capsim.control.world import draw_demand
 from capsim.engine.build import Run
 from capsim.engine.prepare import prepare
 from capsim.engine.simulate import simulate, simulate_built
+from capsim.engine.statement import simulated_statements
+from capsim.engine.statement_items import ROUNDING
 from capsim.spec.loader import load_study
 
 STUDY = """capsim: 1
@@ -105,6 +107,28 @@ def test_what_is_short_spills_over_at_a_price(study: Path) -> None:
     # replicas for requests from far away keep a shorter time to the first token
     rates = prepared.rates
     assert rates.spilled["chat@eu", "gb200_nvl72"].tokens <= rates.services["chat@eu", "gb200_nvl72"].tokens
+
+
+def test_tokens_of_other_regions_stand_in_the_statement_at_each_price(study: Path) -> None:
+    """No chips in the EU: three quarters of 10G tokens a day for 31 days, 232,500 Mtok, are served at home."""
+    text = study.read_text()
+    other = text[text.index("    - name: chat") :].replace("name: chat", "name: other")
+    study.write_text(text + other)
+    sets = [f"demand.inference.{name}.tokens={{2026-01: 10G}}" for name in ("chat", "other")]
+    sets += [TWO, TWO.replace("chat", "other"), SPILL, SPILL.replace("chat", "other").replace("0.10", "0.02")]
+    sets += ["strategies.s.hold={home: 720}"]
+    prepared = prepare(load_study(study, sets=sets), "s")
+    (found,) = simulated_statements(prepared, 0, "home")
+    services = simulate(prepared, 0).tables["services"]
+    served = dict(zip(services["name"], services["tokens_served"], strict=True))
+    lines = [item for item in found.items if item.line == "egress" and item.what != ROUNDING]
+    assert [(i.month, i.tranche, i.unit, i.price) for i in lines] == [
+        ("2026-01", "chat@eu", "Mtok", 0.10), ("2026-01", "other@eu", "Mtok", 0.02),
+    ]  # fmt: skip
+    for item in lines:
+        assert item.quantity == pytest.approx(served[item.tranche] / 1e6, rel=1e-6)
+        assert item.quantity == pytest.approx(232_500, rel=0.03)  # the first replicas load, launches vary
+    assert found.by_line()["egress"] == pytest.approx(sum(item.amount for item in lines), abs=0.011)
 
 
 def test_the_regions_share_the_demand_and_have_evenings_of_their_own(study: Path) -> None:

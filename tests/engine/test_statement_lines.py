@@ -208,10 +208,11 @@ strategies: {s: {hold: {o: 6400}}}
 def test_data_copied_to_a_site_is_gigabytes_times_the_price(tmp_path: Path) -> None:
     ctx = lived(study(tmp_path))
     ctx.data_copies += [Copy(0, "o", 300.0, 6.0), Copy(MS_DAY, "o", 100.0, 2.0), Copy(0, "other", 1.0, 5.0)]
+    ctx.data_copies.append(Copy(2 * MS_DAY, "o", 10.0, 0.5))  # from a site that asks $0.05
     ledger = booked(ctx)
     book_copies(ctx, ledger)
     found = statement(ctx, ledger, {place.name: np.ones(24) for place in ctx.places()}, "o")
-    assert lines(found, "egress") == [("2026-01", 400.0, "GB", 0.02)]
+    assert lines(found, "egress") == [("2026-01", 400.0, "GB", 0.02), ("2026-01", 10.0, "GB", 0.05)]
 
 
 @settings(max_examples=25, deadline=None, derandomize=True)
