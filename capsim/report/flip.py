@@ -11,6 +11,7 @@ from capsim.report.layout import Column, Line, blocks, paragraph, tabulate
 from capsim.report.numbers import Scale, scale_for
 from capsim.study.context import Context
 from capsim.study.flip import FlipAnswer, Point
+from capsim.study.valid_range import Limit
 
 SCHEMA = "capsim.flip/1"
 
@@ -30,6 +31,7 @@ def flip_report(answer: FlipAnswer, context: Context, width: int) -> list[Line]:
     return blocks(
         paragraph("", f"{title}   study {context.digest[:6]}  seed {context.seed}", width, "bold"),
         paragraph("", sentence(answer, scale), width),
+        *(paragraph("", limited(answer, limit), width) for limit in answer.limits),
         tabulate(_columns(answer, scale), points, width),
         paragraph("", note, width, "dim"),
     )
@@ -60,6 +62,13 @@ def sentence(answer: FlipAnswer, scale: Scale) -> str:
         a, b = (knob.show(end) for end in flip.bracket)
         text += f" The difference jumps over 0 between {a} and {b}: at no value do both cost the same."
     return text
+
+
+def limited(answer: FlipAnswer, limit: Limit) -> str:
+    """Beyond which value the study would not be valid, and why."""
+    sides = ("Before", "After") if answer.knob.quantity is None else ("Below", "Above")
+    last = answer.knob.show(limit.value)
+    return f"{sides[limit.above]} {last} the study is not valid, and nothing was simulated: {limit.why}."
 
 
 def _interval(answer: FlipAnswer) -> str:
@@ -122,6 +131,7 @@ def flip_json(answer: FlipAnswer, context: Context) -> str:
         "jumps": flip.jumps,
         "trials": [{**dataclasses.asdict(point), "value": plain(point.value)} for point in flip.points],
         "simulated": answer.simulated,
+        "limits": [{**dataclasses.asdict(limit), "value": plain(limit.value)} for limit in answer.limits],
     }
     if flip.root is not None:
         record["cheaper_below"], record["cheaper_above"] = _sides(answer)

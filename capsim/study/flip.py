@@ -21,6 +21,7 @@ from capsim.spec.knobs import Knob, knob
 from capsim.study.setup import Setup
 from capsim.study.statistics import mean
 from capsim.study.trials import Trial, Trials
+from capsim.study.valid_range import Limit, ValidRange
 
 Reals = NDArray[np.float64]
 
@@ -220,7 +221,8 @@ def _edge(points: Sequence[Point], beyond: float) -> float:
 class FlipAnswer:
     """What was found for one number of a study: `first` and `second` swap where `flip` says.
 
-    `simulated` counts the runs that were simulated for it, `runs` are the worlds of each trial.
+    `simulated` counts the runs that were simulated for it, `runs` are the worlds of each trial, `limits` say
+    beyond which values the study would not be valid, where the search met such.
     """
 
     knob: Knob
@@ -230,6 +232,7 @@ class FlipAnswer:
     runs: int
     flip: Flip
     simulated: int
+    limits: tuple[Limit, ...] = ()
 
 
 def ask_flip(
@@ -244,7 +247,7 @@ def ask_flip(
 
     Args:
         path: to a number of the study, or to prices by system, which move together.
-        low, high: the bracket as a study would write it.
+        low, high: the bracket as a study would write it; what would not be a valid study is left out.
 
     Raises:
         InputError: for what cannot be searched.
@@ -263,6 +266,10 @@ def ask_flip(
     last_value = moved.value if high_end is None else high_end
     if first_value > last_value or low_end == last_value:
         raise InputError(f"--low and --high leave no range; the study has {moved.show(moved.value)}")
+    valid = ValidRange(setup.loaded[case], moved)
+    low_end, high_end = (None if end is None else valid.clamp(end) for end in (low_end, high_end))
+    if low_end is not None and low_end == high_end:
+        raise InputError(f"--flip {path}: {'; '.join(limit.why for limit in valid.limits.values())}")
     if not between:
         totals = trials.totals([Trial.of(s, {}) for s in setup.plan.strategies], runs)
         ordered = sorted(totals.items(), key=lambda item: float(item[1].mean()))
@@ -275,5 +282,14 @@ def ask_flip(
         found = trials.totals([trial for pair in pairs for trial in pair], runs)
         return [found[a] - found[b] for a, b in pairs]
 
-    flip = find_flip(evaluate, moved.value, low_end, high_end, moved.within, moved.around, moved.finest)
-    return FlipAnswer(moved, first, second, case, runs, flip, trials.simulated)
+    flip = find_flip(
+        evaluate,
+        moved.value,
+        low_end,
+        high_end,
+        lambda value: valid.clamp(moved.within(value)),
+        lambda factor: tuple(map(valid.clamp, moved.around(factor))),  # type: ignore[arg-type,return-value]
+        moved.finest,
+    )
+    limits = tuple(valid.limits[above] for above in sorted(valid.limits))
+    return FlipAnswer(moved, first, second, case, runs, flip, trials.simulated, limits)

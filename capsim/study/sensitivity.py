@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from capsim.compile.prepare import Prepared
 from capsim.results.reading import Results
 from capsim.spec.knobs import SERIES, Knob, quantity_at
+from capsim.spec.loader import Loaded
 from capsim.spec.paths import join_path
 from capsim.spec.provenance import STATED, Sourced, used_values
 from capsim.spec.study import Study
@@ -28,6 +29,7 @@ from capsim.study.reweighting import weakest
 from capsim.study.setup import Setup
 from capsim.study.statistics import mean
 from capsim.study.trials import Trial, Trials
+from capsim.study.valid_range import ValidRange
 
 Reals = NDArray[np.float64]
 
@@ -108,7 +110,8 @@ def sensitivity(
     first, second = rows[0].strategy, rows[1].strategy
     lead = rows[1].total.value - rows[0].total.value
     held = [setup.prepared[name, case] for name in (first, second)]
-    inputs = list(weak_inputs(setup.loaded[case].study, held))
+    loaded = setup.loaded[case]
+    inputs = [_valid(loaded, one) for one in weak_inputs(loaded.study, held)]
     look = _Look(trials, first, second, lead)
     runs = min(setup.plan.runs, MOST_RUNS)
     announce(_plan(look, inputs, runs))
@@ -221,6 +224,12 @@ def _input(study: Study, members: list[Sourced]) -> Input:
     step = UNRANGED[confidence] * abs(float(value))
     low, high = moved.within(float(value) - step), moved.within(float(value) + step)
     return Input(moved, low, high, False, confidence)
+
+
+def _valid(loaded: Loaded, one: Input) -> Input:
+    """The input with its ends no further than the study stays valid."""
+    valid = ValidRange(loaded, one.knob)
+    return replace(one, low=valid.clamp(one.low), high=valid.clamp(one.high))
 
 
 class _Look:

@@ -13,6 +13,7 @@ from capsim.report.flip import flip_json, flip_report
 from capsim.spec.knobs import knob
 from capsim.spec.loader import read_study
 from capsim.study.flip import Flip, FlipAnswer, Point
+from capsim.study.valid_range import Limit
 
 POINTS = tuple(Point(x, 1e8 * (x - 3.0), 1e7) for x in (2.55, 3.0, 3.2))
 
@@ -47,6 +48,15 @@ def test_other_results_say_other_things(answer: FlipAnswer) -> None:
     assert "jumps over 0 between $2.55/h and $3.2/h" in text(replace(answer, flip=jump))
     open_end = replace(answer.flip, high=math.inf)
     assert "$2.9/h..?, not bounded" in text(replace(answer, flip=open_end))
+
+
+def test_where_the_study_is_not_valid_is_said(answer: FlipAnswer) -> None:
+    limits = (Limit(2.0, False, "below its collar"), Limit(3.2, True, "above it"))
+    shown = text(replace(answer, limits=limits))
+    assert "Below $2/h the study is not valid, and nothing was simulated: below its collar." in shown
+    assert "Above $3.2/h the study is not valid, and nothing was simulated: above it." in shown
+    record = json.loads(flip_json(replace(answer, limits=limits), synthetic.context()))
+    assert record["limits"][0] == {"value": 2.0, "above": False, "why": "below its collar"}
 
 
 def test_no_flip(answer: FlipAnswer) -> None:

@@ -16,6 +16,7 @@ from capsim.spec.provenance import with_values
 from capsim.study.flip import Flip, Point, ask_flip, find_flip, interval
 from capsim.study.setup import Request, set_up
 from capsim.study.trials import Trial, Trials
+from capsim.study.valid_range import ValidRange, why_invalid
 
 NOISE = np.random.default_rng(3).normal(0.0, 1.0, 16)
 
@@ -243,3 +244,57 @@ def test_a_price_path_moves_as_a_whole_and_solved_chips_follow_their_price() -> 
         knob(study, "offers.big-cloud.default")
     with pytest.raises(InputError, match="does not pay for one lot"):
         with_values(study, {"offers.big-cloud.solve.value": 1e6})
+
+
+def test_a_moved_date_is_checked_before_it_is_simulated(setup: Any, tmp_path: Path) -> None:
+    """The run starts on 2026-07-01 at the earliest: 07-02 is the first day that its target may have."""
+    path, trials = "demand.training_runs.base-model.target", trials_of(setup, tmp_path)
+    answer = ask_flip(setup, trials, path, ("big-cloud", "new-cloud"), "2026-05-01", "2026-10-15")
+    days = [answer.knob.show(point.value) for point in answer.flip.points]
+    assert (days[0], days[-1]) == ("2026-07-02", "2026-10-15")
+    (limit,) = answer.limits
+    assert (answer.knob.show(limit.value), limit.above) == ("2026-07-02", False)
+    assert limit.why == "base-model: the target 2026-07-01 is not after the earliest start 2026-07-01"
+    with pytest.raises(InputError, match="is not after the earliest start"):
+        ask_flip(setup, trials, path, ("big-cloud", "new-cloud"), "2026-05-01", "2026-06-01")
+
+
+def test_a_search_stays_where_the_study_is_valid() -> None:
+    """A price of $2.55 in a collar of $2 to $3: outside it there is no such contract, and nothing is tried."""
+    from capsim.spec.loader import read_study
+
+    sets = (
+        "markets.m={start: $2/h, state: f, volatility: 0%, regimes: {f: {drift: 0%/y, leave: 0%/q}}}",
+        "offers.new-cloud.market=m",
+        "offers.new-cloud.price_reset={every: 1y, share: 50%}",
+        "offers.new-cloud.collar={floor: $2/h, cap: $3/h}",
+    )
+    loaded = read_study("quickstart", sets=sets).resolve("base")
+    assert why_invalid(loaded, {}) is None
+    assert "the signed price of $3.01 is outside its collar $2.00 to $3.00" in str(
+        why_invalid(loaded, {"offers.new-cloud.price.per_chip_hour": 3.01})
+    )
+    moved = knob(loaded.study, "offers.new-cloud.price")
+    valid = ValidRange(loaded, moved)
+    found = find_flip(
+        paired(lambda price: 3.5 - price, 1e-6),
+        moved.value,
+        None,
+        None,
+        lambda value: valid.clamp(moved.within(value)),
+        lambda factor: tuple(map(valid.clamp, moved.around(factor))),  # type: ignore[arg-type,return-value]
+    )
+    # it would flip at $3.50; from $2 to $3 it does not
+    assert found.root is None and found.bracket == pytest.approx((2.0, 3.0), rel=1e-5)
+    assert {limit.above: limit.value for limit in valid.limits.values()} == pytest.approx(
+        {False: 2.0, True: 3.0}, rel=1e-5
+    )
+
+
+def test_what_the_schema_or_a_solved_offer_refuses_is_invalid(setup: Any) -> None:
+    loaded = setup.loaded["base"]
+    wrong = why_invalid(loaded, {"offers.new-cloud.prepay.share": 1.2})
+    assert wrong is not None and wrong.startswith("prepay.share: ")
+    moved = knob(loaded.study, "offers.new-cloud.tranches.0.share")
+    assert why_invalid(loaded, moved.changes(0.8)) is None
+    assert "sum to 1.3" in str(why_invalid(loaded, {"offers.new-cloud.tranches.0.share": 0.8}))

@@ -80,6 +80,20 @@ def test_a_simulated_input_moves_the_lead_of_the_comparison(compared: tuple[Setu
     assert made_up.asked == [1, 3]
 
 
+def test_an_input_moves_no_further_than_the_study_stays_valid(tmp_path: Path) -> None:
+    """Credited 50 months after delivery, by 25 % more 62.5: a contract of 60 months has ended by then."""
+    change = "offers.new-cloud.prepay.credited_after={value: 50mo, confidence: assumed}"
+    setup = set_up(Request("quickstart", sets=(change,), strategies=PAIR, runs=1))
+    quiet = lambda count: contextlib.nullcontext(lambda done: None)  # noqa: E731
+    out = tmp_path / "run"
+    results = perform(setup, command="", progress=quiet, out=out, resume=False, workers=1).results
+    found = sensitivity(setup, results, MadeUp("nothing", 0.0))  # type: ignore[arg-type]
+    (moved,) = [m for m in found.movements if m.label == "offers.new-cloud.prepay.credited_after"]
+    month = 365.25 / 12
+    assert moved.shown.startswith(f"{37.5 * month:.4g} d..")
+    assert float(moved.shown.partition("..")[2].partition(" d")[0]) == pytest.approx(60 * month, rel=1e-3)
+
+
 def test_prices_are_exact_and_carry_no_runs(compared: tuple[Setup, Results]) -> None:
     found, _ = found_with(compared, 0.0)
     exact = {movement.label: movement for movement in found.movements if movement.runs == 0}
