@@ -70,6 +70,7 @@ RUN = np.dtype(
         ("first_piece", "i4"),
         ("rank", "i4"),  # position in the queue's order
         ("version", "i4"),  # of its termination event
+        ("weight_due", "i4"),  # to be added to its weight in the list of ends of its site
         ("shortest", "i8"),  # while queued: least possible estimate, ms
         ("preempt_at", "i8"),  # instant at which it must stop; NEVER
         ("drained", "i4"),  # 1: it must stop for maintenance, with a checkpoint
@@ -77,6 +78,7 @@ RUN = np.dtype(
         ("parked", "i4"),  # 1: waiting, set aside because no capacity of today could hold it
         ("backfilled", "i4"),  # 1: its first start went ahead of a blocked job
         ("limit", "i4"),  # 1: ends at its requested time
+        ("weight_listed", "i4"),  # 1: it is among ``weights_due``
     ],
     align=True,
 )
@@ -418,6 +420,7 @@ CLOCK = np.dtype(
         ("loan_stamp", "i4"),  # the copy of the free map that loans are made to
         ("loan_masked", "i4"),  # 1: it lacks the domains of the sites' masks
         ("rank_words", "i4"),  # first word of the lowest level of the occupied ranks
+        ("n_weights_due", "i4"),  # jobs in ``weights_due``
     ],
     align=True,
 )

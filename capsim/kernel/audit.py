@@ -104,7 +104,9 @@ def check_ends(s: State) -> list[str]:
             if int(rows["weight"].sum()) != int(s.end_blocks["weight"][block]):
                 wrong.append(f"site {i}: the weight of a block of ends is off")
             times += [(int(t), int(j)) for t, j in zip(rows["time"], rows["job"], strict=True)]
-            listed |= {(i, int(r["job"])): int(r["weight"]) for r in rows}
+            for r in rows:
+                job, put_off = int(r["job"]), s.runs["site"][r["job"]] == i
+                listed[i, job] = int(r["weight"]) + int(s.runs["weight_due"][job] if put_off else 0)
         if times != sorted(times):
             wrong.append(f"site {i}: ends are not sorted")
         if any(t != int(s.runs["est_end"][j]) for t, j in times):

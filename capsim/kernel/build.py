@@ -303,5 +303,6 @@ def build(
         "tally": len(pools) * N_KINDS,
         "victims": 2 * running + 16,
         "active": running + 16,
+        "weights_due": cap,
     } | dict.fromkeys(RULE_ARRAYS, 1)
     return State(**{f: blank[f] if f in blank else np.zeros(lengths[f], DTYPES[f]) for f in State._fields})

@@ -12,7 +12,7 @@ import numpy as np
 
 from capsim.jit import kernel
 from capsim.kernel.bits import bit_clear, bit_set, bit_test
-from capsim.kernel.ends import ends_add, ends_first, ends_next, ends_slot
+from capsim.kernel.ends import ends_first, ends_next, ends_settle, ends_slot, ends_weigh
 from capsim.tables import N_KINDS, NEVER
 
 
@@ -158,9 +158,9 @@ def set_last(s, site, d, end, job):
     """Set a domain's last estimated end (-1: wholly free, NEVER: by no end) and keep the weights right."""
     dom = s.doms[d]
     if dom.last_job >= 0:
-        ends_add(s, site, dom.last_end, np.int64(dom.last_job), -1)
+        ends_weigh(s, site, dom.last_end, np.int64(dom.last_job), -1)
     if job >= 0:
-        ends_add(s, site, end, job, 1)
+        ends_weigh(s, site, end, job, 1)
     set_last_only(s, site, d, end, job)
 
 
@@ -227,6 +227,7 @@ def mark_move(s, site, time):
         return
     lo, hi, delta = min(old, time), max(old, time), 1 if time > old else -1
     st.mark_t = time
+    ends_settle(s)
     cursor = ends_first(s, site, lo)
     while cursor >= 0:
         slot = ends_slot(s, site, cursor)

@@ -173,8 +173,40 @@ def ends_remove(s, site, time, job):
 
 
 @kernel()
+def ends_weigh(s, site, time, job, weight):
+    """``ends_add`` for a running gang's entry, which exists; put off until somebody reads weights.
+
+    Failures and repairs between two passes change the weight of the same few gangs, often back again.
+    """
+    run = s.runs[job]
+    if run.site != site:
+        ends_add(s, site, time, job, weight)
+        return
+    run.weight_due += weight
+    if run.weight_listed == 0:
+        run.weight_listed = 1
+        c = s.clock[0]
+        s.weights_due[c.n_weights_due] = job
+        c.n_weights_due += 1
+
+
+@kernel()
+def ends_settle(s):
+    """Enter the weights that were put off; jobs that stopped meanwhile owe none."""
+    for i in range(s.clock[0].n_weights_due):
+        job = np.int64(s.weights_due[i])
+        run = s.runs[job]
+        run.weight_listed = 0
+        if run.weight_due != 0:
+            ends_add(s, np.int64(run.site), run.est_end, job, np.int64(run.weight_due))
+            run.weight_due = 0
+    s.clock[0].n_weights_due = 0
+
+
+@kernel()
 def ends_select(s, site, need):
     """Least time by which entries of total weight >= ``need`` end; NEVER if there are not so many."""
+    ends_settle(s)
     st = s.sites[site]
     left = need
     for i in range(st.n_ends):
@@ -192,6 +224,7 @@ def ends_select(s, site, need):
 @kernel()
 def ends_weight(s, site, time):
     """Total weight of the entries that end at or before ``time``."""
+    ends_settle(s)
     st = s.sites[site]
     total = np.int64(0)
     for i in range(st.n_ends):

@@ -21,7 +21,6 @@ from capsim.kernel.domains import (
     set_last,
     spare_account,
 )
-from capsim.kernel.ends import ends_add
 from capsim.kernel.heap import heap_drop, heap_push, heap_replace
 from capsim.kernel.placement import best_fit
 from capsim.kernel.preemption import preempt_for_chips
@@ -307,7 +306,6 @@ def add_chips(s, j, site, d, n):
         p = np.int64(s.pieces[p].next_here)
     s.runs[j].first_piece = piece_new(s, np.int64(s.runs[j].first_piece), j, d, n, np.int64(0))
     if s.clock[0].easy:
-        ends_add(s, site, s.runs[j].est_end, j, 0)
         refresh_last(s, site, d)
 
 

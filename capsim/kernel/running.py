@@ -107,77 +107,73 @@ def shift_weight(s, site, j, old, end, weight):
 def move_estimate(s, j, end):
     """Change a running gang's estimated end everywhere."""
     run = s.runs[j]
-    if not s.clock[0].easy:
-        run.est_end = end
-        return
     old = run.est_end
-    site = np.int64(-1)
-    p = np.int64(run.first_piece)
-    while p >= 0:
-        d = np.int64(s.pieces[p].domain)
-        if s.doms[d].site != site:
-            site = np.int64(s.doms[d].site)
-            ends_add(s, site, end, j, 0)
-        p = np.int64(s.pieces[p].next)
     run.est_end = end
-    site, weight = np.int64(-1), np.int64(0)
-    p = np.int64(run.first_piece)
-    while p >= 0:
-        d = np.int64(s.pieces[p].domain)
-        if s.doms[d].site != site:
-            shift_weight(s, site, j, old, end, weight)
-            site, weight = np.int64(s.doms[d].site), np.int64(0)
-        if s.doms[d].last_job == j:
-            set_last_only(s, site, d, end, j)
-            weight += 1
-        p = np.int64(s.pieces[p].next)
-    shift_weight(s, site, j, old, end, weight)
-    p = np.int64(run.first_piece)
-    while p >= 0:
-        d = np.int64(s.pieces[p].domain)
-        refresh_last(s, np.int64(s.doms[d].site), d)
-        p = np.int64(s.pieces[p].next)
-    site = np.int64(-1)
-    p = np.int64(run.first_piece)
-    while p >= 0:
-        d = np.int64(s.pieces[p].domain)
-        if s.doms[d].site != site:
-            site = np.int64(s.doms[d].site)
-            if end != old:
-                ends_remove(s, site, old, j)
-        p = np.int64(s.pieces[p].next)
+    if not s.clock[0].easy:
+        return
     s.clock[0].rebuild = 1
     s.clock[0].dirty = 1
+    if end == old:
+        return
+    run.weight_due = 0
+    site, first, weight = np.int64(-1), np.int64(-1), np.int64(0)
+    p = np.int64(run.first_piece)
+    while p >= 0:
+        piece = s.pieces[p]
+        d = np.int64(piece.domain)
+        dom = s.doms[d]
+        if dom.site != site:
+            shift_weight(s, site, j, old, end, weight)
+            site, weight = np.int64(dom.site), np.int64(0)
+            ends_add(s, site, end, j, 0)
+            if first < 0:
+                first = site
+        if dom.last_job == j:
+            set_last_only(s, site, d, end, j)
+            weight += 1
+        if piece.next_here >= 0 or piece.prev_here >= 0:
+            refresh_last(s, site, d)
+        p = np.int64(piece.next)
+    shift_weight(s, site, j, old, end, weight)
+    if first == site and run.site == site:
+        ends_remove(s, site, old, j)
+        return
+    site = np.int64(-1)
+    p = np.int64(run.first_piece)
+    while p >= 0:
+        d = np.int64(s.pieces[p].domain)
+        if s.doms[d].site != site:
+            site = np.int64(s.doms[d].site)
+            ends_remove(s, site, old, j)
+        p = np.int64(s.pieces[p].next)
 
 
 @kernel()
-def book_pieces(s, j, sign):
-    """Book the chips of a gang's pieces: +1 allocated from free, -1 given back."""
+def book_chips(s, site, d, kind, used, spare):
+    """Chips of domains of a site, among them ``d``, are allocated from free, or given back (negative)."""
+    kind_account(s, site, kind, used)
+    if spare != 0:
+        spare_account(s, site, spare)
+    free_account(s, site, d, -(used + spare))
+
+
+@kernel()
+def book_start(s, j, site, n):
+    """Book the chips of a gang that has just been placed: no domain of it is leaving."""
     kind = np.int64(s.classes[s.jobs[j].cls].kind)
-    site, used, spare, first = np.int64(-1), np.int64(0), np.int64(0), np.int64(-1)
     p = np.int64(s.runs[j].first_piece)
+    if site >= 0:
+        st = s.sites[site]
+        spare = np.int64(0)
+        if n > st.domain_chips:
+            spare = n // st.segment * np.int64(st.domain_chips - st.segment)
+        book_chips(s, site, np.int64(s.pieces[p].domain), kind, n, spare)
+        return
     while p >= 0:
-        d = np.int64(s.pieces[p].domain)
-        leaving = s.doms[d].leaving
-        if s.doms[d].site != site or leaving:
-            if used > 0 or spare > 0:
-                kind_account(s, site, kind, sign * used)
-                spare_account(s, site, sign * spare)
-                free_account(s, site, first, -sign * (used + spare))
-            site, used, spare = np.int64(s.doms[d].site), np.int64(0), np.int64(0)
-        used += s.pieces[p].chips
-        spare += s.pieces[p].spare
-        first = d
-        if leaving:
-            kind_account(s, site, kind, sign * used)
-            spare_account(s, site, sign * spare)
-            free_account(s, site, d, -sign * (used + spare))
-            used, spare = np.int64(0), np.int64(0)
-        p = np.int64(s.pieces[p].next)
-    if used > 0 or spare > 0:
-        kind_account(s, site, kind, sign * used)
-        spare_account(s, site, sign * spare)
-        free_account(s, site, first, -sign * (used + spare))
+        piece = s.pieces[p]
+        d = np.int64(piece.domain)
+        book_chips(s, np.int64(s.doms[d].site), d, kind, np.int64(piece.chips), np.int64(piece.spare))
+        p = np.int64(piece.next)
 
 
 @kernel()
@@ -201,20 +197,26 @@ def leave_domain(s, site, d):
 
 @kernel()
 def give_back(s, j):
-    """Free all pieces of a gang (accounts are booked by the caller)."""
+    """Free all pieces of a gang and book their chips."""
     easy = s.clock[0].easy
     run = s.runs[j]
+    kind = np.int64(s.classes[s.jobs[j].cls].kind)
     site, block, gained = np.int64(-1), np.int64(-1), np.int64(0)
+    used, spare, staying = np.int64(0), np.int64(0), np.int64(-1)
     w, mask = np.int64(-1), ZERO
     p = np.int64(run.first_piece)
     while p >= 0:
-        d = np.int64(s.pieces[p].domain)
-        after = np.int64(s.pieces[p].next)
+        piece = s.pieces[p]
+        d = np.int64(piece.domain)
+        after = np.int64(piece.next)
         dom = s.doms[d]
         if dom.site != site:
             if w >= 0:
                 give_word(s, site, w, mask)
                 w = np.int64(-1)
+            if staying >= 0:
+                book_chips(s, site, staying, kind, -used, -spare)
+                used, spare, staying = np.int64(0), np.int64(0), np.int64(-1)
             site = np.int64(dom.site)
             if easy:
                 ends_remove(s, site, run.est_end, j)
@@ -222,6 +224,12 @@ def give_back(s, j):
             if gained > 0:
                 whole_change(s, block, gained)
             block, gained = np.int64(dom.block), np.int64(0)
+        if dom.leaving:
+            book_chips(s, site, d, kind, -np.int64(piece.chips), -np.int64(piece.spare))
+        else:
+            used += piece.chips
+            spare += piece.spare
+            staying = d
         if is_alone(s, p):
             gained += 1
             word, bit = domain_bit(s.sites[site], d)
@@ -240,7 +248,10 @@ def give_back(s, j):
         whole_change(s, block, gained)
     if w >= 0:
         give_word(s, site, w, mask)
+    if staying >= 0:
+        book_chips(s, site, staying, kind, -used, -spare)
     run.first_piece = -1
+    run.weight_due = 0
 
 
 @kernel()
@@ -272,7 +283,6 @@ def stop_job(s, j, how):
     c = s.clock[0]
     run = s.runs[j]
     close_segment(s, j, how)
-    book_pieces(s, j, -1)
     give_back(s, j)
     run.version += 1
     if c.preemption:
@@ -412,7 +422,7 @@ def begin(s, j, pool, site, n, estimate):
         list_running(s, j)
     tell(s, BEGIN, j)
     plan_end(s, j)
-    book_pieces(s, j, 1)
+    book_start(s, j, site, n)
     if c.easy:
         bind_ends(s, j)
     heap_push(s, min(run.end, run.est_end), (np.int64(FINISH) << KEY_SHIFT) | j, np.int64(run.version))

@@ -56,6 +56,7 @@ class State(NamedTuple):
     failures: np.ndarray
     victims: np.ndarray
     active: np.ndarray
+    weights_due: np.ndarray
     scores: np.ndarray
     rules: np.ndarray
     tenants: np.ndarray
@@ -113,6 +114,7 @@ DTYPES = {
     "failures": tables.FAILURE,
     "victims": np.dtype("i8"),
     "active": np.dtype("i4"),
+    "weights_due": np.dtype("i4"),
     "scores": np.dtype("i8"),
     "rules": rule_tables.RULES,
     "tenants": rule_tables.TENANT,
