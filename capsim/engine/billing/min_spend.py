@@ -1,4 +1,8 @@
-"""Minimum spend: what is missing from it in a year of the contract, or over all of it, is paid."""
+"""Minimum spend: what is missing from it in a year of the contract, or over all of it, is paid.
+
+What the supplier did not bring excuses the customer: tranches that were left because they were too late, and
+the hours that a late tranche lacks before a common end, lower every minimum in proportion to their value.
+"""
 
 from __future__ import annotations
 
@@ -55,15 +59,40 @@ def shortfalls(ledger: Ledger, ctx: Context, name: str) -> list[Shortfall]:
     statuses = [state.status for _, state in items] + [state.status for _, state in shells]
     if all(status == "not converted" for status in statuses) or "defaulted" in statuses:
         return []
-    part = portfolio.parts.get(name, 1.0)
+    signed = sum(lot_value(ctx, lot, state) for lot, state in items)
+    signed += sum(shell_value(ctx, shell) for shell, _ in shells)
+    kept = signed - sum(excused(ctx, lot, state) for lot, state in items)
+    items = [(lot, state) for lot, state in items if state.status != "terminated"]
+    if not items and not shells:
+        return []
+    part = portfolio.parts.get(name, 1.0) * (kept / signed if signed > 0 else 1.0)
     found = []
     if spec.per_year is not None:
         found = _yearly(ledger, ctx, name, float(spec.per_year) * part, items, shells)
-    value = sum(lot_value(ctx, lot, state) for lot, state in items)
-    value += sum(shell_value(ctx, shell) for shell, _ in shells)
-    required = float(spec.share or 0.0) * value if spec.total is None else float(spec.total) * part
+    required = float(spec.share or 0.0) * kept if spec.total is None else float(spec.total) * part
     paid = sum(missing.least - missing.spent for missing in found)
     return found + _total(ledger, ctx, name, required, paid, items, shells)
+
+
+def excused(ctx: Context, lot: Lot, state: LotState) -> float:
+    """Value of what the supplier did not bring of a lot as contracted, USD.
+
+    All of a lot that was left because it was too late; with a common end the hours before it came, unless
+    take-or-pay commits to them from the planned date on.
+    """
+    if state.status == "terminated":
+        return lot_value(ctx, lot, state)
+    pays = ctx.prepared.study.offers[lot.offer].take_or_pay
+    if lot.ends is None or (pays is not None and pays.starts == "on_date"):
+        return 0.0
+    came = _came(state) if state.ended < 0 or state.delivered >= 0 else min(_came(state), state.ended)
+    begin, end = agreed_span(lot, state, ctx.end)
+    return lot.chips * agreed_price(ctx, lot, state).hours(begin, min(max(came, begin), end))
+
+
+def _came(state: LotState) -> int:
+    """When a lot came or is to come, ms; before the horizon where it was there from the start."""
+    return state.delivered if state.delivered > 0 else state.planned + state.delay
 
 
 _Lots = list[tuple[Lot, LotState]]
@@ -102,9 +131,9 @@ def _total(
     """Over the whole contract: what was spent before and within the horizon and is committed after it."""
     spent = float(_spent(ledger, name).sum()) + paid
     for lot, state in lots:
-        if state.planned < 0 and state.status not in ("not converted", "unused"):
+        if _came(state) < 0 and state.status not in ("not converted", "unused"):
             spent += lot.chips * agreed_price(ctx, lot, state).hours(
-                state.planned, min(0, agreed_span(lot, state, ctx.end)[1])
+                _came(state), min(0, agreed_span(lot, state, ctx.end)[1])
             )
         if state.ended < 0:
             spent += remaining(ctx, lot, ctx.end)

@@ -62,7 +62,9 @@ def _price(deal: Deal) -> dict[str, Any]:
             "credited": "evenly" if deal.evenly else "as_billed",
             "refundable": deal.refundable,
         }
-    if deal.least_a_year or deal.least:
+    if deal.least_share:
+        found["min_spend"] = {"per_year": f"${deal.least_a_year}", "share": deal.least_share}
+    elif deal.least_a_year or deal.least:
         found["min_spend"] = {"per_year": f"${deal.least_a_year}", "total": f"${deal.least}"}
     return found
 

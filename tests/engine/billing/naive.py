@@ -45,6 +45,7 @@ class Deal:
     fee: float = 1.0
     least_a_year: float = 0.0
     least: float = 0.0
+    least_share: float = 0.0  # of the value, in place of `least`
     market: tuple[float, ...] = (1.0,) * MONTHS
     test: int = 0  # acceptance
     repeat: int = 0
@@ -462,6 +463,12 @@ def _minimum(book: Account, deal: Deal, tranches: list[Tranche]) -> None:
         sum(book.lines.get(line, [0.0] * MONTHS)[m] for line in ("commitment", "purchase", "termination"))
         for m in range(MONTHS)
     ]
+    signed = [_signed(deal, tranche) for tranche in tranches]
+    kept = [_kept(deal, tranche) for tranche in tranches]
+    part = sum(kept) / sum(signed)
+    tranches = [tranche for tranche in tranches if tranche.status != "terminated"]
+    if not tranches:
+        return
     lasts = []
     for tranche in tranches:
         begin = tranche.begin if tranche.begin >= 0 else tranche.planned + deal.late * PER_DAY
@@ -470,11 +477,32 @@ def _minimum(book: Account, deal: Deal, tranches: list[Tranche]) -> None:
     for year in range(2):
         tick = next(t for t in range(LAST) if month_of(t) == 12 * year)
         if tick < end:
-            missing = deal.least_a_year - sum(spend[12 * year : 12 * year + 12])
+            missing = part * deal.least_a_year - sum(spend[12 * year : 12 * year + 12])
             if missing > 1e-9 * deal.least_a_year:
                 last = max(t for t in range(LAST) if month_of(t) == 12 * year + 11)
                 book.pay("min_spend", last, missing)
     after = sum(_remaining(deal, t, LAST) for t in tranches if t.stop < 0)
     spent = sum(spend) + sum(book.lines.get("min_spend", [0.0])) + after
-    if deal.least - spent > 1e-9 * deal.least:
-        book.pay("min_spend", min(end, LAST) - 1, deal.least - spent)
+    least = deal.least_share * sum(kept) if deal.least_share else part * deal.least
+    if least - spent > 1e-9 * least:
+        book.pay("min_spend", min(end, LAST) - 1, least - spent)
+
+
+def _signed(deal: Deal, tranche: Tranche) -> float:
+    """What the chips would cost from the plan on, if they were on time and nothing but the escalator moved it."""
+    return sum(
+        tranche.chips * 6 * price for price in prices(deal, tranche.planned, tranche.first_price, moved=False)
+    )
+
+
+def _kept(deal: Deal, tranche: Tranche) -> float:
+    """The same without what the supplier did not bring: given up as too late, or hours before a fixed end."""
+    if tranche.status == "terminated":
+        return 0.0
+    lacked = 0
+    if deal.fixed and not deal.on_date:
+        lacked = tranche.begin if tranche.begin >= 0 else deal.late * PER_DAY
+        if tranche.begin < 0 and tranche.stop >= 0:
+            lacked = min(lacked, tranche.stop)
+    agreed = prices(deal, tranche.planned, tranche.first_price, moved=False)
+    return sum(tranche.chips * 6 * price for price in agreed[lacked:])

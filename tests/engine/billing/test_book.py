@@ -98,16 +98,53 @@ def test_a_terminated_tranche_pays_nothing_and_gets_its_prepayment_back(tmp_path
     assert owed_after(ctx, 100 * MS_DAY, ledger) == {}
 
 
-def test_minimum_spend_after_a_terminated_tranche(tmp_path: Path) -> None:
-    text = offer("{per_chip_hour: $2/h}", ", min_spend: 70%")
+HALVES = "tranches: [{at: 2026-01-01, share: 50%}, {at: 2026-01-02, share: 50%}]"
+
+
+@pytest.mark.parametrize(
+    ("status", "minimum", "missing"),
+    [
+        # two halves, each 3,600 x 43,830 h x $2 = $315,576,000; 70 % of both are $441,806,400
+        ("delivered", "70%", 441_806_400.0),
+        # one was left because it was too late: 70 % of the other
+        ("terminated", "70%", 220_903_200.0),
+        ("terminated", "{total: $400M}", 200e6),
+        # 2026 and 2027, half of $100M each
+        ("terminated", "{per_year: $100M}", 100e6),
+    ],
+)
+def test_a_tranche_that_came_too_late_lowers_the_minimum(
+    status: str, minimum: str, missing: float, tmp_path: Path
+) -> None:
+    text = offer("{per_chip_hour: $2/h}", f", take_or_pay: {{share: 0%}}, min_spend: {minimum}")
+    text = text.replace("tranches: [{at: 2026-01-01, share: 100%, delivery: existing}]", HALVES)
 
     def left(ctx: Context) -> None:
-        state = next(iter(ctx.lots.values()))
-        state.status, state.delivered = "terminated", -1
+        first, other = ctx.lots.values()
+        other.delivered = 0
+        if status == "terminated":
+            first.status, first.delivered, first.ended = status, -1, 90 * MS_DAY
 
-    ledger, _ = booked(tmp_path, text, left)
-    # 70 % of 7,200 x 43,830 h x $2 = $441,806,400
-    assert ledger.nominal("o", "min_spend") == pytest.approx(441_806_400.0)
+    ledger, _ = booked(tmp_path, text, left, 0.0)
+    assert ledger.nominal("o", "min_spend") == pytest.approx(missing)
+
+
+@pytest.mark.parametrize(("starts", "rent"), [("on_delivery", 217_728_000.0), ("on_date", 252_288_000.0)])
+def test_hours_that_a_late_tranche_lacks_before_a_common_end_are_no_shortfall(
+    starts: str, rent: float, tmp_path: Path
+) -> None:
+    """Until 2028 as signed 7,200 x 17,520 h x $2 = $252,288,000; 100 days late, $34,560,000 less."""
+    text = offer(
+        "{per_chip_hour: $2/h}", f", take_or_pay: {{share: 100%, starts: {starts}}}, min_spend: 100%"
+    ).replace("term: 5y", "ends: 2028-01-01")
+
+    def late(ctx: Context) -> None:
+        state = next(iter(ctx.lots.values()))
+        state.delay, state.delivered = 100 * MS_DAY, 100 * MS_DAY
+
+    ledger, _ = booked(tmp_path, text, late)
+    assert ledger.nominal("o", "commitment") == pytest.approx(rent)
+    assert ledger.nominal("o", "min_spend") == 0.0
 
 
 def test_bought_chips_cost_operation_and_leave_a_residual(tmp_path: Path) -> None:

@@ -121,6 +121,7 @@ def price_terms(draw: st.DrawFn) -> dict[str, Any]:
         "refundable": draw(st.booleans()),
         "least_a_year": draw(st.sampled_from([0.0, 90e6])),
         "least": draw(st.sampled_from([0.0, 300e6])),
+        "least_share": draw(st.sampled_from([0.0, 0.0, 0.6, 1.0])),
         "market": (1.0, *draw(st.lists(st.sampled_from([0.6, 0.9, 1.0, 1.3]), min_size=23, max_size=23))),
     }
 
