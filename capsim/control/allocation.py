@@ -1,4 +1,8 @@
-"""The inner loops of serving, compiled: chips for services, replicas to places, work that may wait."""
+"""The inner loops of serving, compiled: chips for services, replicas to places, work that may wait.
+
+Between two decisions of other control processes nothing but the kernel changes what the autoscaler looks at:
+`autoscale` takes its decisions in a row there, without coming back to Python at each.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +10,7 @@ import numba
 import numpy as np
 
 from capsim.jit import kernel
+from capsim.kernel import stock
 from capsim.kernel.accounts import CHIP_TIME
 
 CHIPS = numba.from_dtype(CHIP_TIME)
@@ -63,6 +68,45 @@ def allocate(need, tokens, chips, order, rank, available, wanted):  # type: igno
             wanted[s, p] = n
             available[p] -= n * chips[s, p]
             left -= n * tokens[s, p]
+
+
+WORDS, REALS = numba.int64[:, ::1], numba.float64[:, ::1]
+
+
+@kernel(
+    numba.int64(
+        *[numba.int64] * 6, CHIPS[::1], numba.int64[::1], numba.int64[::1], REALS, REALS, WORDS, WORDS,
+        numba.int64[::1], numba.int64[:, :, ::1], WORDS, WORDS, numba.int64[::1], WORDS,
+    )
+)  # fmt: skip
+def autoscale(  # type: ignore[no-untyped-def]
+    address, advance, operate, first, last, period, chips_now, kinds, reserve,
+    need, tokens, chips, order, rank, held, healthy, free, available, wanted,
+):  # fmt: skip
+    """Decide at step `first`, which is now, and at those before `last`, to which the kernel runs by itself.
+
+    Args:
+        address: the cluster's state.
+        advance, operate: addresses of the kernel's entry points (`capsim.kernel.stock`).
+        period: ms between steps; step n is at n periods.
+        chips_now: room for the chips now by state, shape (places,).
+        kinds, reserve, available: as `take_stock` takes them.
+        tokens, chips, order, rank, wanted: as `allocate` takes them.
+        need: tokens/s wanted, shape (steps, services).
+        held: replica-ms up to each step, filled, shape (steps + 1, services, places).
+        healthy, free: filled at each step as by `take_stock`, shape (steps, places).
+
+    Returns:
+        The next step: `last`, or one before where the kernel had to stop on the way to it.
+    """
+    for step in range(first, last):
+        if step > first and not stock.run_until(address, advance, step * period):
+            return step
+        stock.take_stock(address, chips_now, held[step])
+        take_stock(chips_now, kinds, reserve, healthy[step], free[step], available)
+        allocate(need[step], tokens, chips, order, rank, available, wanted)
+        stock.set_replicas(address, operate, wanted)
+    return last
 
 
 @kernel("void(f8[::1], f8[::1], f8[::1], f8[::1], f8[::1])")

@@ -8,6 +8,7 @@ got its chips yet is cleared of replicas for a period, so that whole scale-up do
 
 from __future__ import annotations
 
+import math
 from collections.abc import Generator
 from typing import Any
 
@@ -17,9 +18,11 @@ from numpy.typing import NDArray
 from capsim.compile.calendar import MS_DAY, MS_HOUR
 from capsim.compile.constraints import RESEARCH_WORK, Work
 from capsim.compile.prepare import RL, TRAINING, porting_efficiency, remote_places
-from capsim.control.allocation import allocate, take_stock
+from capsim.control.allocation import autoscale
 from capsim.control.context import Context
 from capsim.control.dispatch import Dispatch
+from capsim.kernel.accounts import CHIP_TIME
+from capsim.kernel.stock import ADVANCE, OPERATE
 from capsim.spec.demand import Research
 from capsim.workload.demand import log_linear
 
@@ -37,6 +40,7 @@ class Autoscaler:
         healthy: chips in working order at each decision, shape (steps, places).
         free: chips free at each decision, shape (steps, places).
         efficiency: share of the full rate by place at each decision, shape (steps, places).
+        in_a_row: decisions taken right after another one, with no event of the control clock for them.
     """
 
     def __init__(
@@ -53,6 +57,7 @@ class Autoscaler:
         self.held = np.zeros((self.steps + 1, n, places), dtype=np.int64)
         self.healthy = np.zeros((self.steps, places), dtype=np.int64)
         self.free = np.zeros((self.steps, places), dtype=np.int64)
+        self.in_a_row = 0
         self._weekly = max(7 * MS_DAY // self.period, 1)
         self.efficiency = self._efficiency()
         self.need = self._forecast()
@@ -149,11 +154,13 @@ class Autoscaler:
         return np.repeat(by_week, weekly, axis=0)[: self.steps]
 
     def _run(self) -> Generator[Any, Any, None]:
-        ctx, cluster = self.ctx, self.ctx.cluster
+        ctx = self.ctx
         wanted = np.zeros(self.tokens.shape, dtype=np.int64)
         rate = self.tokens
         reserve, available = (np.zeros(len(ctx.places()), dtype=np.int64) for _ in range(2))
-        for step in range(self.steps):
+        chips_now = np.zeros(len(ctx.places()), CHIP_TIME)
+        step = 0
+        while step < self.steps:
             yield ctx.until(step * self.period)
             if step % self._weekly == 0:
                 self._port(step)
@@ -161,10 +168,20 @@ class Autoscaler:
             reserve[:] = 0
             for (_, place), claimed in ctx.reserve.items():
                 reserve[place] += claimed
-            chips = cluster.take_stock(self.held[step])
-            take_stock(chips, RUN_KINDS, reserve, self.healthy[step], self.free[step], available)
-            allocate(self.need[step], rate, self.chips, self.order, self.rank, available, wanted)
-            cluster.resize_all(wanted)
+            done = autoscale(
+                ctx.cluster.address, ADVANCE, OPERATE, step, self._last(step), self.period, chips_now,
+                RUN_KINDS, reserve, self.need, rate, self.chips, self.order, self.rank, self.held,
+                self.healthy, self.free, available, wanted,
+            )  # fmt: skip
+            self.in_a_row += done - step - 1
+            step = done
+
+    def _last(self, step: int) -> int:
+        """The step after those that come, from `step` on, before anything else is decided."""
+        week = (step // self._weekly + 1) * self._weekly
+        others = self.ctx.env.peek()
+        last = min(week, self.steps)
+        return max(step + 1, min(last, -(-int(others) // self.period))) if others < math.inf else last
 
     def _port(self, step: int) -> None:
         """Tell the job classes how well stacks that are being ported run from now on."""

@@ -43,4 +43,4 @@ def simulate_built(prepared: Prepared, run: int) -> tuple[Run, Recorder, int]:
     events = run_to_end(built.ctx.env, built.ctx.cluster, built.ctx.end, built.training.finished)
     built.autoscaler.held[-1] = built.ctx.cluster.service_time()
     recorder.take(len(recorder.edges) - 1)
-    return built, recorder, events
+    return built, recorder, events + built.autoscaler.in_a_row

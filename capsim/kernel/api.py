@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from capsim.kernel import accounts, stock
+from capsim.kernel import accounts
 from capsim.kernel import advance as kernel
 from capsim.kernel.audit import audit
 from capsim.kernel.build import build
@@ -135,7 +135,6 @@ class Cluster:
         rows = self._s.services
         self._held, self._held_acc, self._target = rows["held"], rows["held_acc"], rows["target"]
         self._nowhere = (rows["chips"] <= 0).astype(np.int64)
-        self._stock = np.zeros(len(layout.sites), accounts.CHIP_TIME)
 
     def _add_rules(
         self, policy: Policy, jobs: np.ndarray, governance: Governance | None, options: JobOptions | None
@@ -213,15 +212,16 @@ class Cluster:
 
         Returns FINISHED early, right after the termination of a watched job.
         """
-        while True:
+        code = kernel.FINISHED
+        while self._finished[0] < 0:  # else it terminated in a compiled decision
             code = kernel.advance(self._address, until)
-            if code == kernel.NO_ROOM:
-                self._grow()
-                continue
-            job = int(self._finished[0])
-            if job >= 0:
-                self._finished[0] = -1
-            return Status(_CODES[code], job, int(self._now[0]))
+            if code != kernel.NO_ROOM:
+                break
+            self._grow()
+        job = int(self._finished[0])
+        if job >= 0:
+            self._finished[0] = -1
+        return Status(_CODES[code], job, int(self._now[0]))
 
     def _grow(self) -> None:
         """Double the arrays that can run out of room."""
@@ -406,13 +406,10 @@ class Cluster:
         """Per site, chips now: the same columns as ``chip_time``."""
         return accounts.chips(self._s)
 
-    def take_stock(self, held: np.ndarray) -> np.ndarray:
-        """``chips``, and ``service_time`` into ``held``: in one call, for what looks at them often.
-
-        The array that is returned is filled anew by the next call.
-        """
-        stock.take_stock(self._address, self._stock, held)
-        return self._stock
+    @property
+    def address(self) -> int:
+        """Where the state is, for compiled decisions (``capsim.kernel.stock``); to be asked for each time."""
+        return self._address
 
     def pool_time(self) -> np.ndarray:
         """[pool, kind] chip-ms up to now: useful, redone, overhead, in_flight (open segments), allocated."""

@@ -82,6 +82,19 @@ def set_timer(s):
     s.clock[0].timer = min(s.rules[0].tick, s.booking[0].next)
 
 
+@intrinsic
+def call_entry(typingctx: Any, address: Any, words: Any) -> Any:
+    """Call the entry point at an address with a tuple of words; its answer is one, or not to be used."""
+
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        word = ir.IntType(64)
+        kind = ir.FunctionType(word, [word] * words.count)
+        given = [builder.extract_value(args[1], i) for i in range(words.count)]
+        return builder.call(builder.inttoptr(args[0], kind.as_pointer()), given)
+
+    return types.int64(types.int64, words), codegen
+
+
 def function_address(compiled: Any) -> int:
     """The address at which a compiled entry point can be called with plain words."""
     (result,) = compiled.overloads.values()

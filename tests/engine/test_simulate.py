@@ -11,10 +11,13 @@ import numpy as np
 import pytest
 
 from capsim.compile.prepare import Prepared
+from capsim.control.autoscale import Autoscaler
 from capsim.engine.build import Run, build
 from capsim.engine.prepare import prepare
 from capsim.engine.simulate import simulate, simulate_built
 from capsim.kernel.api import Cluster
+from capsim.results.columns import canonical
+from capsim.results.digest import run_digest
 from capsim.results.schema import LADDER, METRICS
 from capsim.spec.loader import load_study
 
@@ -35,6 +38,21 @@ def test_chip_time_closes_in_integers(prepared: dict[str, Prepared], strategy: s
     assert result.ladder["paid"] == sum(result.ladder[step] for step in LADDER[1:])
     assert all(result.ladder[step] >= 0 for step in LADDER)
     assert set(METRICS) <= set(result.metrics)
+
+
+@pytest.mark.parametrize("strategy", STRATEGIES)
+def test_replicas_decided_in_a_row_are_as_those_decided_one_by_one(
+    prepared: dict[str, Prepared], strategy: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Between other events the autoscaler decides without them: that no watched job then ends unseen, too."""
+    built, _, events = simulate_built(prepared[strategy], 1)
+    found = canonical(simulate(prepared[strategy], 1))
+    assert built.autoscaler.in_a_row > built.autoscaler.steps // 2
+    assert all(run.finish > 0 for run in built.training.runs.values())
+    monkeypatch.setattr(Autoscaler, "_last", lambda self, step: step + 1)
+    one_by_one, _, as_many = simulate_built(prepared[strategy], 1)
+    assert (one_by_one.autoscaler.in_a_row, as_many) == (0, events)
+    assert run_digest(canonical(simulate(prepared[strategy], 1))) == run_digest(found)
 
 
 @pytest.mark.parametrize("strategy", STRATEGIES)
