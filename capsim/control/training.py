@@ -286,11 +286,12 @@ class TrainingRuns:
         waiting = [job for job in state.pending if standing[job] == WAITING]
         if not waiting:
             return False
-        jobs, active = self.ctx.cluster.jobs, self.ctx.cluster.chips()["active"]
+        cluster = self.ctx.cluster
+        jobs, active = cluster.jobs, cluster.chips()["active"]
         classes = [self.classes[state.spec.name, state.phase, i] for i in range(len(state.places))]
         cls_place = dict(zip(classes, state.places, strict=True))
         return any(
-            bool(active[cls_place[int(jobs["cls"][job])][0]] < jobs["size_min"][job]) for job in waiting
+            bool(active[cls_place[cluster.class_of(job)][0]] < jobs["size_min"][job]) for job in waiting
         )
 
     def _withdraw(self, state: RunState) -> float:

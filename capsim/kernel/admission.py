@@ -9,6 +9,16 @@ from __future__ import annotations
 import numpy as np
 
 from capsim.jit import kernel
+from capsim.kernel.allowances import (
+    admit,
+    allowance_at,
+    borrows,
+    flavor_for,
+    flavors_open,
+    has_right,
+    next_flavor,
+    release,
+)
 from capsim.kernel.keys import SUBMISSION, submitted_before
 from capsim.kernel.ordering import (
     forget_rank,
@@ -22,68 +32,6 @@ from capsim.kernel.preemption import preempt
 from capsim.kernel.queue import queue_insert, queue_remove
 from capsim.kernel.schedule import unpark_class
 from capsim.tables import HELD, NEVER, RUNNING, WAITING
-
-
-@kernel()
-def class_has_room(s, j):
-    """Whether the class of job j may have it too."""
-    if not s.rules[0].class_limits:
-        return True
-    limit = s.class_limits[s.class_limits[s.jobs[j].cls].row]
-    if 0 <= limit.jobs <= limit.n_admitted:
-        return False
-    return limit.chips < 0 or limit.admitted + s.jobs[j].size_max <= limit.chips
-
-
-@kernel()
-def has_right(s, t):
-    """Whether a tenant's first held job stays within its quota."""
-    tenant = s.tenants[t]
-    j = np.int64(tenant.first_held)
-    if j < 0 or tenant.quota < 0 or (tenant.max_running > 0 and tenant.n_admitted >= tenant.max_running):
-        return False
-    return tenant.admitted + s.jobs[j].size_max <= tenant.quota and class_has_room(s, j)
-
-
-@kernel()
-def fits(s, t, j):
-    """Whether a tenant, and the class, may be charged for job j too."""
-    tenant, n = s.tenants[t], np.int64(s.jobs[j].size_max)
-    if not class_has_room(s, j):
-        return False
-    if tenant.max_running > 0 and tenant.n_admitted >= tenant.max_running:
-        return False
-    if tenant.quota < 0:
-        return True
-    if tenant.admitted + n > tenant.ceiling:
-        return False
-    if tenant.cohort < 0:
-        return True
-    if tenant.admitted + n > tenant.quota and s.rules[0].held > 0:
-        for other in range(s.tenants.shape[0]):
-            if s.tenants[other].cohort == tenant.cohort and has_right(s, np.int64(other)):
-                return False
-    cohort = s.cohorts[tenant.cohort]
-    return cohort.admitted + n <= cohort.quota
-
-
-@kernel()
-def charge(s, j, sign):
-    """Admit a job (+1), or give its charge back (-1)."""
-    tenant = s.tenants[s.jobs[j].tenant]
-    n = sign * np.int64(s.jobs[j].size_max)
-    tenant.admitted += n
-    tenant.n_admitted += sign
-    if s.rules[0].class_limits:
-        limit = s.class_limits[s.class_limits[s.jobs[j].cls].row]
-        limit.admitted += n
-        limit.n_admitted += sign
-    if tenant.cohort >= 0:
-        s.cohorts[tenant.cohort].admitted += n
-        if s.standings[j].evicted:
-            s.cohorts[tenant.cohort].leaving += n
-    s.standings[j].admitted = 1 if sign > 0 else 0
-    s.standings[j].evicted = 0
 
 
 @kernel()
@@ -148,22 +96,21 @@ def join_queue(s, j):
 def let_in(s):
     """Admit held jobs, first of each tenant only: without borrowing first, then by submission."""
     while s.rules[0].held > 0:
-        best, lends = np.int64(-1), False
+        best, where, lends = np.int64(-1), np.int64(-1), False
         for t in range(s.tenants.shape[0]):
-            tenant = s.tenants[t]
-            j = np.int64(tenant.first_held)
+            j = np.int64(s.tenants[t].first_held)
             if j < 0:
                 continue
-            n = np.int64(s.jobs[j].size_max)
-            if not fits(s, np.int64(t), j):
+            flavor = flavor_for(s, np.int64(t), j)
+            if flavor < 0:
                 continue
-            borrows = tenant.quota >= 0 and tenant.admitted + n > tenant.quota
-            if best < 0 or (lends and not borrows) or (lends == borrows and submitted_before(s, j, best)):
-                best, lends = j, borrows
+            beyond = borrows(s, np.int64(t), j, flavor)
+            if best < 0 or (lends and not beyond) or (lends == beyond and submitted_before(s, j, best)):
+                best, where, lends = j, flavor, beyond
         if best < 0:
             return
         unhold(s, best)
-        charge(s, best, 1)
+        admit(s, best, where)
         line_up(s, best)
         join_queue(s, best)
 
@@ -173,15 +120,16 @@ def ask(s, j):
     """A job joins the queue: 0 if it may, 1 if it is held. An evicted one is held again."""
     t = np.int64(s.jobs[j].tenant)
     if s.standings[j].evicted:
-        charge(s, j, -1)
+        release(s, j)
         hold(s, j)
         let_in(s)
         return 1
     if not s.standings[j].admitted:
-        if s.tenants[t].first_held >= 0 or not fits(s, t, j):
+        flavor = flavor_for(s, t, j) if s.tenants[t].first_held < 0 else np.int64(-1)
+        if flavor < 0:
             hold(s, j)
             return 1
-        charge(s, j, 1)
+        admit(s, j, flavor)
     line_up(s, j)
     return 0
 
@@ -190,22 +138,22 @@ def ask(s, j):
 def be_over(s, j):
     """A job is over: its charge goes to others."""
     if s.standings[j].admitted:
-        charge(s, j, -1)
+        release(s, j)
         let_in(s)
 
 
 @kernel()
 def may_go(s, j, cohort):
-    """Whether a job is admitted beyond the quota of its tenant in this cohort and may be evicted."""
-    tenant, run = s.tenants[s.jobs[j].tenant], s.runs[j]
-    if tenant.cohort != cohort or tenant.admitted <= tenant.quota or s.standings[j].evicted:
+    """Whether a job is admitted beyond its tenant's quota in this row of cohorts and may be evicted."""
+    mine, run = s.allowances[s.standings[j].allowance], s.runs[j]
+    if mine.cohort != cohort or mine.admitted <= mine.quota or s.standings[j].evicted:
         return False
     return run.state == WAITING or (s.classes[s.jobs[j].cls].preemptible and run.preempt_at == NEVER)
 
 
 @kernel()
 def list_borrowed(s, cohort):
-    """Write the jobs of a cohort's borrowing tenants that may be evicted into ``line``; returns how many."""
+    """Write the jobs that may be evicted for a row of cohorts into ``line``; returns how many."""
     queued = list_parked(s, list_queue(s))
     n = np.int64(0)
     for i in range(queued):
@@ -225,7 +173,7 @@ def evict(s, j):
     c, run = s.clock[0], s.runs[j]
     if run.state == RUNNING:
         s.standings[j].evicted = 1
-        s.cohorts[s.tenants[s.jobs[j].tenant].cohort].leaving += np.int64(s.jobs[j].size_max)
+        s.cohorts[s.allowances[s.standings[j].allowance].cohort].leaving += np.int64(s.jobs[j].size_max)
         preempt(s, j)
         return
     if run.parked:
@@ -236,51 +184,88 @@ def evict(s, j):
     if s.rules[0].order > 0:
         leave_order(s, j)
     c.dirty = 1
-    charge(s, j, -1)
+    release(s, j)
     hold(s, j)
 
 
 @kernel()
-def reclaim(s, t):
-    """Evict jobs of borrowers for the first held job of a tenant that stays within its quota.
+def reclaim_in(s, t, flavor):
+    """Evict jobs of borrowers for the first held job of a tenant that stays within its quota in a flavor.
 
-    Latest submitted first, only while their tenant borrows, nobody if that is not enough.
+    Latest submitted first, only while their tenant borrows, nobody if that is not enough. Returns whether
+    the chips are there now, or will be when jobs told to stop have gone.
     """
-    tenant = s.tenants[t]
-    j = np.int64(tenant.first_held)
-    if tenant.cohort < 0 or not has_right(s, t):
-        return
-    cohort = s.cohorts[tenant.cohort]
+    mine = s.allowances[allowance_at(s, t, flavor)]
+    if mine.cohort < 0 or not has_right(s, t, flavor):
+        return False
+    cohort = s.cohorts[mine.cohort]
+    j = np.int64(s.tenants[t].first_held)
     lacking = cohort.admitted - cohort.leaving + s.jobs[j].size_max - cohort.quota
     if lacking <= 0:
-        return
-    count = list_borrowed(s, np.int64(tenant.cohort))
+        return True
+    count = list_borrowed(s, np.int64(mine.cohort))
     sort_line(s, count, SUBMISSION)
-    for i in range(s.tenants.shape[0]):
-        s.tenants[i].over = s.tenants[i].admitted - s.tenants[i].quota
+    for i in range(s.allowances.shape[0]):
+        s.allowances[i].over = s.allowances[i].admitted - s.allowances[i].quota
     for i in range(s.clock[0].running):
         other = np.int64(s.active[i])
         if s.standings[other].evicted:
-            s.tenants[s.jobs[other].tenant].over -= s.jobs[other].size_max
+            s.allowances[s.standings[other].allowance].over -= s.jobs[other].size_max
     chosen = np.int64(0)
     for i in range(count - 1, -1, -1):
         other = np.int64(s.line[i])
-        who = s.tenants[s.jobs[other].tenant]
-        if lacking > 0 and who.over > 0:
+        theirs = s.allowances[s.standings[other].allowance]
+        if lacking > 0 and theirs.over > 0:
             lacking -= s.jobs[other].size_max
-            who.over -= s.jobs[other].size_max
+            theirs.over -= s.jobs[other].size_max
             s.line[s.line.shape[0] - 1 - chosen] = other
             chosen += 1
     if lacking > 0:
-        return
+        return False
     for i in range(chosen):
+        evict(s, np.int64(s.line[s.line.shape[0] - 1 - i]))
+    let_in(s)
+    return True
+
+
+@kernel()
+def reclaim(s, t):
+    """Reclaim chips for the first held job of a tenant, in the first flavor where that helps."""
+    j = np.int64(s.tenants[t].first_held)
+    if j < 0:
+        return
+    left = flavors_open(s, j)
+    flavor = next_flavor(s, j, left)
+    while flavor >= 0 and not reclaim_in(s, t, flavor):
+        left &= ~(np.int64(1) << flavor)
+        flavor = next_flavor(s, j, left)
+
+
+@kernel()
+def look_again(s):
+    """Chips arrived or left, or a speed changed: waiting jobs leave flavors that hold them no more."""
+    s.rules[0].seen = s.clock[0].capacity
+    queued = list_parked(s, list_queue(s))
+    gone = np.int64(0)
+    for i in range(queued):
+        j = np.int64(s.line[i])
+        if s.tenants[s.jobs[j].tenant].by_flavor:
+            flavor = np.int64(s.standings[j].allowance) % s.rules[0].width
+            if not (flavors_open(s, j) >> flavor) & 1:
+                s.line[s.line.shape[0] - 1 - gone] = j
+                gone += 1
+    for i in range(gone):
         evict(s, np.int64(s.line[s.line.shape[0] - 1 - i]))
     let_in(s)
 
 
 @kernel()
-def reclaim_all(s):
-    """At the beginning of a pass: tenants, by index, whose first held job has a right to chips lent out."""
+def review(s):
+    """At the beginning of a pass: jobs in flavors that cannot hold them; then tenants, by index, whose first
+    held job has a right to chips lent out.
+    """
+    if s.rules[0].width > 1 and s.rules[0].seen != s.clock[0].capacity:
+        look_again(s)
     if s.rules[0].held > 0 and s.rules[0].reclaim:
         for t in range(s.tenants.shape[0]):
             reclaim(s, np.int64(t))

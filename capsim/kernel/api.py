@@ -16,14 +16,14 @@ from capsim.kernel import accounts
 from capsim.kernel import advance as kernel
 from capsim.kernel.audit import audit
 from capsim.kernel.build import build
-from capsim.kernel.governance import Governance, add_rules, check_sizes
+from capsim.kernel.governance import Governance, add_rules, base_classes, check_sizes, variants
 from capsim.kernel.layout import Classes, Layout, LayoutError, Services
 from capsim.kernel.options import JobOptions
 from capsim.kernel.placement import OWN
 from capsim.kernel.preemptible import lay_levels
 from capsim.kernel.ranks import open_slot, restate_durations
 from capsim.kernel.reserving import Reservation, ReservationFigures, add_reservations, figures
-from capsim.kernel.state import pointers
+from capsim.kernel.state import State, pointers
 from capsim.policies.orders import (
     BY_TENANT,
     CHANGING,
@@ -105,9 +105,7 @@ class Cluster:
         score = policy.placement if own else None
         services = services or Services(self._n_pools)
         easy = policy.backfill == "easy"
-        self._s = build(layout, jobs, classes, services, max_extra_jobs, easy=easy, score=score)
-        self._pointers = pointers(self._s)
-        self._address = int(self._pointers.ctypes.data)
+        self._use(build(layout, jobs, classes, services, max_extra_jobs, easy=easy, score=score))
         clock = self._s.clock[0]
         clock["preemption"] = policy.preemption
         clock["placement"] = OWN if own else PLACEMENTS.index(str(policy.placement))
@@ -136,6 +134,11 @@ class Cluster:
         self._held, self._held_acc, self._target = rows["held"], rows["held_acc"], rows["target"]
         self._nowhere = (rows["chips"] <= 0).astype(np.int64)
 
+    def _use(self, state: State) -> None:
+        """From now on the kernel works on the arrays of this state."""
+        self._s, self._pointers = state, pointers(state)
+        self._address = int(self._pointers.ctypes.data)
+
     def _add_rules(
         self, policy: Policy, jobs: np.ndarray, governance: Governance | None, options: JobOptions | None
     ) -> bool:
@@ -157,15 +160,10 @@ class Cluster:
         if changing or governance is not None or terms.ruled:
             heads = policy.backfill == "none"
             rules = {**self._options, "by_class": policy.by_class, "heads": heads}
-            self._s = add_rules(
-                self._s, governance or Governance(), jobs, policy.order, rules, policy.interval, terms
-            )
-            self._pointers = pointers(self._s)
-            self._address = int(self._pointers.ctypes.data)
+            governed = governance or Governance()
+            self._use(add_rules(self._s, governed, jobs, policy.order, rules, policy.interval, terms))
         if policy.preemption:
-            self._s = lay_levels(self._s)
-            self._pointers = pointers(self._s)
-            self._address = int(self._pointers.ctypes.data)
+            self._use(lay_levels(self._s))
         return changing and policy.backfill != "none"
 
     def _add_reservations(self, more: Sequence[Reservation]) -> None:
@@ -173,10 +171,8 @@ class Cluster:
         if more:
             known = len(self._reservations)
             together = [*self._reservations, *more]
-            self._s = add_reservations(self._s, self._layout, together, known)
+            self._use(add_reservations(self._s, self._layout, together, known))
             self._reservations = together
-            self._pointers = pointers(self._s)
-            self._address = int(self._pointers.ctypes.data)
 
     def reserve(self, reservation: Reservation) -> int:
         """Make an advance reservation, announced now or at a later instant; returns its index."""
@@ -230,9 +226,7 @@ class Cluster:
             name: np.concatenate([a, np.zeros_like(a)])
             for name, a in (("heap", s.heap), ("pieces", s.pieces))
         }
-        self._s = s._replace(**more)
-        self._pointers = pointers(self._s)
-        self._address = int(self._pointers.ctypes.data)
+        self._use(s._replace(**more))
 
     def activate(self, tranche: int, domains: int | None = None) -> int:
         """The next ``domains`` domains of a tranche arrive (None: all that are left); returns how many."""
@@ -370,28 +364,35 @@ class Cluster:
 
     def set_speed(self, cls: int, pool: int, speed: float) -> None:
         """Change a class's speed in a pool; running jobs keep theirs until they start again."""
-        speeds = self._s.places["speed"][cls * self._n_pools : (cls + 1) * self._n_pools]
-        best = speeds.max()
-        speeds[pool] = speed
         self._s.clock["capacity"] += 1
-        if speeds.max() != best:
-            waiting = self.waiting()
-            restate_durations(self._s, waiting[self._s.jobs["cls"][waiting] == cls], float(speeds.max()))
+        for k in variants(self._s, cls, pool):
+            speeds = self._s.places["speed"][k * self._n_pools : (k + 1) * self._n_pools]
+            best, speeds[pool] = speeds.max(), speed
+            if speeds.max() != best:
+                waiting = self.waiting()
+                restate_durations(self._s, waiting[self._s.jobs["cls"][waiting] == k], float(speeds.max()))
         self._do(kernel.RECONSIDER, 0)
 
     def set_order(self, cls: int, pools: Sequence[int]) -> None:
         """Change the order in which the assignment "fixed order" tries the pools: all of them, each once."""
-        self._s.places["order"][cls * self._n_pools : (cls + 1) * self._n_pools] = pools
+        for k in variants(self._s, cls):
+            self._s.places["order"][k * self._n_pools : (k + 1) * self._n_pools] = pools
         self._do(kernel.RECONSIDER, 0)
 
     def set_checkpoint(self, cls: int, stall: int, restart: int) -> None:
         """Change what a checkpoint and a restart cost a class, ms; none of its jobs may be running."""
-        self._s.classes["stall"][cls], self._s.classes["restart"][cls] = stall, restart
+        for k in variants(self._s, cls):
+            self._s.classes["stall"][k], self._s.classes["restart"][k] = stall, restart
 
     def set_cost(self, cls: int, pool: int, cost: float) -> None:
         """Change the marginal cost that the assignment "cheapest" compares."""
-        self._s.places["cost"][cls * self._n_pools + pool] = cost
+        for k in variants(self._s, cls):
+            self._s.places["cost"][k * self._n_pools + pool] = cost
         self._do(kernel.RECONSIDER, 0)
+
+    def class_of(self, job: int) -> int:
+        """The class that a job was submitted with; ``jobs["cls"]`` is another while a flavor confines it."""
+        return int(base_classes(self._s)[self._s.jobs["cls"][job]])
 
     def counters(self) -> dict[str, int]:
         """The COUNTERS row as a dict."""

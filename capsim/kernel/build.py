@@ -40,6 +40,8 @@ RULE_ARRAYS = (
     "list_blocks",
     "listed",
     "class_limits",
+    "allowances",
+    "flavors",
 )
 """Arrays that only some policies need: one empty row each until these fill them."""
 

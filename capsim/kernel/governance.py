@@ -15,21 +15,40 @@ from capsim.kernel.state import State
 from capsim.policies.orders import BY_TENANT, CHANGING
 from capsim.tables import NEVER
 
+MOST_FLAVORS = 62
+"""Flavors are bits of a word."""
+
 
 @dataclass(frozen=True)
 class Tenant:
     """One tenant, by its index in the job table. ``share``: its weight in fair-share, drf and themis.
 
-    ``quota``: chips that its admitted jobs may have together (None: any number). ``cohort``: tenants that
+    ``quota``: chips that its admitted jobs may have together (None: any number), or by flavor (index into
+    ``Governance.flavors``; it may have none of those that are not there). ``cohort``: tenants that
     lend each other what they do not use of their quotas; ``borrow``: chips beyond the quota at most
-    (None: all that the cohort has). ``max_running``: admitted jobs at a time.
+    (None: all that the cohort has), in each flavor of its quota or by flavor. ``max_running``: admitted jobs
+    at a time.
     """
 
     share: float = 1.0
-    quota: int | None = None
+    quota: int | Mapping[int, int] | None = None
     cohort: int | None = None
-    borrow: int | None = None
+    borrow: int | Mapping[int, int] | None = None
     max_running: int | None = None
+
+    def limits(self, flavor: int) -> tuple[int, int | None]:
+        """Its quota in a flavor and what it may borrow there (None: all that the cohort has).
+
+        Of a tenant with one quota for all flavors that quota, whatever the flavor; it has one.
+        """
+        quota, borrow = self.quota, self.borrow
+        if isinstance(quota, Mapping):
+            if flavor not in quota:
+                return 0, 0
+            return quota[flavor], borrow.get(flavor) if isinstance(borrow, Mapping) else borrow
+        assert quota is not None
+        assert not isinstance(borrow, Mapping)
+        return quota, borrow
 
 
 @dataclass(frozen=True)
@@ -47,20 +66,24 @@ class Governance:
     """The tenants by index; those of the job table that are not listed have the defaults.
 
     ``reclaim``: jobs admitted beyond a quota are stopped for other tenants within theirs. ``classes``: limits
-    of classes of jobs, by their index; by several indices where classes share one limit.
+    of classes of jobs, by their index; by several indices where classes share one limit. ``flavors``: the
+    pools of each flavor, where tenants have quotas by flavor: every pool in one of them.
     """
 
     tenants: Sequence[Tenant] = ()
     reclaim: bool = True
     classes: Mapping[int | tuple[int, ...], ClassLimit] = field(default_factory=dict)
+    flavors: Sequence[Sequence[int]] = ()
 
-    def check(self) -> None:
-        """Raise LayoutError for anything that cannot be simulated."""
+    def check(self, pools: int) -> None:
+        """Raise LayoutError for anything that cannot be simulated with so many pools."""
+        self._check_flavors(pools)
         for i, tenant in enumerate(self.tenants):
             if not tenant.share > 0.0:
                 raise LayoutError(f"tenant {i}: share must be positive, not {tenant.share}")
             for name in ("quota", "cohort", "borrow"):
-                if (getattr(tenant, name) or 0) < 0:
+                value = getattr(tenant, name) or 0
+                if min(value.values(), default=0) < 0 if isinstance(value, Mapping) else value < 0:
                     raise LayoutError(f"tenant {i}: {name} must not be negative")
             if tenant.max_running is not None and tenant.max_running < 1:
                 raise LayoutError(f"tenant {i}: max_running must be at least 1, not {tenant.max_running}")
@@ -68,27 +91,51 @@ class Governance:
                 raise LayoutError(f"tenant {i} of cohort {tenant.cohort} needs a quota")
             if tenant.cohort is None and tenant.borrow is not None:
                 raise LayoutError(f"tenant {i} borrows: it needs a cohort")
+            if isinstance(tenant.borrow, Mapping) and not isinstance(tenant.quota, Mapping):
+                raise LayoutError(f"tenant {i} borrows by flavor: it needs a quota by flavor")
         for k, limit in self.classes.items():
             for name in ("max_running", "max_chips"):
                 value = getattr(limit, name)
                 if value is not None and value < 1:
                     raise LayoutError(f"class {k}: {name} must be at least 1, not {value}")
 
+    def _check_flavors(self, pools: int) -> None:
+        """Raise LayoutError for flavors that are not a partition of the pools, or are not there."""
+        width = len(self.flavors)
+        if width > MOST_FLAVORS:
+            raise LayoutError(f"{width} flavors: there may be {MOST_FLAVORS} at most")
+        if width and sorted(pool for some in self.flavors for pool in some) != list(range(pools)):
+            raise LayoutError(f"each of the {pools} pools needs one flavor")
+        kinds: dict[int, bool] = {}
+        for i, tenant in enumerate(self.tenants):
+            split = isinstance(tenant.quota, Mapping)
+            for name in ("quota", "borrow"):
+                value = getattr(tenant, name)
+                if isinstance(value, Mapping) and not set(value) <= set(range(width)):
+                    raise LayoutError(f"tenant {i}: {name} by flavor, of which there are {width}")
+            if tenant.cohort is not None and kinds.setdefault(tenant.cohort, split) != split:
+                raise LayoutError(f"cohort {tenant.cohort}: a quota by flavor goes with others by flavor")
 
-def _limits(listed: Sequence[Tenant], tenants: np.ndarray) -> np.ndarray:
-    """Fill in the tenants' quotas and limits; returns the cohorts."""
-    cohorts = np.zeros(max((t.cohort or 0 for t in listed), default=0) + 1, rule_tables.COHORT)
-    for name in ("first", "first_held", "last_held", "cohort", "quota"):
+
+def _limits(listed: Sequence[Tenant], tenants: np.ndarray, width: int) -> tuple[np.ndarray, np.ndarray]:
+    """Fill in the tenants' limits; returns what they may have, and their cohorts, by flavor."""
+    cohorts = np.zeros((max((t.cohort or 0 for t in listed), default=0) + 1) * width, rule_tables.COHORT)
+    allowances = np.zeros(len(listed) * width, rule_tables.ALLOWANCE)
+    for name in ("first", "first_held", "last_held"):
         tenants[name] = -1
-    for row, tenant in zip(tenants, listed, strict=True):
-        row["max_running"] = tenant.max_running or 0
-        if tenant.quota is not None:
-            row["quota"] = row["ceiling"] = tenant.quota
-        if tenant.cohort is not None and tenant.quota is not None:
-            row["cohort"] = tenant.cohort
-            row["ceiling"] = int(NEVER) if tenant.borrow is None else tenant.quota + tenant.borrow
-            cohorts["quota"][tenant.cohort] += tenant.quota
-    return cohorts
+    allowances["cohort"] = allowances["quota"] = -1
+    for t, tenant in enumerate(listed):
+        tenants["max_running"][t] = tenant.max_running or 0
+        tenants["by_flavor"][t] = split = isinstance(tenant.quota, Mapping)
+        for flavor in range(0 if tenant.quota is None else width if split else 1):
+            quota, borrow = tenant.limits(flavor)
+            row = allowances[t * width + flavor]
+            row["quota"] = row["ceiling"] = quota
+            if tenant.cohort is not None:
+                row["cohort"] = tenant.cohort * width + flavor
+                row["ceiling"] = int(NEVER) if borrow is None else quota + borrow
+                cohorts["quota"][row["cohort"]] += quota
+    return allowances, cohorts
 
 
 def _class_limits(governance: Governance, classes: int) -> np.ndarray:
@@ -114,9 +161,6 @@ def check_sizes(state: State, rows: np.ndarray, first: int = 0) -> None:
     tenants = state.tenants
     if len(rows) and not 0 <= rows["tenant"].min() <= rows["tenant"].max() < len(tenants):
         raise LayoutError(f"tenants are numbered from 0 to {len(tenants) - 1} here: list all in Governance")
-    most = np.where(tenants["quota"] < 0, NEVER, tenants["ceiling"])
-    together = tenants["cohort"] >= 0
-    most[together] = np.minimum(most, state.cohorts["quota"][tenants["cohort"]])[together]
     if state.rules["class_limits"][0]:
         chips = state.class_limits["chips"][rows["cls"]]
         large = np.flatnonzero((chips >= 0) & (rows["size_max"] > chips))
@@ -126,13 +170,66 @@ def check_sizes(state: State, rows: np.ndarray, first: int = 0) -> None:
                 f"job {first + large[0]} asks for {job['size_max']} chips, class {job['cls']} may have"
                 f" {chips[large[0]]} at most: raise its limit or take the job out ({len(large)} such jobs)"
             )
-    large = np.flatnonzero(rows["size_max"] > most[rows["tenant"]])
+    most = _most(state, rows)
+    large = np.flatnonzero(rows["size_max"] > most)
     if len(large):
         job = rows[large[0]]
         raise LayoutError(
             f"job {first + large[0]} asks for {job['size_max']} chips, tenant {job['tenant']} may have"
-            f" {most[job['tenant']]} at most: raise its quota or take the job out ({len(large)} such jobs)"
+            f" {most[large[0]]} at most: raise its quota or take the job out ({len(large)} such jobs)"
         )
+
+
+def _most(state: State, rows: np.ndarray) -> np.ndarray:
+    """Chips that the tenant of each JOB row may ever have, in flavors in which its class can run."""
+    tenants, allowances, width = state.tenants, state.allowances, int(state.rules["width"][0])
+    most = np.where(allowances["quota"] < 0, NEVER, allowances["ceiling"])
+    together = allowances["cohort"] >= 0
+    most[together] = np.minimum(most, state.cohorts["quota"][allowances["cohort"]])[together]
+    by_flavor = most.reshape(-1, width)
+    found = by_flavor[rows["tenant"], 0]
+    split = np.flatnonzero(tenants["by_flavor"][rows["tenant"]])
+    if len(split):
+        able = np.zeros((len(state.classes), width), bool)
+        speeds = state.places["speed"].reshape(-1, len(state.pools))
+        for pool, flavor in enumerate(state.flavors):
+            able[:, flavor] |= speeds[:, pool] > 0
+        able[~able.any(axis=1)] = True
+        mine = rows[split]
+        found[split] = np.where(able[mine["cls"]], by_flavor[mine["tenant"]], 0).max(axis=1)
+    return found
+
+
+def _split_classes(state: State, governance: Governance) -> State:
+    """The state with further classes: each in each flavor alone, which its jobs get when admitted there."""
+    pools, width = len(state.pools), len(governance.flavors)
+    rows, places = state.classes, state.places.reshape(-1, pools)
+    flavors = np.zeros(pools, np.int32)
+    for flavor, some in enumerate(governance.flavors):
+        flavors[list(some)] = flavor
+    more = np.repeat(places, width, axis=0).reshape(-1, width, pools)
+    more["speed"] *= flavors == np.arange(width)[:, None]
+    return state._replace(
+        flavors=flavors,
+        classes=np.concatenate([rows, np.repeat(rows, width)]),
+        places=np.concatenate([state.places, more.ravel()]),
+    )
+
+
+def base_classes(state: State) -> np.ndarray:
+    """Of each class of the state the one that it was made from: itself, unless it is confined to a flavor."""
+    own, width = int(state.rules["classes"][0]), max(int(state.rules["width"][0]), 1)
+    every = np.arange(len(state.classes))
+    return np.where(every < own, every, (every - own) // width) if own else every
+
+
+def variants(state: State, cls: int, pool: int | None = None) -> list[int]:
+    """A class and those made from it that may run in a pool (None: all)."""
+    own, width = int(state.rules["classes"][0]), int(state.rules["width"][0])
+    if not own or len(state.classes) == own:
+        return [cls]
+    flavors = range(width) if pool is None else [int(state.flavors[pool])]
+    return [cls, *(own + cls * width + flavor for flavor in flavors)]
 
 
 def _set_order(
@@ -174,7 +271,7 @@ def add_rules(
     """
     from capsim.kernel import rules
 
-    governance.check()
+    governance.check(len(state.pools))
     if len(jobs) and jobs["tenant"].min() < 0:
         raise LayoutError("tenants are numbered from 0")
     listed = list(governance.tenants)
@@ -187,8 +284,13 @@ def add_rules(
     row["shares"] = tenants["share"].sum()
     row["keyed_at"], row["tick"], row["reclaim"] = -1, NEVER, governance.reclaim
     row["limited"] = terms.ruled or any(replace(tenant, share=1.0) != Tenant() for tenant in listed)
-    cohorts = _limits(listed, tenants)
+    width = max(len(governance.flavors), 1)
+    row["width"], row["classes"] = width, len(state.classes)
+    allowances, cohorts = _limits(listed, tenants, width)
     class_limits = _class_limits(governance, len(state.classes))
+    if tenants["by_flavor"].any():
+        class_limits = np.concatenate([class_limits, np.repeat(class_limits, width)])
+        state = _split_classes(state, governance)
     row["class_limits"] = len(governance.classes) > 0
     row["limited"] |= row["class_limits"]
     limits = np.array(options.get("thresholds", ()), np.int64)
@@ -198,10 +300,12 @@ def add_rules(
         row["recalculate"] = max(int(options["recalculate"]), interval if options["recalculate"] else 0)
         more = _set_order(state, row, str(order), options, count)
     standings = np.zeros(cap, rule_tables.STANDING)
+    standings["allowance"] = -1
     more |= terms.fill(standings, len(jobs))
     ruled = state._replace(
         rules=row,
         tenants=tenants,
+        allowances=allowances,
         cohorts=cohorts,
         class_limits=class_limits,
         standings=standings,

@@ -9,6 +9,7 @@ import numpy as np
 
 from capsim import tables
 from capsim.kernel import rule_tables
+from capsim.kernel.governance import base_classes
 from capsim.kernel.layout import Layout, LayoutError
 from capsim.kernel.state import EMPTY, State
 from capsim.tables import NEVER
@@ -83,13 +84,13 @@ def _check(layout: Layout, reservations: Sequence[Reservation], classes: int) ->
             )
 
 
-def _who(r: Reservation, tenants: int, classes: int) -> np.ndarray:
-    """Flags of the tenants, then of the classes, that may use a reservation."""
-    flags = np.zeros(tenants + classes, np.int8)
+def _who(r: Reservation, tenants: int, classes: np.ndarray) -> np.ndarray:
+    """Flags of the tenants, then of the classes (``base_classes``), that may use a reservation."""
+    flags = np.zeros(tenants + len(classes), np.int8)
     if r.tenants is None and r.classes is None:
         return flags
-    for asked, at, n in ((r.tenants, 0, tenants), (r.classes, tenants, classes)):
-        flags[at : at + n] = 1 if asked is None else np.isin(np.arange(n), list(asked))
+    flags[:tenants] = 1 if r.tenants is None else np.isin(np.arange(tenants), list(r.tenants))
+    flags[tenants:] = 1 if r.classes is None else np.isin(classes, list(r.classes))
     return flags
 
 
@@ -102,8 +103,9 @@ def add_reservations(
     """
     from capsim.kernel import bookings
 
-    classes = len(state.classes)
-    _check(layout, reservations, classes)
+    base = base_classes(state)
+    classes = len(base)
+    _check(layout, reservations, int(base[-1]) + 1)
     named = [t + 1 for r in reservations for t in r.tenants or ()]
     tenants = max([1, *named])
     windows = np.zeros(len(reservations), rule_tables.WINDOW)
@@ -119,7 +121,7 @@ def add_reservations(
         row["who"] = r.tenants is not None or r.classes is not None
         row["any_tenant"] = r.tenants is None and r.classes is not None
         row["who_at"], row["bits_at"] = i * (tenants + classes), at
-        entitled.append(_who(r, tenants, classes))
+        entitled.append(_who(r, tenants, base))
         at += int(words[r.site])
     bits = np.zeros(at, np.uint64)
     live = np.zeros(len(windows), np.int32)
@@ -143,18 +145,19 @@ def add_reservations(
         window_bits=bits,
         entitled=np.concatenate(entitled),
         class_bounds=np.zeros(classes, rule_tables.CLASS_BOUND),
-        owners=_owners(reservations, tenants, classes),
+        owners=_owners(reservations, tenants, base),
     )
     return made._replace(owner_tree=owner_tree(made)) if made.clock["easy"][0] else made
 
 
-def _owners(reservations: Sequence[Reservation], tenants: int, classes: int) -> np.ndarray:
+def _owners(reservations: Sequence[Reservation], tenants: int, classes: np.ndarray) -> np.ndarray:
     """Flags by tenant (the last row: those that no reservation names) and class: may use some reservation."""
-    out = np.zeros((tenants + 1, classes), np.int8)
+    out = np.zeros((tenants + 1, len(classes)), np.int8)
     for r in reservations:
         if r.tenants is not None or r.classes is not None:
             rows = range(tenants + 1) if r.tenants is None else r.tenants
-            out[np.ix_(list(rows), list(range(classes) if r.classes is None else r.classes))] = 1
+            able = np.isin(classes, list(classes if r.classes is None else r.classes))
+            out[np.ix_(list(rows), np.flatnonzero(able))] = 1
     return out.ravel()
 
 

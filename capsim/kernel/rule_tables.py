@@ -26,6 +26,9 @@ RULES = np.dtype(
         ("leaves", "i4"),  # of the tournament; 0: the queue's tree is in order
         ("capacity", "i4"),  # the clock's when the keys were last set for all
         ("starving", "i4"),  # las: entries of ``starving``
+        ("width", "i4"),  # allowances a tenant: one for each flavor
+        ("classes", "i4"),  # classes of the cluster; those behind them are these, in one flavor each
+        ("seen", "i4"),  # the clock's capacity when admissions were last looked at again
     ],
     align=True,
 )
@@ -38,13 +41,9 @@ TENANT = np.dtype(
         ("usage", "f8"),  # decayed chip-ms up to `usage_at`
         ("usage_at", "i8"),  # instant
         ("chips", "i8"),  # chips of its running jobs (spares apart)
-        ("quota", "i8"),  # chips; -1: no limit
-        ("ceiling", "i8"),  # chips with what it may borrow
-        ("admitted", "i8"),  # chips of its admitted jobs
-        ("over", "i8"),  # scratch: of these, beyond the quota
         ("n_admitted", "i4"),  # its admitted jobs
         ("max_running", "i4"),  # most of these; 0: no limit
-        ("cohort", "i4"),  # -1: it neither borrows nor lends
+        ("by_flavor", "i4"),  # 1: it has a quota for each flavor
         ("first_held", "i4"),  # first of its held jobs; -1
         ("last_held", "i4"),
         ("first", "i4"),  # in a tournament: first of its jobs in the queue; -1
@@ -52,6 +51,18 @@ TENANT = np.dtype(
     align=True,
 )
 """One row a tenant."""
+
+ALLOWANCE = np.dtype(
+    [
+        ("quota", "i8"),  # chips; -1: no limit
+        ("ceiling", "i8"),  # chips with what it may borrow
+        ("admitted", "i8"),  # chips of its admitted jobs
+        ("over", "i8"),  # scratch: of these, beyond the quota
+        ("cohort", "i8"),  # row of COHORT; -1: it neither borrows nor lends
+    ],
+    align=True,
+)
+"""What a tenant may have, row index tenant * width + flavor; the first row alone counts for one quota."""
 
 CLASS_LIMIT = np.dtype(
     [
@@ -73,7 +84,7 @@ COHORT = np.dtype(
     ],
     align=True,
 )
-"""One row a cohort: tenants that lend each other quota."""
+"""One row a (cohort, flavor), row index cohort * width + flavor: tenants that lend each other quota."""
 
 TENANT_POOL = np.dtype(
     [
@@ -96,6 +107,7 @@ STANDING = np.dtype(
         ("joined", "i8"),  # instant at which it joined the queue
         ("watched", "i4"),  # las: 1: it has an entry in ``starving``
         ("admitted", "i4"),  # 1: charged to its tenant
+        ("allowance", "i4"),  # row that it was last charged to; -1: none yet
         ("evicted", "i4"),  # 1: told to stop for another tenant's quota
         ("next_held", "i4"),  # next held job of its tenant; -1
         ("pool", "i4"),  # where its chips count while it waits: the first pool that it could try

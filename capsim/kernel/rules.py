@@ -8,7 +8,7 @@ from __future__ import annotations
 from numba import int64
 
 from capsim.jit import kernel
-from capsim.kernel.admission import ask, be_over, let_in, line_up, reclaim_all, unhold
+from capsim.kernel.admission import ask, be_over, let_in, line_up, review, unhold
 from capsim.kernel.dependencies import fails_again, let_through, open_gate, settle
 from capsim.kernel.heads import reweigh
 from capsim.kernel.hooks import (
@@ -42,7 +42,7 @@ def limits(s, what, i):
         be_over(s, i)
         settle(s, i)
     elif what == PASS:
-        reclaim_all(s)
+        review(s)
     elif what == CANCEL_HELD and s.runs[i].parked == HELD:
         s.clock[0].queued -= 1
         if s.standings[i].gate > 0:

@@ -40,26 +40,32 @@ from capsim.tables import AT_LIMIT, DONE, NEVER, RUNNING, WAITING
 
 
 @kernel()
-def enqueue(s, j):
-    """Put a job into the queue at its rank."""
-    c = s.clock[0]
+def least_duration(s, j):
+    """The estimate of what is left of job j at the best speed that its class has now, with its restart."""
     job, run = s.jobs[j], s.runs[j]
-    run.state = WAITING
-    run.queued = c.now
     best = 0.0
     base = np.int64(job.cls) * s.pools.shape[0]
     for p in range(s.pools.shape[0]):
         best = max(best, s.places[base + p].speed)
     best *= job.size_max / job.size_ref
     duration = run.request_left if best == 1.0 else np.int64(run.request_left / max(best, 1e-300))
-    duration += max(np.int64(0), run.overhead_ms)
-    run.shortest = duration
+    return duration + max(np.int64(0), run.overhead_ms)
+
+
+@kernel()
+def enqueue(s, j):
+    """Put a job into the queue at its rank."""
+    c = s.clock[0]
+    job, run = s.jobs[j], s.runs[j]
+    run.state = WAITING
+    run.queued = c.now
+    run.shortest = least_duration(s, j)
     c.queued += 1
     c.happened = 1
     s.count[0].longest_queue = max(s.count[0].longest_queue, np.int64(c.queued))
     if tell(s, QUEUE, j) != 0:
         return
-    queue_insert(s, np.int64(run.rank), np.int64(job.size_min), duration)
+    queue_insert(s, np.int64(run.rank), np.int64(job.size_min), run.shortest)
     s.classes[job.cls].waiting += 1
     c.first_new = min(c.first_new, run.rank)
 

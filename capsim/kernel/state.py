@@ -84,6 +84,8 @@ class State(NamedTuple):
     listed: np.ndarray
     class_limits: np.ndarray
     rank_bits: np.ndarray
+    allowances: np.ndarray
+    flavors: np.ndarray
 
 
 DTYPES = {
@@ -142,6 +144,8 @@ DTYPES = {
     "listed": np.dtype("i4"),
     "class_limits": rule_tables.CLASS_LIMIT,
     "rank_bits": np.dtype("u8"),
+    "allowances": rule_tables.ALLOWANCE,
+    "flavors": np.dtype("i4"),
 }
 
 

@@ -47,7 +47,7 @@ def cluster_of(case: Case) -> Cluster:
         shares = dict(enumerate(case.shares))
         tenants = [replace(tenant, share=shares.get(i, 1.0)) for i, tenant in enumerate(case.tenants)]
         tenants += [Tenant(share) for share in case.shares[len(tenants) :]]
-        governance = Governance(tenants, case.reclaim)
+        governance = Governance(tenants, case.reclaim, flavors=case.flavors)
     if case.class_limits:
         governance = replace(governance or Governance(), classes=case.class_limits)
     policy = Policy(

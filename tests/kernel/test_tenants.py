@@ -93,7 +93,7 @@ def test_schedule_computed_by_hand(case: TenantCase) -> None:
 )
 def test_limits_that_make_no_sense_are_refused(tenant: Tenant, says: str) -> None:
     with pytest.raises(LayoutError, match=says):
-        Governance([Tenant(), tenant]).check()
+        Governance([Tenant(), tenant]).check(1)
 
 
 @pytest.mark.parametrize(

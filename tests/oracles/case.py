@@ -112,3 +112,4 @@ class Case:
     array_limits: tuple[int, ...] = ()
     reservations: tuple[Reservation, ...] = ()
     class_limits: Mapping[int | tuple[int, ...], ClassLimit] = field(default_factory=dict)
+    flavors: tuple[tuple[int, ...], ...] = ()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -38,6 +39,7 @@ FEATURES = (
     "tenants",
     "dependencies",
     "reservations",
+    "flavors",
 )
 """What a case may contain; without any, it is one domain of interchangeable chips."""
 
@@ -51,7 +53,11 @@ def cases(draw: st.DrawFn, features: frozenset[str] = frozenset(), backfill: str
     drawn = draw(st.lists(jobs_of(features, largest, len(classes)), min_size=2, max_size=12))
     jobs = sorted(drawn, key=lambda job: job.submit)
     tenants = draw(limits_of(largest)) if "tenants" in features else ()
-    jobs = [within_limits(job, tenants) for job in jobs]
+    flavors: tuple[tuple[int, ...], ...] = ()
+    if tenants and "flavors" in features:
+        flavors = draw(flavors_of(len(layout.pools)))
+        tenants = draw(by_flavor(tenants, len(flavors), largest))
+    jobs = [within_limits(job, tenants, flavors, classes[job.cls]) for job in jobs]
     class_limits = draw(limits_of_classes(jobs, len(classes))) if "tenants" in features else {}
     limits: tuple[int, ...] = ()
     if "dependencies" in features:
@@ -93,22 +99,61 @@ def cases(draw: st.DrawFn, features: frozenset[str] = frozenset(), backfill: str
         by_class=by_class,
         tenants=tenants,
         class_limits=class_limits,
+        flavors=flavors,
         reclaim=draw(st.booleans()) if "tenants" in features else True,
         reservations=reservations,
         shares=draw(st.sampled_from([(), (1.0, 2.0, 1.0)])) if "fairness" in features else (),
     )
 
 
-def within_limits(job: Job, tenants: tuple[Tenant, ...]) -> Job:
-    """The job, no larger than its tenant may ever have."""
-    if job.tenant >= len(tenants) or (quota := tenants[job.tenant].quota) is None:
+def within_limits(
+    job: Job, tenants: tuple[Tenant, ...], flavors: tuple[tuple[int, ...], ...], cls: JobClass
+) -> Job:
+    """The job, no larger than its tenant may ever have; of another tenant if it may have none."""
+    if job.tenant >= len(tenants) or tenants[job.tenant].quota is None:
         return job
-    most, limits = quota, tenants[job.tenant]
-    if limits.cohort is not None:
-        most = sum(other.quota or 0 for other in tenants if other.cohort == limits.cohort)
-        most = most if limits.borrow is None else min(most, quota + limits.borrow)
+    limits = tenants[job.tenant]
+    able = [0]
+    if isinstance(limits.quota, Mapping):
+        able = [f for f, some in enumerate(flavors) if any(cls.speed[pool] > 0 for pool in some)]
+    most = 0
+    for flavor in able:
+        quota, borrow = limits.limits(flavor)
+        if limits.cohort is not None:
+            together = [other for other in tenants if other.cohort == limits.cohort]
+            total = sum(other.limits(flavor)[0] for other in together)
+            most = max(most, total if borrow is None else min(total, quota + borrow))
+        else:
+            most = max(most, quota)
+    if most == 0:
+        return replace(job, tenant=len(tenants))
     low, high = min(job.size_min, most), min(job.size_max, most)
     return replace(job, size_min=low, size_max=high, size_ref=min(max(job.size_ref, low), high))
+
+
+@st.composite
+def flavors_of(draw: st.DrawFn, pools: int) -> tuple[tuple[int, ...], ...]:
+    """The pools, each a flavor of its own or some together."""
+    of = [draw(st.integers(0, pools - 1)) for _ in range(pools)]
+    groups = {flavor: tuple(p for p in range(pools) if of[p] == flavor) for flavor in of}
+    return tuple(groups.values())
+
+
+@st.composite
+def by_flavor(draw: st.DrawFn, tenants: tuple[Tenant, ...], flavors: int, largest: int) -> tuple[Tenant, ...]:
+    """The tenants, those of some cohorts and some others with quotas by flavor."""
+    split = {cohort: draw(st.sampled_from([True, True, False])) for cohort in (None, 0, 1)}
+    some = []
+    for tenant in tenants:
+        if tenant.quota is not None and split[tenant.cohort]:
+            listed = [f for f in range(flavors) if draw(st.sampled_from([True, True, True, False]))]
+            quota = {f: draw(st.sampled_from([0, 4, 8, largest])) for f in listed}
+            borrow: int | dict[int, int] | None = tenant.borrow
+            if borrow is not None and draw(st.booleans()):
+                borrow = {f: draw(st.sampled_from([0, 4])) for f in listed[:1]}
+            tenant = replace(tenant, quota=quota, borrow=borrow)
+        some.append(tenant)
+    return tuple(some)
 
 
 @st.composite
@@ -202,7 +247,7 @@ def layouts(draw: st.DrawFn, features: frozenset[str]) -> Layout:
     """Pools, sites and tranches of a few domains."""
     layout = Layout()
     plain = not features & {"topology", "sites", "segments", "spanning", "placement", "locality"}
-    for _ in range(draw(st.integers(1, 2)) if "pools" in features else 1):
+    for _ in range(draw(st.integers(1, 3 if "flavors" in features else 2)) if "pools" in features else 1):
         size = draw(st.sampled_from([4, 8]))
         segment = size - draw(st.integers(1, 2)) if "segments" in features else 0
         node = draw(st.sampled_from([1, 2, size]))

@@ -159,6 +159,7 @@ def activate(world: World, tranche: int, domains: int | None = None) -> bool:
     waiting = [d for d in world.fleet.domains if d.tranche == tranche and not d.active]
     for domain in waiting[:domains]:
         domain.active = True
+    world.changes += bool(waiting[:domains])
     return bool(waiting[:domains])
 
 
@@ -246,6 +247,7 @@ def resize(world: World, service: int, pool: int, replicas: int) -> bool:
 def set_speed(world: World, cls: int, pool: int, speed: float) -> None:
     """Change a class's speed in a pool for later starts."""
     world.speed[cls, pool] = speed
+    world.changes += 1
     standing.restate(world, cls)
 
 

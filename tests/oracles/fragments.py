@@ -15,7 +15,7 @@ def reasons(world: World, pool: int, held: Reservation | None) -> list[dict[str,
     else by another reason: one row or two.
     """
     free = world.fleet.free_map(pool)
-    least = [world.jobs[j].size_min for j in world.queue() if world.speed[world.jobs[j].cls, pool] > 0]
+    least = [world.jobs[j].size_min for j in world.queue() if world.speed_of(j, pool) > 0]
     states = [world.fleet.counts(s, {}, pieces=False) for s in sites_of(world, pool)]
     rows = []
     for taken in sorted({0, whole_and_reserved(world, pool, held)}):

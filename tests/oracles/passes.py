@@ -38,7 +38,7 @@ def fit(world: World, j: int, pool: int, free: FreeMap, *, least: bool = False) 
 
 def pools_of(world: World, j: int) -> list[int]:
     """Pools where the job can run, in its class's order."""
-    return [pool for pool in world.class_of(j).pools() if world.speed[world.jobs[j].cls, pool] > 0]
+    return [pool for pool in world.class_of(j).pools() if world.speed_of(j, pool) > 0]
 
 
 def choose(world: World, j: int, options: list[Option]) -> Option | None:

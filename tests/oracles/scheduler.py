@@ -139,6 +139,7 @@ class Scheduler:
     def one_pass(self) -> None:
         """Phase 4: services, the queue from its head, preemption, backfilling."""
         world = self.world
+        admission.look_again(world)
         admission.reclaim(world)
         standing.before_pass(world)
         services.grow_all(world)

@@ -66,7 +66,7 @@ class Standing:
 def least_estimate(world: World, j: int) -> int:
     """The estimate of what is left of a job at the best speed that its class has now."""
     job, cls = world.jobs[j], world.class_of(j)
-    speed = max(world.speed[job.cls, pool] for pool in range(len(cls.speed)))
+    speed = max(world.speed_of(j, pool) for pool in range(len(cls.speed)))
     best = max(speed * (job.size_max / job.size_ref), 1e-300)
     left = world.lives[j].request_left
     return (left if best == 1.0 else int(left / best)) + world.restart_of(j)
@@ -186,7 +186,7 @@ def dominant_share(world: World, tenant: int, ahead: list[int]) -> float:
 
 def first_pool(world: World, j: int) -> int:
     """The pool that the job would try first now; 0 if it can run nowhere."""
-    able = [pool for pool in world.class_of(j).pools() if world.speed[world.jobs[j].cls, pool] > 0]
+    able = [pool for pool in world.class_of(j).pools() if world.speed_of(j, pool) > 0]
     return able[0] if able else 0
 
 
@@ -213,7 +213,7 @@ def promote(world: World, j: int) -> None:
 def finish_ratio(world: World, j: int) -> float:
     """Estimated finish time if started now over that of the job alone on its tenant's share."""
     job, cls = world.jobs[j], world.class_of(j)
-    able = [pool for pool in range(len(cls.speed)) if world.speed[job.cls, pool] > 0]
+    able = [pool for pool in range(len(cls.speed)) if world.speed_of(j, pool) > 0]
     if not able:
         return 0.0
     chips = sum(

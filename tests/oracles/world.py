@@ -94,8 +94,9 @@ class World:
                 self.cost[c, p] = 1.0 if cls.cost is None else cls.cost[p]
         self.promise: tuple[int, int] | None = None
         self.called = self.passed_over = False
+        self.changes = 0
         self.standing = Standing(case)
-        self.admission = admission.Admission(case.tenants, case.reclaim, case.class_limits)
+        self.admission = admission.Admission(case.tenants, case.reclaim, case.class_limits, case.flavors)
         self.gates = dependencies.Gates()
         self.windows = [Window(reservation) for reservation in case.reservations]
         names = ("backfilled", "breaches", "failures", "interruptions", "repairs", "replicas_lost")
@@ -106,6 +107,13 @@ class World:
     def class_of(self, j: int) -> JobClass:
         """A job's class."""
         return self.case.classes[self.jobs[j].cls]
+
+    def speed_of(self, j: int, pool: int) -> float:
+        """A job's speed in a pool now; 0 in pools outside the flavor that it is admitted in."""
+        flavor = self.admission.flavor.get(j)
+        if flavor is not None and pool not in self.case.flavors[flavor]:
+            return 0.0
+        return self.speed[self.jobs[j].cls, pool]
 
     def running(self, wanted: Callable[[Life], bool] = lambda life: True) -> list[int]:
         """Running jobs, by index, that satisfy a condition."""
@@ -267,6 +275,7 @@ class World:
         domain = self.fleet.domains[index]
         if domain.leaving and not domain.pieces:
             domain.active, domain.leaving, domain.broken = False, False, 0
+            self.changes += 1
             self.repairs = [repair for repair in self.repairs if repair.domain != index]
 
     def settle(self, j: int, *, saved: bool) -> Stop:
