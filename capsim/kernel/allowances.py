@@ -84,7 +84,7 @@ def has_right(s, t, flavor):
     mine = s.allowances[allowance_at(s, t, flavor)]
     if mine.quota < 0 or mine.admitted + s.jobs[j].size_max > mine.quota or not class_has_room(s, j):
         return False
-    return (flavors_open(s, j) >> flavor) & 1 != 0
+    return not s.tenants[t].by_flavor or (flavors_open(s, j) >> flavor) & 1 != 0
 
 
 @kernel()
@@ -97,13 +97,15 @@ def fits_in(s, t, j, flavor):
         return False
     if mine.cohort < 0:
         return True
+    cohort = s.cohorts[mine.cohort]
+    if cohort.admitted + n > cohort.quota:
+        return False
     if mine.admitted + n > mine.quota and s.rules[0].held > 0:
         for other in range(s.tenants.shape[0]):
             row = allowance_at(s, np.int64(other), flavor)
             if s.allowances[row].cohort == mine.cohort and has_right(s, np.int64(other), flavor):
                 return False
-    cohort = s.cohorts[mine.cohort]
-    return cohort.admitted + n <= cohort.quota
+    return True
 
 
 @kernel()

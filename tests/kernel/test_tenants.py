@@ -81,6 +81,107 @@ def test_schedule_computed_by_hand(case: TenantCase) -> None:
     assert tuple(life.start for life in Scheduler(case.case(True)).run()) == case.starts
 
 
+@dataclass(frozen=True)
+class FlavorCase:
+    """Jobs (submit, size, tenant) of 10 ms on one flavor of 4 chips, of 20 ms on another that they like less."""
+
+    name: str
+    says: str
+    tenants: tuple[Tenant, ...]
+    jobs: tuple[tuple[int, int, int], ...]
+    starts: tuple[int, ...]
+    pools: tuple[int, ...]
+    ends: tuple[int, ...]
+    first_arrives: int = 0
+
+    def case(self) -> Case:
+        """The case as the schedulers take it."""
+        layout = Layout()
+        for _ in range(2):
+            layout.tranche(layout.site(layout.pool(4)), 1)
+        jobs = tuple(Job(submit, 10, 10, n, n, n, 0, tenant) for submit, n, tenant in self.jobs)
+        arrive = (
+            Command(self.first_arrives, "activate", (0, None)),
+            Command(0, "activate", (1, None)),
+        )
+        stops = (JobClass(speed=(1.0, 0.5), preemptible=True),)
+        return Case(layout, stops, jobs, 1_000, commands=arrive, tenants=self.tenants, flavors=((0,), (1,)))
+
+
+SHARED = (Tenant(quota={0: 2, 1: 2}, cohort=0), Tenant(quota={0: 2, 1: 2}, cohort=0))
+
+FLAVORS = (
+    FlavorCase(
+        "in the order of the class", "A has the quota of the first flavor, B that of the second, C waits for A's",
+        (Tenant(quota={0: 4, 1: 4}),), ((0, 4, 0), (0, 4, 0), (1, 4, 0)), (0, 0, 10), (0, 1, 0), (10, 20, 20),
+    ),
+    FlavorCase(
+        "none of a flavor that is not named", "B and C wait for the first flavor although the second stands free",
+        (Tenant(quota={0: 4}),), ((0, 4, 0), (0, 4, 0), (1, 4, 0)), (0, 10, 20), (0, 0, 0), (10, 20, 30),
+    ),
+    FlavorCase(
+        "waits where it was admitted", "B has quota in the first flavor and waits there; C is admitted in the second",
+        (Tenant(quota={0: 8, 1: 4}),), ((0, 4, 0), (0, 4, 0), (1, 4, 0)), (0, 10, 1), (0, 0, 1), (10, 20, 21),
+    ),
+    FlavorCase(
+        "reclaimed flavor by flavor", "A borrows 2 chips of the first flavor, B of the second; C, within its quota of the"
+        " first, stops A, which goes on at 13 with 7 ms left; B runs on",
+        SHARED, ((0, 4, 0), (0, 4, 0), (3, 2, 1)), (0, 0, 3), (0, 1, 0), (20, 20, 13),
+    ),
+    FlavorCase(
+        "one quota beside", "tenant 1 has 4 chips wherever they are: its second job waits for its first",
+        (Tenant(quota={0: 4}), Tenant(quota=4)), ((0, 4, 0), (0, 4, 1), (0, 4, 1)), (0, 0, 20), (0, 1, 0), (10, 20, 30),
+    ),
+    FlavorCase(
+        "not there yet", "the first flavor has no chips until 5: A goes to the second, B is held until they arrive",
+        (Tenant(quota={0: 4, 1: 4}),), ((0, 4, 0), (1, 4, 0), (1, 4, 0)), (0, 5, 15), (1, 0, 0), (20, 15, 25), 5,
+    ),
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("case", FLAVORS, ids=lambda case: case.name)
+def test_quotas_by_flavor_computed_by_hand(case: FlavorCase) -> None:
+    cluster = drive(case.case())
+    found = cluster.runs[["start", "pool", "end"]].tolist()
+    assert found == list(zip(case.starts, case.pools, case.ends, strict=True))
+    assert tuple(life.start for life in Scheduler(case.case()).run()) == case.starts
+    assert [cluster.class_of(j) for j in range(len(found))] == [0] * len(found)
+
+
+def test_job_confined_to_a_flavor_is_still_of_its_class() -> None:
+    cluster = cluster_of(FLAVORS[0].case())
+    cluster.activate(0)
+    cluster.activate(1)
+    cluster.advance(5)
+    assert cluster.jobs["cls"].tolist() == [1, 2, 0]
+    assert [cluster.class_of(j) for j in range(3)] == [0, 0, 0]
+
+
+@pytest.mark.parametrize(
+    ("tenants", "flavors", "says"),
+    [
+        ((Tenant(quota={0: 4}),), (), "tenant 0: quota by flavor, of which there are 0"),
+        ((Tenant(quota={2: 4}),), ((0,), (1,)), "tenant 0: quota by flavor, of which there are 2"),
+        ((Tenant(quota={0: 4}),), ((0,),), "each of the 2 pools needs one flavor"),
+        ((Tenant(quota={0: -4}),), ((0, 1),), "quota must not be negative"),
+        ((Tenant(quota=4, cohort=0, borrow={0: 4}),), ((0, 1),), "it needs a quota by flavor"),
+        (
+            (Tenant(quota={0: 4}, cohort=0), Tenant(quota=4, cohort=0)),
+            ((0, 1),),
+            "goes with others by flavor",
+        ),
+        ((Tenant(quota={0: 3, 1: 2}),), ((0,), (1,)), "job 0 asks for 4 chips, tenant 0 may have 3 at most"),
+        ((), tuple((pool,) for pool in range(63)), "63 flavors: there may be 62"),
+    ],
+)
+def test_quotas_by_flavor_that_make_no_sense_are_refused(
+    tenants: tuple[Tenant, ...], flavors: tuple[tuple[int, ...], ...], says: str
+) -> None:
+    case = replace(FLAVORS[0].case(), tenants=tenants or (Tenant(quota=4),), flavors=flavors)
+    with pytest.raises(LayoutError, match=says):
+        cluster_of(case)
+
+
 @pytest.mark.parametrize(
     ("tenant", "says"),
     [
