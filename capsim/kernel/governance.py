@@ -187,7 +187,7 @@ def _most(state: State, rows: np.ndarray) -> np.ndarray:
     together = allowances["cohort"] >= 0
     most[together] = np.minimum(most, state.cohorts["quota"][allowances["cohort"]])[together]
     by_flavor = most.reshape(-1, width)
-    found = by_flavor[rows["tenant"], 0]
+    found: np.ndarray = by_flavor[rows["tenant"], 0]
     split = np.flatnonzero(tenants["by_flavor"][rows["tenant"]])
     if len(split):
         able = np.zeros((len(state.classes), width), bool)

@@ -156,7 +156,7 @@ def _owners(reservations: Sequence[Reservation], tenants: int, classes: np.ndarr
     for r in reservations:
         if r.tenants is not None or r.classes is not None:
             rows = range(tenants + 1) if r.tenants is None else r.tenants
-            able = np.isin(classes, list(classes if r.classes is None else r.classes))
+            able = classes >= 0 if r.classes is None else np.isin(classes, list(r.classes))
             out[np.ix_(list(rows), np.flatnonzero(able))] = 1
     return out.ravel()
 
