@@ -155,9 +155,9 @@ def _owners(reservations: Sequence[Reservation], tenants: int, classes: np.ndarr
     out = np.zeros((tenants + 1, len(classes)), np.int8)
     for r in reservations:
         if r.tenants is not None or r.classes is not None:
-            rows = range(tenants + 1) if r.tenants is None else r.tenants
+            rows = list(range(tenants + 1) if r.tenants is None else r.tenants)
             able = classes >= 0 if r.classes is None else np.isin(classes, list(r.classes))
-            out[np.ix_(list(rows), np.flatnonzero(able))] = 1
+            out[np.ix_(rows, np.flatnonzero(able).tolist())] = 1
     return out.ravel()
 
 

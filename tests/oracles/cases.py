@@ -148,7 +148,7 @@ def by_flavor(draw: st.DrawFn, tenants: tuple[Tenant, ...], flavors: int, larges
         if tenant.quota is not None and split[tenant.cohort]:
             listed = [f for f in range(flavors) if draw(st.sampled_from([True, True, True, False]))]
             quota = {f: draw(st.sampled_from([0, 4, 8, largest])) for f in listed}
-            borrow: int | dict[int, int] | None = tenant.borrow
+            borrow: int | Mapping[int, int] | None = tenant.borrow
             if borrow is not None and draw(st.booleans()):
                 borrow = {f: draw(st.sampled_from([0, 4])) for f in listed[:1]}
             tenant = replace(tenant, quota=quota, borrow=borrow)
