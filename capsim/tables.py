@@ -263,7 +263,8 @@ TRANCHE = np.dtype(
         ("left", "i4"),  # of these: gone
         ("retire_at", "i8"),  # when domains told to leave are emptied by force; NEVER
         ("seed", "u8"),
-        ("counter", "u8"),  # failure events drawn so far
+        ("counter", "u8"),  # the next failure event
+        ("drawn", "u8"),  # the first that is not drawn yet
         ("rate", "f8"),  # mean failures per chip-ms, lemons included
         ("domain_share", "f8"),
         ("lemon_share", "f8"),

@@ -8,6 +8,7 @@ import numpy as np
 
 from capsim import tables
 from capsim.kernel import rule_tables
+from capsim.kernel.draws import BATCH
 from capsim.kernel.layout import Classes, Layout, LayoutError, Services
 from capsim.kernel.rank_bits import lay_ranks
 from capsim.kernel.state import DTYPES, EMPTY, END_BLOCK_SIZE, State
@@ -305,6 +306,7 @@ def build(
         "tally": len(pools) * N_KINDS,
         "victims": 2 * running + 16,
         "active": running + 16,
+        "drawn": len(tranches) * 3 * BATCH,
         "weights_due": cap,
     } | dict.fromkeys(RULE_ARRAYS, 1)
     return State(**{f: blank[f] if f in blank else np.zeros(lengths[f], DTYPES[f]) for f in State._fields})

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
 
 from capsim.jit import kernel
@@ -21,6 +19,7 @@ from capsim.kernel.domains import (
     set_last,
     spare_account,
 )
+from capsim.kernel.draws import FAR, GAP, NODE_SHIFT, REPAIR_TIME, WHERE, draw_batch, drawn_at, takes_domain
 from capsim.kernel.heap import heap_drop, heap_push, heap_replace
 from capsim.kernel.placement import best_fit
 from capsim.kernel.preemption import preempt_for_chips
@@ -31,40 +30,6 @@ from capsim.tables import NEVER
 
 DOMAIN_SHIFT = 24
 """Repair events carry domain << DOMAIN_SHIFT | chips."""
-
-NODE_SHIFT = 24
-"""Failure events carry domain << NODE_SHIFT | node in it."""
-
-
-@kernel()
-def mix(x):
-    """SplitMix64's finaliser (Steele, Lea, Flood: Fast splittable pseudorandom number generators, OOPSLA
-    2014).
-    """
-    x = (x ^ (x >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-    x = (x ^ (x >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    return x ^ (x >> np.uint64(31))
-
-
-@kernel()
-def draw(seed, counter, lane):
-    """The 64-bit draw number ``lane`` of event ``counter`` of a seed."""
-    return mix(
-        mix(seed + np.uint64(0x9E3779B97F4A7C15) * (counter + np.uint64(1)))
-        + np.uint64(0xD1B54A32D192ED03) * lane
-    )
-
-
-@kernel()
-def unit(x):
-    """A draw as a float in (0, 1)."""
-    return (np.float64(x >> np.uint64(11)) + 0.5) * (1.0 / 9007199254740992.0)
-
-
-@kernel()
-def below(x, n):
-    """A draw as an integer in 0..n-1 (n < 2**31)."""
-    return np.int64(((x >> np.uint64(32)) * np.uint64(n)) >> np.uint64(32))
 
 
 @kernel()
@@ -77,22 +42,21 @@ def next_failure(s, t, time):
     tr = s.tranches[t]
     if tr.total_rate <= 0.0 or tr.left >= tr.n_domains:
         return NEVER, np.int64(0)
-    pool = s.pools[s.sites[tr.site].pool]
-    per = -(-np.int64(pool.domain_chips) // np.int64(pool.node_chips))
-    nodes = np.int64(tr.virtual_domains) * per
     skipped = np.int64(0)
     while True:
-        gap = -math.log(unit(draw(tr.seed, tr.counter, np.uint64(0)))) / tr.total_rate
-        if gap >= 1e18 or time >= NEVER // 2:
+        if tr.counter == tr.drawn:
+            pool = s.pools[s.sites[tr.site].pool]
+            draw_batch(s, t, -(-np.int64(pool.domain_chips) // np.int64(pool.node_chips)))
+        gap = s.drawn[drawn_at(t, tr.counter, GAP)]
+        if gap >= FAR or time >= NEVER // 2:
             time = NEVER
             break
-        time += max(np.int64(1), np.int64(gap))
-        node = pick_node(tr, nodes, tr.counter)
-        slot = node // per
-        d = tr.first_domain + slot
-        if slot < tr.n_domains and (slot >= tr.activated or s.doms[d].active):
+        time += max(np.int64(1), gap)
+        where = s.drawn[drawn_at(t, tr.counter, WHERE)]
+        slot = where >> NODE_SHIFT
+        if slot < tr.n_domains and (slot >= tr.activated or s.doms[tr.first_domain + slot].active):
             s.count[0].failures_skipped += skipped
-            return time, (d << NODE_SHIFT) | (node - slot * per)
+            return time, (np.int64(tr.first_domain) << NODE_SHIFT) + where
         skipped += 1
         tr.counter += np.uint64(1)
     s.count[0].failures_skipped += skipped
@@ -108,29 +72,11 @@ def schedule_failure(s, t, time):
 
 
 @kernel()
-def repair_time(tr, n):
-    """Lognormal repair time of event n, ms."""
-    a, b = unit(draw(tr.seed, n, np.uint64(4))), unit(draw(tr.seed, n, np.uint64(5)))
-    normal = math.sqrt(-2.0 * math.log(a)) * math.cos(2.0 * math.pi * b)
-    return max(np.int64(1), np.int64(tr.repair_median * math.exp(tr.repair_sigma * normal)))
-
-
-@kernel()
-def pick_node(tr, nodes, n):
-    """Node number in the virtual tranche hit by event n: any node, or one of the lemons for their excess."""
-    x = draw(tr.seed, n, np.uint64(2))
-    if tr.lemons > 0 and unit(draw(tr.seed, n, np.uint64(1))) * tr.total_rate < tr.lemon_rate:
-        i = below(x, tr.lemons)
-        lo, hi = i * nodes // tr.lemons, (i + 1) * nodes // tr.lemons
-        return lo + below(draw(tr.seed ^ np.uint64(0xA5A5A5A5), np.uint64(i), np.uint64(6)), hi - lo)
-    return below(x, nodes)
-
-
-@kernel()
 def strike_tranche(s, t, where):
     """The first event is a failure of tranche t: it happens, and the next one takes its place."""
     tr = s.tranches[t]
     n = tr.counter
+    time_in_repair = s.drawn[drawn_at(t, n, REPAIR_TIME)]
     tr.counter = n + np.uint64(1)
     due, after = next_failure(s, t, s.clock[0].now)
     if due < NEVER:
@@ -140,8 +86,7 @@ def strike_tranche(s, t, where):
     pool = s.pools[s.sites[tr.site].pool]
     node = where & ((np.int64(1) << NODE_SHIFT) - 1)
     chip = min(node * pool.node_chips, np.int64(pool.domain_chips - 1))
-    whole = tr.domain_share > 0.0 and unit(draw(tr.seed, n, np.uint64(3))) < tr.domain_share
-    strike(s, where >> NODE_SHIFT, chip, whole, repair_time(tr, n))
+    strike(s, where >> NODE_SHIFT, chip, takes_domain(tr, n), time_in_repair)
 
 
 @kernel()

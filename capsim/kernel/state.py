@@ -54,6 +54,7 @@ class State(NamedTuple):
     kinds: np.ndarray
     tally: np.ndarray
     failures: np.ndarray
+    drawn: np.ndarray
     victims: np.ndarray
     active: np.ndarray
     weights_due: np.ndarray
@@ -114,6 +115,7 @@ DTYPES = {
     "kinds": tables.SITE_KIND,
     "tally": tables.TALLY,
     "failures": tables.FAILURE,
+    "drawn": np.dtype("i8"),
     "victims": np.dtype("i8"),
     "active": np.dtype("i4"),
     "weights_due": np.dtype("i4"),
