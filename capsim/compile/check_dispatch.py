@@ -12,9 +12,11 @@ from capsim.compile.dispatch import (
     leaving_price,
     rule_of,
     site,
+    storage_price,
     uncommitted,
 )
 from capsim.compile.findings import Report
+from capsim.compile.regions import within
 from capsim.spec.dispatch import Data
 from capsim.spec.loader import Loaded
 from capsim.spec.offers import SHELLS
@@ -64,33 +66,56 @@ def _data(report: Report, study: Study) -> None:
     left: set[str] = set()
     used = {name for strategy in study.strategies.values() for name in (*strategy.hold, *strategy.buys())}
     used |= {*study.base_fleet}
+    named: dict[str, tuple[Work, Data]] = {}
     for work, _, data in data_of(study):
         here = _path(study, work)
+        for home in data.homes:
+            _home(report, study, home, *here)
         sites = data_sites(study, data)
         if not sites:
-            regions = {offer.region for offer in study.offers.values() if offer.region}
-            hint = did_you_mean(data.at, {*study.offers, *regions})
-            report.error(f"there is no offer and no region {shown(data.at)}", hint, *here, "at")
             continue
         left |= {name for name in study.offers if site(study, name) in sites}
         report.info(_copy(study, work, data, used), *here)
         if all(site(study, name) in sites for name in used if study.offers[name].kind not in SHELLS):
             what = f"{work[1]}: every offer that is held is where its data is, nothing is copied"
             report.warning(what, "leave `data` out, or name the offer or the region where it is", *here)
-    for name, offer in study.offers.items():
-        if offer.egress is not None and name not in left:
+        if data.name is not None:
+            first, other = named.setdefault(data.name, (work, data))
+            if other != data:
+                what = f"{work[1]} and {first[1]} read {shown(data.name)}, and say different things of it"
+                report.error(what, "write the same `data` for both, or another name", *here)
+    for name, offer in study.offers.items() if left else ():
+        if offer.egress is not None and name in used and name not in left:
             what = f"`{name}` has a price of egress, and no workload's data is there at the start"
             report.info(what, "offers", name, "egress")
 
 
+def _home(report: Report, study: Study, home: str, *here: str | int) -> None:
+    """Where data is said to be is an offer, or a region of some offer."""
+    regions = {offer.region for offer in study.offers.values() if offer.region}
+    if home not in study.offers and not any(within(region, home) for region in regions):
+        hint = did_you_mean(home, {*study.offers, *regions})
+        report.error(f"there is no offer and no region {shown(home)}", hint, *here, "at")
+
+
 def _copy(study: Study, work: Work, data: Data, used: set[str]) -> str:
-    price = leaving_price(study, data, data_sites(study, data), used)
-    days = copy_ms(data, float(data.size)) / DAY_MS
-    tag = data.bandwidth.confidence or "stated"
+    """What a copy takes, and whose prices these are."""
+    homes = data_sites(study, data)
+    price, days = leaving_price(study, data, homes, used), copy_ms(data, float(data.size)) / DAY_MS
+    there = sorted(
+        name for name in used | {*data.homes} if name in study.offers and site(study, name) in homes
+    )
+    silent = [name for name in there if study.offers[name].egress is None]
+    whose = f", {data.egress.confidence or 'stated'}: {', '.join(silent)} states none" if silent else ""
+    kept = {storage_price(study, data, name) for name in used if site(study, name) not in homes} - {0.0}
+    yearly = (
+        [money(12 * float(data.size) / 1e3 * each) for each in sorted({min(kept), max(kept)})] if kept else []
+    )
     return (
         f"{work[1]}: a copy of {amount(float(data.size))} costs "
-        f"{money(float(data.size) * price)} (${price:g}/GB) and takes {days:.2g} d "
-        f"({float(data.bandwidth):g} GB/s, {tag})"
+        f"{money(float(data.size) * price)} (${price:g}/GB{whose}) and takes {days:.2g} d "
+        f"({float(data.bandwidth):g} GB/s, {data.bandwidth.confidence or 'stated'}); "
+        + (f"to keep it costs {' to '.join(yearly)} a year" if yearly else "keeping it has no price")
     )
 
 

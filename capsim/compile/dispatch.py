@@ -54,19 +54,30 @@ def site(study: Study, offer: str) -> Site:
 
 
 def data_sites(study: Study, data: Data) -> set[Site]:
-    """Sites at which data is from the start: that of the offer it names, or all in the region it names."""
-    if data.at in study.offers:
-        return {site(study, data.at)}
-    return {site(study, name) for name, offer in study.offers.items() if within(offer.region, data.at)}
+    """Sites at which data is from the start: those of the offers it names, all in the regions it names."""
+    return set().union(*(_home(study, home) for home in data.homes))
+
+
+def _home(study: Study, home: str) -> set[Site]:
+    if home in study.offers:
+        return {site(study, home)}
+    return {site(study, name) for name, offer in study.offers.items() if within(offer.region, home)}
 
 
 def leaving_price(study: Study, data: Data, sources: Iterable[Site], held: Iterable[str]) -> float:
     """USD per GB of a copy from the cheapest of some sites, by the offers that are held there."""
     there = set(sources)
-    named = {*held, *({data.at} & study.offers.keys())}
+    named = {*held, *({*data.homes} & study.offers.keys())}
     stated = [study.offers[name].egress for name in named if site(study, name) in there]
     prices = [float(data.egress if price is None else price) for price in stated]
     return min(prices, default=float(data.egress))
+
+
+def storage_price(study: Study, data: Data, offer: str) -> float:
+    """USD per TB and month of a copy at the site of an offer; 0 where neither it nor the data says."""
+    stated = study.offers[offer].storage_price
+    price = data.storage_price if stated is None else stated
+    return 0.0 if price is None else float(price)
 
 
 def amount(gigabytes: float) -> str:

@@ -69,12 +69,18 @@ class ShellState:
 
 
 class Copy(NamedTuple):
-    """Data that was sent to the site of an offer: when it left (ms), where to, how much (GB), its egress."""
+    """Data that was sent to the site of an offer: when it left (ms), where to, how much (GB), its egress.
+
+    `kept` GB of it stay there from `there` (ms) on, at `storage` USD per TB and month.
+    """
 
     at: int
     offer: str
     gigabytes: float
     usd: float
+    there: int = 0
+    kept: float = 0.0
+    storage: float = 0.0
 
 
 @dataclass
@@ -99,7 +105,9 @@ class Context:
         renewing: offers whose renewals a rule or Python has decided.
         exercised: ms at which an option was exercised, by ``offer.option``.
         forbidden: places where a workload may not run today, by its kind and name.
-        data_at: sites that hold the data of research and services, each with the ms since which, by workload.
+        copies: sites that hold or await data, each with the ms since which, by the name of the data, or by
+            workload where it has none.
+        data_at: the same of research and services, by workload.
         without_data: places at which research or a service cannot run for want of its data.
         data_copies: what was copied to other sites.
         reclaimed: (begin, end) in which the whole spot capacity of an offer was away, by offer.
@@ -129,6 +137,7 @@ class Context:
     renewing: set[str] = field(default_factory=set)
     exercised: dict[str, int] = field(default_factory=dict)
     forbidden: dict[Work, frozenset[int]] = field(default_factory=dict)
+    copies: dict[str | Work, dict[Site, int]] = field(default_factory=dict)
     data_at: dict[Work, dict[Site, int]] = field(default_factory=dict)
     without_data: dict[Work, set[int]] = field(default_factory=dict)
     data_copies: list[Copy] = field(default_factory=list)

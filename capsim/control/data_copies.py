@@ -7,7 +7,7 @@ work of the chips, at the study's price, pays for the copy soon enough.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterable
+from collections.abc import Callable, Generator, Iterable, Mapping
 from typing import Any
 
 from capsim.compile.calendar import MS_DAY, MS_HOUR
@@ -24,6 +24,7 @@ from capsim.compile.dispatch import (
     places_without_data,
     rule_of,
     site,
+    storage_price,
 )
 from capsim.compile.regions import base_name
 from capsim.control.context import Context, Copy
@@ -35,18 +36,36 @@ Worth = Callable[[Work, int], float]
 """USD of the work that a chip-hour does for a workload at a place, at the study's price of lost work."""
 
 
+def copies_of(ctx: Context, work: Work, data: Data) -> dict[Site, int]:
+    """Sites that hold or await a workload's data, each with the ms since which; one for all of one name."""
+    home = dict.fromkeys(data_sites(ctx.prepared.study, data), 0)
+    return ctx.copies.setdefault(data.name or work, home)
+
+
+def holders(ctx: Context, copies: Mapping[Site, int]) -> set[Site]:
+    """Sites that hold a copy now."""
+    return {there for there, since in copies.items() if since <= ctx.now}
+
+
 def copy_to(
-    ctx: Context, work: Work, data: Data, offer: str, parts: Iterable[tuple[float, Iterable[Site]]]
+    ctx: Context,
+    work: Work,
+    data: Data,
+    offer: str,
+    parts: Iterable[tuple[float, Iterable[Site]]],
+    kept: float,
 ) -> int:
     """Start a copy to the site of an offer now; how long it takes, ms.
 
     Args:
         parts: gigabytes, and the sites that hold them, of what is copied.
+        kept: gigabytes of it that stay there.
     """
     sized = [(gigabytes, gigabytes * price_from(ctx, data, sources)) for gigabytes, sources in parts]
     gigabytes, usd = (float(sum(column)) for column in zip(*sized, strict=True))
     length = copy_ms(data, gigabytes)
-    ctx.data_copies.append(Copy(ctx.now, offer, gigabytes, usd))
+    rate = storage_price(ctx.prepared.study, data, offer)
+    ctx.data_copies.append(Copy(ctx.now, offer, gigabytes, usd, ctx.now + length, kept, rate))
     ctx.log("egress", work[1], f"{amount(gigabytes)} to {offer}, ${usd:,.0f}, {length / MS_DAY:.1f} d")
     return length
 
@@ -61,7 +80,7 @@ def lack_data(ctx: Context) -> None:
     study = ctx.prepared.study
     for work, _, data in data_of(study):
         if work[0] != "training":
-            ctx.data_at[work] = dict.fromkeys(data_sites(study, data), 0)
+            ctx.data_at[work] = copies_of(ctx, work, data)
             ctx.without_data[work] = set(places_without_data(ctx.prepared, work))
 
 
@@ -96,16 +115,24 @@ def _copies(
     while waiting:
         chips = ctx.cluster.chips()["active"]
         for there, places in list(waiting.items()):
+            if there in ctx.data_at[work]:  # another workload that reads the same data had it copied
+                del waiting[there]
+                ctx.env.process(_arrive(ctx, work, places, ctx.data_at[work][there], admit))
+                continue
             barred = _barred(ctx, work)
             earned = {p: int(chips[p]) * worth(work, p) for p in places if p not in barred}
             best = max(earned, key=lambda p: earned[p], default=-1)
             if best < 0 or earned[best] <= 0.0:
                 continue
-            usd = float(data.size) * price_from(ctx, data, ctx.data_at[work])
+            usd = float(data.size) * price_from(ctx, data, holders(ctx, ctx.data_at[work]))
             if frugal and usd > sum(earned.values()) * PAYBACK_MS / MS_HOUR:
                 continue
             del waiting[there]
-            ctx.env.process(_copy(ctx, work, data, places, ctx.places()[best].offer, admit))
+            parts = [(float(data.size), holders(ctx, ctx.data_at[work]))]
+            offer = ctx.places()[best].offer
+            since = ctx.now + copy_to(ctx, work, data, offer, parts, float(data.size))
+            ctx.data_at[work][there] = since
+            ctx.env.process(_arrive(ctx, work, places, since, admit))
         if ctx.now + REVIEW >= ctx.end:
             return
         yield ctx.env.timeout(REVIEW)
@@ -117,10 +144,10 @@ def _barred(ctx: Context, work: Work) -> frozenset[int]:
     return frozenset.intersection(*parts) if parts else frozenset()
 
 
-def _copy(
-    ctx: Context, work: Work, data: Data, places: list[int], offer: str, admit: Callable[[], None]
+def _arrive(
+    ctx: Context, work: Work, places: list[int], since: int, admit: Callable[[], None]
 ) -> Generator[Any, Any, None]:
-    yield ctx.env.timeout(copy_to(ctx, work, data, offer, [(float(data.size), ctx.data_at[work])]))
-    ctx.data_at[work][site(ctx.prepared.study, offer)] = ctx.now
+    """The workload may use places from the day on which a copy is there."""
+    yield ctx.until(since)
     ctx.without_data[work].difference_update(places)
     admit()

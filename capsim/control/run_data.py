@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from capsim.compile.dispatch import Site, copy_ms, data_sites, site
+from capsim.compile.dispatch import Site, copy_ms, site
 from capsim.control.context import Context
-from capsim.control.data_copies import copy_to, price_from
+from capsim.control.data_copies import copies_of, copy_to, holders, price_from
 from capsim.spec.demand import TrainingRun
 from capsim.spec.dispatch import Data
 from capsim.workload.shape import shape_of
@@ -16,14 +16,14 @@ class RunData:
     """The copies of one run's data and checkpoint.
 
     Attributes:
-        data_at: sites that hold the data.
+        data_at: sites that hold or await the data, each with the ms since which.
         checkpoint_at: sites that hold the checkpoint that the run goes on from; none before its first.
     """
 
     def __init__(self, ctx: Context, spec: TrainingRun, data: Data) -> None:
         study = ctx.prepared.study
         self.ctx, self.data, self.work = ctx, data, ("training", spec.name)
-        self.data_at = data_sites(study, data)
+        self.data_at = copies_of(ctx, self.work, data)
         self.checkpoint_at: set[Site] = set()
         self._checkpoint = shape_of(study.models[spec.model]).checkpoint_bytes() / 1e9
 
@@ -32,7 +32,8 @@ class RunData:
         parts = self._lacking(self._site(place))
         gigabytes = sum(size for size, _ in parts)
         usd = sum(size * price_from(self.ctx, self.data, sources) for size, sources in parts)
-        return copy_ms(self.data, gigabytes), usd
+        awaited = self.data_at.get(self._site(place), 0) - self.ctx.now
+        return max(copy_ms(self.data, gigabytes), awaited), usd
 
     def bring(self, places: Iterable[int]) -> int:
         """Start copying what is lacking at places; how long until all is there, ms (0: nothing lacks)."""
@@ -41,10 +42,13 @@ class RunData:
             there = self._site(place)
             if parts := self._lacking(there):
                 offer = self.ctx.places()[place].offer
-                longest = max(longest, copy_to(self.ctx, self.work, self.data, offer, parts))
-                self.data_at.add(there)
+                kept = 0.0 if there in self.data_at else float(self.data.size)
+                length = copy_to(self.ctx, self.work, self.data, offer, parts, kept)
+                longest = max(longest, length)
+                self.data_at.setdefault(there, self.ctx.now + length)
                 if self.checkpoint_at:
                     self.checkpoint_at.add(there)
+            longest = max(longest, self.data_at[there] - self.ctx.now)
         return longest
 
     def ran_at(self, places: Iterable[int]) -> None:
@@ -56,7 +60,8 @@ class RunData:
 
     def _lacking(self, there: Site) -> list[tuple[float, set[Site]]]:
         """Gigabytes that a site lacks, and the sites that hold them: the data, the checkpoint."""
-        parts = [] if there in self.data_at else [(float(self.data.size), set(self.data_at))]
+        sources = holders(self.ctx, self.data_at)
+        parts = [] if there in self.data_at else [(float(self.data.size), sources)]
         if self.checkpoint_at and there not in self.checkpoint_at:
             parts.append((self._checkpoint, set(self.checkpoint_at)))
         return parts

@@ -9,17 +9,31 @@ import numpy as np
 from numpy.typing import NDArray
 
 from capsim.compile.calendar import MS_HOUR
+from capsim.compile.dispatch import site
 from capsim.compile.prepare import remote_places
-from capsim.control.context import Context
+from capsim.control.context import Context, Copy
 from capsim.engine.billing import Ledger
+from capsim.engine.billing.ledger import MONTH_MS, overlap
+from capsim.engine.billing.spans import lot_span
 from capsim.engine.build import Run
 from capsim.engine.tokens import MTOK, TokenAccounts
 
 
 def book_copies(ctx: Context, ledger: Ledger) -> None:
-    """Book every copy of data on the day it left, under the offer whose site it went to."""
+    """Book every copy of data on the day it left, and its storage, under the offer whose site it went to."""
     for copy in ctx.data_copies:
         ledger.add_at(copy.offer, "egress", copy.at, copy.usd)
+        if copy.storage > 0:
+            ledger.add(copy.offer, "egress", kept_tb_months(ctx, copy, ledger.edges) * copy.storage)
+
+
+def kept_tb_months(ctx: Context, copy: Copy, edges: NDArray[np.int64]) -> NDArray[np.float64]:
+    """TB-months by month of a copy that stays, until the strategy's last chips at its site leave."""
+    study, until = ctx.prepared.study, 0
+    for lot in ctx.prepared.portfolio.lots if copy.kept > 0 else ():
+        if site(study, lot.offer) == site(study, copy.offer):
+            until = max(until, lot_span(lot, ctx.lots[lot.key], ctx.end)[1])
+    return overlap(edges, copy.there, max(until, copy.there)) / MONTH_MS * (copy.kept / 1e3)
 
 
 def egress(run: Run, accounts: TokenAccounts) -> dict[str, NDArray[np.float64]]:

@@ -29,6 +29,7 @@ from capsim.engine.billing.rent import Rent, bill_rent, rents
 from capsim.engine.billing.shell import bill_shell
 from capsim.engine.billing.spans import away_ms, left_at, lot_span, rent_span, shell_span
 from capsim.engine.billing.termination import bill_termination
+from capsim.engine.egress import kept_tb_months
 from capsim.engine.metered import Metered
 from capsim.spec.offers import Offer
 
@@ -345,6 +346,13 @@ class Builder:
                 )
         for price, gigabytes in sorted(sent.items()):
             self._add("", "egress", gigabytes * price, gigabytes, "GB", "data copied to the site")
+        kept: dict[float, Reals] = {}
+        for copy in self.ctx.data_copies:
+            if copy.offer == self.offer and copy.storage > 0:
+                months = kept_tb_months(self.ctx, copy, self.ledger.edges)
+                kept[copy.storage] = kept.get(copy.storage, 0.0) + months
+        for price, months in sorted(kept.items()):
+            self._add("", "egress", months * price, months, "TB-months", "data kept at the site")
 
     def _booked(
         self,

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import BeforeValidator, Discriminator, Field, Tag, model_validator
+from pydantic import BeforeValidator, Field, model_validator
 
 from capsim.spec.base import Section
 from capsim.spec.contract_delivery import (
@@ -50,10 +50,13 @@ from capsim.spec.values import (
     RatePerYear,
     Share,
     Text,
+    Texts,
     Usd,
     UsdPerGb,
     UsdPerHour,
     UsdPerKwMonth,
+    UsdPerTbMonth,
+    listed,
     problem,
 )
 
@@ -193,16 +196,10 @@ class FirstRefusal(Section):
     match_probability: Share
 
 
-def _workloads_form(raw: object) -> str:
-    return "many" if isinstance(raw, list) else "one"
-
-
 class Exclusive(Section):
     """Workloads that may run with no other provider while this contract is held."""
 
-    workloads: Annotated[
-        Annotated[str, Tag("one")] | Annotated[list[str], Tag("many")], Discriminator(_workloads_form)
-    ] = Field(
+    workloads: Texts = Field(
         description="one or several: names of training runs and services, or `research`, `inference`,"
         " `training` (named runs and research), `all`",
     )
@@ -211,7 +208,7 @@ class Exclusive(Section):
     @property
     def names(self) -> list[str]:
         """What is exclusive: names of workloads and words for all of a kind."""
-        return [self.workloads] if isinstance(self.workloads, str) else self.workloads
+        return listed(self.workloads)
 
     def concerns(self, kind: str, name: str) -> bool:
         """Whether a workload of a kind (training, research, inference) is exclusive; research has no name."""
@@ -320,6 +317,9 @@ class Offer(Section):
     region: str | None = None
     egress: UsdPerGb | None = Field(
         default=None, description="paid for data that leaves this site; what the data says where absent"
+    )
+    storage_price: UsdPerTbMonth | None = Field(
+        default=None, description="of data kept at this site; what the data says where absent"
     )
     storage: GigabytesPerSecond | None = Field(
         default=None,

@@ -270,6 +270,13 @@ KILOWATTS: Final = Form("power", "300 MW, 4.5 GW or 2.63 kW", _power, suffix=" k
 BANDWIDTHS: Final = Form("a bandwidth", "2 TB/s or 500 GB/s", _bandwidth, suffix=" GB/s")
 GIGABYTES: Final = Form("an amount of data", "20 PB or 500 TB", _data, suffix=" GB")
 USD_PER_GB: Final = Form("money per gigabyte", "$0.05/GB", _money("/GB"), prefix="$", suffix="/GB")
+USD_PER_TB_MONTH: Final = Form(
+    "money per terabyte and month",
+    "$20/TB-mo",
+    _money("/TB-mo", "/TB-month", "/TB/mo"),
+    prefix="$",
+    suffix="/TB-mo",
+)
 FLOP: Final = Form("a number of FLOP", "5e26", _flop)
 TOKENS_PER_DAY: Final = Form("tokens per day", "400G/d or 9T", _tokens_per_day)
 DURATION: Final = Form(

@@ -377,6 +377,20 @@ OneOrByName = Annotated[
 ]
 """One value, or a value for each name."""
 
+
+def _one_or_many(raw: Any) -> str:
+    return "many" if isinstance(raw, list) else "one"
+
+
+Texts = Annotated[Annotated[str, Tag("one")] | Annotated[list[str], Tag("many")], Discriminator(_one_or_many)]
+"""One name, or several in a list."""
+
+
+def listed(names: str | list[str]) -> list[str]:
+    """The names of `Texts`."""
+    return [names] if isinstance(names, str) else names
+
+
 Number = Annotated[Value, Quantity(forms.NUMBER, least=0.0)]
 Count = Annotated[Whole, Quantity(forms.COUNT, least=0)]
 HeldChips = Annotated[Whole, Quantity(forms.HELD_CHIPS, least=0)]
@@ -403,6 +417,7 @@ UsdPerChipHour = Annotated[Value, Quantity(forms.USD_PER_CHIP_HOUR, least=0.0)]
 Kilowatts = Annotated[Value, Quantity(forms.KILOWATTS, least=0.0)]
 Gigabytes = Annotated[Value, Quantity(forms.GIGABYTES, least=0.0)]
 UsdPerGb = Annotated[Value, Quantity(forms.USD_PER_GB, least=0.0)]
+UsdPerTbMonth = Annotated[Value, Quantity(forms.USD_PER_TB_MONTH, least=0.0)]
 GigabytesPerSecond = Annotated[Value, Quantity(forms.BANDWIDTHS, above=0.0)]
 Flop = Annotated[Value, Quantity(forms.FLOP, above=0.0)]
 TokensPerDay = Annotated[Value, Quantity(forms.TOKENS_PER_DAY, above=0.0)]

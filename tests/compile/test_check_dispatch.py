@@ -26,8 +26,12 @@ def found(study: Path, *sets: str) -> list[tuple[str, str]]:
 
 def test_a_copy_is_priced(study: Path) -> None:
     """20 PB x $0.05/GB = $1,000,000; at 50 GB/s 4.6 d."""
-    text = "base: a copy of 20 PB costs $1M ($0.05/GB) and takes 4.6 d (50 GB/s, assumed)"
-    assert found(study, DATA) == [("info", text)]
+    text = "base: a copy of 20 PB costs $1M ($0.05/GB{}) and takes 4.6 d (50 GB/s, assumed); {}"
+    nothing = text.format(", secondary: home states none", "keeping it has no price")
+    assert found(study, DATA) == [("info", nothing)]
+    # 20,000 TB x 12 months x $20 = $4.8M
+    stated = (DATA, "offers.home.egress=$0.05/GB", "offers.away.storage_price=$20/TB-mo")
+    assert found(study, *stated) == [("info", text.format("", "to keep it costs $4.8M a year"))]
 
 
 @pytest.mark.parametrize(
@@ -39,11 +43,21 @@ def test_a_copy_is_priced(study: Path) -> None:
         (("strategies.s.dispatch=committed-first",), "warning", "s does not hold spot chips beside others"),
         (("strategies.s.hold.away=null", "strategies.s.dispatch=fastest"), "warning", "s holds one place"),
         ((DATA, "strategies.s.hold.away=null"), "warning", "base: every offer that is held is where"),
-        (("offers.away.egress=$0.01/GB",), "info", "`away` has a price of egress, and no workload's data is there"),
+        ((DATA.replace("us-east", "[us-east, nowhere]"),), "error", "there is no offer and no region `nowhere`"),
+        ((DATA, "offers.away.egress=$0.01/GB"), "info", "`away` has a price of egress, and no workload's data is there"),
     ],
 )  # fmt: skip
 def test_what_is_wrong_or_in_vain_is_told(study: Path, sets: tuple[str, ...], level: str, text: str) -> None:
     assert any(text in told and level == found_level for found_level, told in found(study, *sets))
+
+
+def test_data_has_a_home_and_one_size(study: Path) -> None:
+    with pytest.raises(StudyError, match="data that is nowhere; name a region or an offer"):
+        load_study(study, sets=[DATA.replace("us-east", "[]")])
+    named = [DATA.replace("size", "name: corpus, size"), CHAT]
+    other = "demand.inference.chat.data={name: corpus, size: 1 PB, at: us-east}"
+    text = "chat and base read `corpus`, and say different things of it"
+    assert any(text in told for level, told in found(study, *named, other) if level == "error")
 
 
 def test_rules_that_matter_are_not_warned_of(study: Path) -> None:

@@ -14,6 +14,7 @@ from capsim.engine.figures import Figures, compute_figures
 from capsim.engine.prepare import prepare
 from capsim.engine.recorder import Recorder
 from capsim.engine.simulate import simulate, simulate_built
+from capsim.engine.statement import simulated_statements
 from capsim.spec.loader import load_study
 
 STUDY = """capsim: 1
@@ -112,6 +113,55 @@ def test_the_price_is_that_of_the_site_that_the_data_leaves(study: Path) -> None
         assert egress(figures) == {} and where(built) == ["away"]
     one = ("offers.away.provider=own", "offers.away.region=us-east")
     assert egress(run_of(study, f"{RUN}.data={{size: 20 PB, at: home}}", *one)[2]) == {}
+
+
+def test_several_copies_at_the_start_are_several_homes(study: Path) -> None:
+    """A copy at both sites: nothing is sent, and the run starts away at once."""
+    both, _, figures = run_of(study, DATA.replace("us-east", "[us-east, away]"))
+    assert where(both) == ["away"] and egress(figures) == {}
+    assert both.training.runs["base"].start == both.training.runs["base"].earliest
+
+
+SECOND = """demand.training_runs=[
+ {name: base, model: llama-3.1-70b, flops: 1e24, precision: bf16, chips: {min: 144, max: 288}, systems: [gb200_nvl72],
+  earliest: 2026-01-11, target: 2026-07-01, priority: 100, slip_cost: $1/d, checkpoint: {stall: 1 s, restart: 1 min}},
+ {name: next, model: llama-3.1-70b, flops: 1e23, precision: bf16, chips: {min: 144, max: 144}, systems: [gb200_nvl72],
+  earliest: 2026-01-12, target: 2026-07-01, priority: 90, slip_cost: $1/d, checkpoint: {stall: 1 s, restart: 1 min}}]"""
+
+
+@pytest.mark.parametrize(("name", "paid"), [("name: corpus, ", 1_000_000), ("", 2_000_000)])
+def test_runs_that_read_the_same_data_share_its_copies(study: Path, name: str, paid: float) -> None:
+    """20 PB x $0.05/GB once where both runs name it alike. It is on its way for 400,000 s from 2026-01-11 on, so
+    the run of the 12th, a day (86,400 s) later, waits for it for 313,600 s; a copy of its own takes 400,000 s."""
+    data = [f"demand.training_runs.{run}.data={{{name}size: 20 PB, at: us-east}}" for run in ("base", "next")]
+    built, _, figures = run_of(study, "strategies.s.hold={away: 576}", SECOND, *data)
+    assert where(built) == where(built, "next") == ["away"]
+    assert egress(figures) == {"away": pytest.approx(paid)}
+    later = built.training.runs["next"]
+    assert later.start - later.earliest == (313_600_000 if name else 400_000_000)
+
+
+def test_a_copy_that_stays_pays_for_its_storage(study: Path) -> None:
+    """20,000 TB at $20 a month from its arrival, 2026-01-11 and 400,000 s, to the end of June: 166.37 days."""
+    data = DATA.replace("us-east}", "us-east, storage_price: $20/TB-mo}")
+    kept = (181 - 10 - 400_000 / 86_400) / (365.25 / 12) * 20_000 * 20
+    built, _, figures = run_of(study, data)
+    assert egress(figures) == {"away": pytest.approx(1_000_000 + kept)}
+    # the site's own price comes first; what was there from the start costs nothing more
+    stated = "offers.away.storage_price=$10/TB-mo"
+    assert egress(run_of(study, data, stated)[2]) == {"away": pytest.approx(1_000_000 + kept / 2)}
+    assert egress(run_of(study, data.replace("at: us-east", "at: eu"))[2]) == {}
+    # until the last chips there leave, on the first of May
+    gone = (120 - 10 - 400_000 / 86_400) / (365.25 / 12) * 20_000 * 20
+    leaves = run_of(study, data, "offers.away.term=null", "offers.away.ends=2026-05-01")
+    assert egress(leaves[2])["away"] == pytest.approx(1_000_000 + gone)
+    (found,) = simulated_statements(built.ctx.prepared, 0, "away")
+    months = [i for i in found.items if i.what == "data kept at the site"]
+    assert [(i.month, i.unit, i.price) for i in months][:2] == [
+        ("2026-01", "TB-months", 20.0), ("2026-02", "TB-months", 20.0),
+    ]  # fmt: skip
+    # February: 28 days of 30.4375
+    assert months[1].quantity == pytest.approx(20_000 * 28 / 30.4375, abs=1e-3)
 
 
 def test_data_gravity_weighs_egress_against_slip(study: Path) -> None:
