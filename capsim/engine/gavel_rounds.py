@@ -4,7 +4,6 @@ At the beginning of each round the shares are worked out anew if a job came or e
 the priority target / received: the sum of its shares over the rounds so far by the number of rounds that it
 got. Pairs with a share are placed by priority while their chips last; then jobs that got nothing, those that
 had fewest rounds first, take what is left on their fastest type, so that no chip idles that somebody can use.
-A job runs for the round; the chips of one that ends are given out at the next round.
 """
 
 from __future__ import annotations
@@ -14,6 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from capsim.engine.replay_jobs import Columns, Done
+from capsim.engine.rounds import Placement, Progress, run_rounds
 from capsim.policies.gavel import allocate
 from capsim.workload.traces.model import Floats, Ints
 
@@ -24,27 +24,31 @@ LEAST_SHARE = 1e-9
 
 
 @dataclass
-class Rounds:
-    """The jobs' state between rounds; arrays [job] or [job, type]. ``left`` is work in ms at speed 1."""
+class GavelRounds:
+    """Gavel's account of shares and rounds [job, type]. ``speed`` is 0 where a job cannot run."""
 
-    jobs: Columns
+    objective: str
+    size: Ints
     speed: Floats
     chips: Ints
-    round_ms: int
-    restart_ms: int
 
     def __post_init__(self) -> None:
-        count = len(self.jobs.submit)
-        self.left = self.jobs.run.astype(np.float64)
         self.share = np.zeros_like(self.speed)
         self.target = np.zeros_like(self.speed)
         self.received = np.zeros_like(self.speed)
-        self.start, self.end = np.full(count, -1, dtype=np.int64), np.full(count, -1, dtype=np.int64)
-        self.held, self.lost = np.zeros(count, dtype=np.int64), np.zeros(count, dtype=np.int64)
-        self.preemptions = np.zeros(count, dtype=np.int64)
-        self.type = np.full(count, -1, dtype=np.int64)
 
-    def place(self, active: Ints) -> tuple[Ints, Ints, Ints]:
+    def place(self, now: int, active: Ints, changed: bool, state: Progress) -> Placement:
+        """The jobs of a round by priority; the program is solved if the active jobs have changed."""
+        if changed:
+            self.share[active] = allocate(
+                self.objective, self.speed[active], self.size[active], self.chips
+            ).shares
+        self.target[active] += self.share[active]
+        jobs, kinds, free = self.by_priority(active)
+        self.received[jobs, kinds] += 1
+        return Placement(jobs, kinds, self.speed[jobs, kinds], self.size[jobs], free)
+
+    def by_priority(self, active: Ints) -> tuple[Ints, Ints, Ints]:
         """Jobs that run in this round, the type of each, chips left over by type."""
         share, target, received = self.share[active], self.target[active], self.received[active]
         pairs = np.flatnonzero(share.ravel() > LEAST_SHARE)
@@ -52,7 +56,7 @@ class Rounds:
         priority = np.where(had > 0, wanted / np.maximum(had, 1), wanted * NEVER_RECEIVED)
         order = pairs[np.argsort(-priority, kind="stable")]
         free = self.chips.tolist()
-        sizes = self.jobs.size[active].tolist()
+        sizes = self.size[active].tolist()
         given: dict[int, int] = {}
         types = len(free)
         for pair in order.tolist():
@@ -84,57 +88,14 @@ class Rounds:
             if max(free) < least:
                 return
 
-    def run(self, now: int, active: Ints, placed: Ints, kinds: Ints) -> None:
-        """One round: work done, ends, time lost to restarts, who was preempted."""
-        before = self.type[active]
-        after = np.full(len(self.type), -1, dtype=np.int64)
-        after[placed] = kinds
-        moved = (before >= 0) & (after[active] != before)
-        self.preemptions[active[moved]] += 1
-        resumed = (self.start[placed] >= 0) & (self.type[placed] != kinds)
-        overhead = np.where(resumed, min(self.restart_ms, self.round_ms), 0)
-        self.start[placed[self.start[placed] < 0]] = now
-        speed = self.speed[placed, kinds]
-        needed = overhead + np.ceil(self.left[placed] / speed)
-        ends = needed <= self.round_ms
-        time = np.where(ends, needed, self.round_ms).astype(np.int64)
-        self.held[placed] += time
-        self.lost[placed] += overhead * self.jobs.size[placed]
-        self.left[placed] -= (self.round_ms - overhead) * speed
-        self.end[placed[ends]] = now + time[ends]
-        self.received[placed, kinds] += 1
-        self.type = after
 
-
-def run_rounds(
+def run_gavel(
     objective: str, jobs: Columns, speed: Floats, chips: Ints, round_ms: int, restart_ms: int = 0
 ) -> Done:
-    """All rounds until every job has ended, at multiples of ``round_ms`` from the first submission.
+    """Gavel's rounds until every job has ended.
 
     ``speed`` [job, type] is 0 where a job cannot run. ``objective`` is one of ``gavel.OBJECTIVES``.
     """
-    state = Rounds(jobs, speed, chips, round_ms, restart_ms)
-    active = np.empty(0, dtype=np.int64)
-    arrived, now, wanted = 0, 0, 0
-    while arrived < len(jobs.submit) or len(active):
-        if not len(active):
-            now = max(now, -(-int(jobs.submit[arrived]) // round_ms) * round_ms)
-        last = int(np.searchsorted(jobs.submit, now, side="right"))
-        left = active[state.end[active] < 0]
-        if last > arrived or len(left) < len(active):
-            active = np.concatenate([left, np.arange(arrived, last)])
-            arrived = last
-            found = allocate(objective, speed[active], jobs.size[active], chips)
-            state.share[active] = found.shares
-        if not len(active):
-            continue
-        state.target[active] += state.share[active]
-        placed, kinds, free = state.place(active)
-        wanted += int(free.sum()) * round_ms if len(placed) < len(active) else 0
-        state.run(now, active, placed, kinds)
-        now += round_ms
-    busy = int((state.held * jobs.size).sum())
-    whole = float(chips.sum()) * float(state.end.max())
-    unused = {"wanted": wanted / whole, "busy": busy / whole}
-    wait = state.end - jobs.submit - state.held
-    return Done(state.start, state.end, wait, state.preemptions, state.lost, unused)
+    return run_rounds(
+        GavelRounds(objective, jobs.size, speed, chips), Progress(jobs, round_ms, restart_ms), chips
+    )

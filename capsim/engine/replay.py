@@ -119,7 +119,7 @@ def replay_trace(
     if types is not None:
         plain = chips is None and machine == Machine()
         return _on_types(trace, chosen, types, options, rules, plain)
-    if chosen.objective:
+    if chosen.rounds:
         raise InputError(f"policy {chosen.name} needs chip types; describe them with --types FILE.yaml")
     size = chips if chips is not None else trace.chips
     if size is None:
@@ -155,7 +155,7 @@ def _on_types(
     rules: ReplayRules,
     plain: bool,
 ) -> Schedule:
-    """A schedule on several chip types: Gavel's rounds, or a queue whose jobs go where they end first."""
+    """A schedule on several chip types: rounds, or a queue whose jobs go where they end first."""
     if not plain:
         raise InputError("--types names the chips; leave out --chips, --domain and what belongs to it")
     if rules.file is not None and rules.file.terms.reservations:
@@ -166,9 +166,13 @@ def _on_types(
     if len(index) == 0:
         done = undisturbed(jobs, jobs.submit)
     elif policy.objective:
-        from capsim.engine.gavel_rounds import run_rounds
+        from capsim.engine.gavel_rounds import run_gavel
 
-        done = run_rounds(policy.objective, jobs, speed, types.chips, types.round_ms, types.restart_ms)
+        done = run_gavel(policy.objective, jobs, speed, types.chips, types.round_ms, types.restart_ms)
+    elif policy.rounds:
+        from capsim.engine.sia_rounds import run_sia
+
+        done = run_sia(jobs, types, types.job_class[index])
     else:
         from capsim.engine.replay_cluster import Queue, run_typed
 

@@ -10,7 +10,12 @@ POLICIES = ("fcfs", "easy", "conservative")
 """The policies that the exact schedules of the shared truth hold."""
 
 GAVEL = {"gavel-max-min": "max-min", "gavel-throughput": "throughput", "gavel-agnostic": "agnostic"}
-"""Policies in rounds, and the objective of each in ``capsim.policies.gavel``."""
+"""Gavel's policies, and the objective of each in ``capsim.policies.gavel``."""
+
+SIA = "sia"
+
+IN_ROUNDS = (*GAVEL, SIA)
+"""Policies that give out the chips in rounds, on chip types."""
 
 BACKFILLING = ("none", "easy", "conservative")
 
@@ -39,8 +44,13 @@ class ReplayPolicy:
 
     @property
     def objective(self) -> str:
-        """The objective of a policy in rounds; empty for a queue."""
+        """The objective of one of Gavel's policies; empty for another."""
         return GAVEL.get(self.name, "")
+
+    @property
+    def rounds(self) -> bool:
+        """Whether the chips are given out in rounds."""
+        return self.name in IN_ROUNDS
 
 
 def orders() -> tuple[str, ...]:
@@ -51,7 +61,8 @@ def orders() -> tuple[str, ...]:
 
 
 def parse_policy(text: str) -> ReplayPolicy:
-    """The policy of a name such as ``fcfs``, ``easy``, ``sjf+easy``, ``conservative`` or ``gavel-max-min``.
+    """The policy of a name such as ``fcfs``, ``easy``, ``sjf+easy``, ``conservative``, ``gavel-max-min`` or
+    ``sia``.
 
     An order alone has no backfilling, a backfilling alone has the order fcfs; ``conservative:N`` limits the
     reservations to N. Raises InputError otherwise.
@@ -64,14 +75,14 @@ def parse_policy(text: str) -> ReplayPolicy:
         return ReplayPolicy(name, "fcfs", base, int(depth))
     if name in POLICIES:
         return ReplayPolicy(name, "fcfs", "none" if name == "fcfs" else name)
-    if name in GAVEL:
+    if name in IN_ROUNDS:
         return ReplayPolicy(name, "fcfs", "none")
     order, plus, backfill = name.partition("+")
     known = orders()
     if order not in known or (plus and backfill not in BACKFILLING):
         raise InputError(
             f"unknown policy {text!r}; write an order ({', '.join(known)}), easy or conservative,"
-            f" ORDER+easy, or one of {', '.join(GAVEL)}"
+            f" ORDER+easy, or one of {', '.join(IN_ROUNDS)}"
         )
     if order == "fcfs" and backfill in ("easy", "conservative"):
         return ReplayPolicy(backfill, "fcfs", backfill)

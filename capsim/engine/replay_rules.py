@@ -87,7 +87,7 @@ class ReplayRules:
             self.file.check_names(trace.tenants, trace.job_classes)
         problems = []
         for policy in policies:
-            if policy.objective or policy.backfill == "conservative":
+            if policy.rounds or policy.backfill == "conservative":
                 problems.append(
                     f"policy {policy.name} knows no tenants, classes, dependencies or fates; leave it out"
                 )

@@ -15,7 +15,11 @@ from capsim.workload.traces.model import Floats, Ints, JobTrace
 
 @dataclass(frozen=True)
 class Types:
-    """Chip types and job classes: ``chips`` by type, ``speed`` [class, type] (0: cannot run there)."""
+    """Chip types and job classes: ``chips`` by type, ``speed`` [class, type] (0: cannot run there).
+
+    ``node``: chips of a node by type; ``elastic``: least and most chips and serial part of each class whose
+    jobs may have other sizes than their own, None for the others.
+    """
 
     names: tuple[str, ...]
     chips: Ints
@@ -24,6 +28,8 @@ class Types:
     job_class: Ints
     round_ms: int
     restart_ms: int
+    node: Ints
+    elastic: tuple[tuple[int, int, float] | None, ...]
 
     @property
     def total(self) -> int:
@@ -61,4 +67,11 @@ def types_of(given: ChipTypes, trace: JobTrace, seed: int) -> Types:
         draws = [uniform("job class", seed, number) * shares[-1] for number in trace.job.tolist()]
         job_class = np.searchsorted(np.array(shares), draws, side="right")
     chips = np.array([int(row.chips) for row in given.types.values()], dtype=np.int64)
-    return Types(names, chips, classes, speed, job_class, int(given.round), int(given.restart))
+    node = np.array([int(row.node) for row in given.types.values()], dtype=np.int64)
+    elastic = tuple(
+        None
+        if row.elastic is None
+        else (int(row.elastic.least), int(row.elastic.most), float(row.elastic.serial))
+        for row in given.classes.values()
+    )
+    return Types(names, chips, classes, speed, job_class, int(given.round), int(given.restart), node, elastic)

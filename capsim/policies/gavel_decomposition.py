@@ -37,7 +37,8 @@ class Response(NamedTuple):
 class Master:
     """The program over the responses seen so far: rows are capacities, levels of parts, mixtures of parts."""
 
-    program: Program
+    chips: Floats
+    fair: bool
     parts: int
     solver: Any = field(default_factory=new_solver)
 
@@ -46,32 +47,32 @@ class Master:
         infinity = highspy.kHighsInf
         none, empty = np.array([], dtype=np.int32), np.array([])
         self.solver.setOptionValue("presolve", "off")  # it would throw away the basis of the step before
-        self.solver.addCol(-1.0 if self.program.fair else 0.0, 0.0, infinity, 0, none, empty)
-        for chips in self.program.chips:
+        self.solver.addCol(-1.0 if self.fair else 0.0, 0.0, infinity, 0, none, empty)
+        for chips in self.chips:
             self.solver.addRow(-infinity, float(chips), 0, none, empty)
         first = np.array([0], dtype=np.int32)
         for _ in range(self.parts):
             self.solver.addRow(-infinity, 0.0, 1, first, np.ones(1))
         for _ in range(self.parts):
             self.solver.addRow(1.0, 1.0, 0, none, empty)
-        idle = Response(0.0, np.zeros(len(self.program.chips)), np.empty(0))
+        idle = Response(0.0, np.zeros(len(self.chips)), np.empty(0))
         for part in range(self.parts):
             self.add(part, idle)
 
     def add(self, part: int, response: Response) -> None:
         """Let the part mix in another response."""
         highspy = highs()
-        types = len(self.program.chips)
+        types = len(self.chips)
         rows = np.append(np.arange(types), [types + part, types + self.parts + part]).astype(np.int32)
-        level = -response.yielded if self.program.fair else 0.0
-        cost = 0.0 if self.program.fair else -response.yielded
+        level = -response.yielded if self.fair else 0.0
+        cost = 0.0 if self.fair else -response.yielded
         values = np.concatenate([response.usage, [level, 1.0]])
         self.solver.addCol(cost, 0.0, highspy.kHighsInf, len(rows), rows, values)
 
     def step(self) -> tuple[float, Floats, Floats, Floats]:
         """Value, mixture (one entry a response, as added), prices by type, weights of the levels."""
         value, columns, dual = solve(self.solver)
-        types = len(self.program.chips)
+        types = len(self.chips)
         levels = np.maximum(-dual[types : types + self.parts], 0.0)
         return -value, columns[1:], np.maximum(-dual[:types], 0.0), levels
 
@@ -81,7 +82,7 @@ def solve_by_parts(program: Program, gap: float) -> tuple[Floats, float, float]:
     classes, types = program.gain.shape
     parts = min(PARTS, classes)
     members = [np.arange(part, classes, parts) for part in range(parts)]
-    master = Master(program, parts)
+    master = Master(program.chips, program.fair, parts)
     seen: list[tuple[int, Response]] = []
     prices, levels = first_prices(program), np.full(parts, 1.0 / parts)
     value, bound = 0.0, np.inf

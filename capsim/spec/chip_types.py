@@ -16,7 +16,16 @@ from capsim.spec.explain import limited, locate
 from capsim.spec.files import MOST_CHIPS, read_section
 from capsim.spec.nodes import Mapping
 from capsim.spec.quantities import did_you_mean, shown
-from capsim.spec.values import ByKey, DurationMs, Number, PositiveCount, PositiveDurationMs, Value, Whole
+from capsim.spec.values import (
+    ByKey,
+    DurationMs,
+    Number,
+    PositiveCount,
+    PositiveDurationMs,
+    Share,
+    Value,
+    Whole,
+)
 
 LEAST, MOST = 1e-3, 1e3
 """Speeds and shares between these are taken; beyond, a linear program of them says nothing reliable."""
@@ -24,11 +33,27 @@ LEAST, MOST = 1e-3, 1e3
 SIX_MINUTES_MS = 360_000
 """The round of Gavel's own evaluation (Narayanan et al., OSDI 2020)."""
 
+EIGHT = 8
+"""Chips of an HGX node; what a file does not say of its types is assumed."""
+
 
 class ChipType(Section):
     """Interchangeable chips of one type."""
 
     chips: PositiveCount = Field(description="how many there are")
+    node: PositiveCount = Field(
+        default=Whole(EIGHT, confidence="assumed"), description="chips of a node, for Sia's configurations"
+    )
+
+
+class Elastic(Section):
+    """How many chips a job may have in place of its own size, and how its speed grows with them."""
+
+    least: PositiveCount = Field(default=Whole(1), description="fewest chips")
+    most: PositiveCount = Field(description="most chips")
+    serial: Share = Field(
+        description="part of the work of one chip that more chips do not make shorter (Amdahl 1967)"
+    )
 
 
 class JobClass(Section):
@@ -40,6 +65,9 @@ class JobClass(Section):
     speeds: ByKey[str, Number] = Field(
         description="by type, relative to the speed for which the trace's run times hold; none: cannot run"
     )
+    elastic: Elastic | None = Field(
+        default=None, description="sizes that sia may give to such a job; none: its own size only"
+    )
 
 
 class ChipTypes(Section):
@@ -47,7 +75,7 @@ class ChipTypes(Section):
 
     types: ByKey[str, ChipType]
     classes: ByKey[str, JobClass]
-    round: PositiveDurationMs = Field(default=Whole(SIX_MINUTES_MS), description="length of a round of Gavel")
+    round: PositiveDurationMs = Field(default=Whole(SIX_MINUTES_MS), description="length of a round")
     restart: DurationMs = Field(
         default=Whole(0),
         description="time lost when a job of a round goes on after a pause or on another type",
@@ -78,6 +106,13 @@ def _wrong(found: ChipTypes, tree: Mapping) -> list[Problem]:
             if number and not LEAST <= number <= MOST:
                 at = locate(tree, ("classes", name, *path)).value_at
                 problems.append(at.problem(f"{number:g} as {path[0]}", f"write 0, or {LEAST:g} to {MOST:g}"))
+        if row.elastic is not None and row.elastic.most < row.elastic.least:
+            at = locate(tree, ("classes", name, "elastic", "most")).value_at
+            problems.append(
+                at.problem(
+                    f"{row.elastic.most} chips at most", f"write at least {row.elastic.least}, the least"
+                )
+            )
         for kind in row.speeds:
             if kind not in found.types:
                 at = locate(tree, ("classes", name, "speeds", kind)).key_at
