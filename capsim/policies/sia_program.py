@@ -3,9 +3,9 @@
 The types' chips alone tie jobs together. At prices p of a chip of each type every job's best option is found
 at once, and p·chips + Σ (gain − p·chips of the best option) bounds every choice; prices with the least bound
 come from the decomposition of ``gavel_decomposition``. Serving jobs in the order of what they gain at these
-prices is often within ``GAP`` of the bound. Else HiGHS chooses for the *core*: options that lose little against
-a job's best; jobs with one such option take it. An option that loses more than bound − value is in no better
-choice.
+prices is often within ``GAP`` of the bound. Else HiGHS chooses for the *core*: options that lose little
+against a job's best; jobs with one such option take it. An option that loses more than bound − value is in no
+better choice.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ IDLE = -1
 
 
 class Program(NamedTuple):
-    """Options [class, option]: gain (none: no option), chips, type; ``jobs`` in a class, ``chips`` by type."""
+    """Options [class, option]: gain (none: no option), chips, type; jobs in a class; chips by type."""
 
     gain: Floats
     size: Ints
