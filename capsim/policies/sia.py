@@ -80,8 +80,8 @@ def options_of(
         found = np.array([size], dtype=np.int64)
         if scaling is not None:
             least, most, _ = scaling
-            known = configurations(int(chips[kind]), int(node[kind]))
-            found = np.union1d(found, known[(known >= least) & (known <= most)])
+            known = configurations(min(int(chips[kind]), most), int(node[kind]))
+            found = np.union1d(found, known[known >= least])
         found = found[found <= chips[kind]]
         sizes.append(found)
         kinds.append(np.full(len(found), kind, dtype=np.int64))

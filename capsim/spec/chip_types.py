@@ -33,6 +33,9 @@ LEAST, MOST = 1e-3, 1e3
 SIX_MINUTES_MS = 360_000
 """The round of Gavel's own evaluation (Narayanan et al., OSDI 2020)."""
 
+MOST_SIZES = 1_000
+"""Numbers of whole nodes that an elastic job may have; each is an option in every round."""
+
 EIGHT = 8
 """Chips of an HGX node; what a file does not say of its types is assumed."""
 
@@ -91,6 +94,17 @@ def read_chip_types(path: Path) -> ChipTypes:
     return found
 
 
+def _wrong_elastic(name: str, elastic: Elastic, found: ChipTypes, tree: Mapping) -> list[Problem]:
+    """Bounds the wrong way round, or too many sizes between them."""
+    at = locate(tree, ("classes", name, "elastic", "most")).value_at
+    if elastic.most < elastic.least:
+        return [at.problem(f"{elastic.most} chips at most", f"write at least {elastic.least}, the least")]
+    sizes = max((min(elastic.most, row.chips) // row.node for row in found.types.values()), default=0)
+    if sizes > MOST_SIZES:
+        return [at.problem(f"{sizes:,} numbers of whole nodes", f"write less: {MOST_SIZES:,} nodes at most")]
+    return []
+
+
 def _wrong(found: ChipTypes, tree: Mapping) -> list[Problem]:
     """Figures out of bounds, unknown types, classes that can run nowhere, no class with a share."""
     problems = []
@@ -106,13 +120,8 @@ def _wrong(found: ChipTypes, tree: Mapping) -> list[Problem]:
             if number and not LEAST <= number <= MOST:
                 at = locate(tree, ("classes", name, *path)).value_at
                 problems.append(at.problem(f"{number:g} as {path[0]}", f"write 0, or {LEAST:g} to {MOST:g}"))
-        if row.elastic is not None and row.elastic.most < row.elastic.least:
-            at = locate(tree, ("classes", name, "elastic", "most")).value_at
-            problems.append(
-                at.problem(
-                    f"{row.elastic.most} chips at most", f"write at least {row.elastic.least}, the least"
-                )
-            )
+        if row.elastic is not None:
+            problems += _wrong_elastic(name, row.elastic, found, tree)
         for kind in row.speeds:
             if kind not in found.types:
                 at = locate(tree, ("classes", name, "speeds", kind)).key_at

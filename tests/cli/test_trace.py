@@ -177,6 +177,25 @@ def test_gavel(table: Path, tmp_path: Path, capsim: Command) -> None:
     assert "gavel-max-min" in text
 
 
+def test_sia(table: Path, tmp_path: Path, capsim: Command) -> None:
+    """Rounds of 5 s: job 7 (4 chips) is elastic and begins with one; job 8 starts at 5 s, in the next round."""
+    pytest.importorskip("highspy", reason="highspy is not installed: make install")
+    types, out = tmp_path / "types.yaml", tmp_path / "starts.csv"
+    elastic = "elastic: {least: 1, most: 4, serial: 0}"
+    types.write_text(
+        f"types: {{a: {{chips: 4}}, b: {{chips: 2}}}}\nclasses: {{all: {{speeds: {{a: 1, b: 0.5}}, {elastic}}}}}\n"
+        "round: 5 s\n"
+    )
+    words = ("trace", "replay", table, "--types", types, "--quiet")
+    text = capsim(*words, "--policy", "sia,gavel-max-min", "--out", out).stdout
+    assert out.read_text() == "job,start_sia,start_gavel-max-min\n7,0,0\n8,5,5\n"
+    assert "sia" in text
+    found = json.loads(capsim(*words, "--policy", "sia", "--json").stdout)
+    assert found["policy"] == "sia" and found["jobs"] == 2 and found["preemptions"] >= 1
+    assert "policy sia needs chip types" in capsim(*words[:3], "--chips", "4", "--policy", "sia").stderr
+    assert "gavel-agnostic, sia" in capsim(*words[:3], "--chips", "4", "--policy", "siah").stderr
+
+
 def test_tenants_of_an_swf_from_its_fields(tmp_path: Path, capsim: Command) -> None:
     path = tmp_path / "t.swf"
     path.write_text(

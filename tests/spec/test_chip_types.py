@@ -63,6 +63,10 @@ def test_the_example_of_the_documentation_is_read(tmp_path: Path, root: Path) ->
     example = text.split("## Chip types")[1].split("```yaml\n")[1].split("```")[0]
     given = read_chip_types(written(tmp_path, example))
     assert set(given.types) == {"v100", "k80"} and given.restart == 20_000
+    trace = read_jobs(jobs(tmp_path, "job,submit,size,run,class\n1,0,4,10,language\n"))
+    types = types_of(given, trace, seed=0)
+    assert types.node.tolist() == [8, 4]
+    assert types.elastic == (None, (1, 32, 0.05))
 
 
 def test_a_class_that_the_file_does_not_describe(tmp_path: Path) -> None:
@@ -83,6 +87,18 @@ def test_a_class_that_the_file_does_not_describe(tmp_path: Path) -> None:
         ("chips: 8", "chips: 10G", ["2:17: 10,000,000,000 chips of a type"]),
         ("round: 5 min", "round: 5 GB", ["7:8: "]),
         ("classes:", "klasses:", ["unknown key `klasses`"]),
+        ("{fast: 1}}", "{fast: 1}, elastic: {most: 4}}", ["6:40: `serial` is missing"]),
+        (
+            "{fast: 1}}",
+            "{fast: 1}, elastic: {least: 8, most: 4, serial: 0.1}}",
+            ["6:57: 4 chips at most", "write at least 8"],
+        ),
+        (
+            "{fast: 1}}",
+            "{fast: 1}, elastic: {most: 4, serial: 2}}",
+            ["6:58: `2` is out of bounds"],
+        ),
+        ("slow: {chips: 16}", "slow: {chips: 16, node: 0}", ["3:27: `0` is out of bounds"]),
     ],
 )
 def test_wrong_files_say_where_and_what(tmp_path: Path, old: str, new: str, said: list[str]) -> None:
@@ -90,6 +106,14 @@ def test_wrong_files_say_where_and_what(tmp_path: Path, old: str, new: str, said
         read_chip_types(written(tmp_path, GOOD.replace(old, new)))
     for words in said:
         assert words in str(caught.value)
+
+
+def test_too_many_sizes_of_an_elastic_job(tmp_path: Path) -> None:
+    text = GOOD.replace("chips: 16", "chips: 1M, node: 4").replace(
+        "{fast: 1}}", "{fast: 1}, elastic: {most: 10k, serial: 0}}"
+    )
+    with pytest.raises(StudyError, match="6:47: 2,500 numbers of whole nodes; write less: 1,000 nodes"):
+        read_chip_types(written(tmp_path, text))
 
 
 def test_no_share_and_no_file(tmp_path: Path) -> None:
