@@ -87,6 +87,8 @@ def binding_text(found: Binding) -> str:
     amount, of = _chips(found.amount), _chips(found.of)
     if found.kind == "delivery":
         late = "" if math.isnan(found.late_p90) else f", P90 {found.late_p90:.0f} d late"
+        for share, why in ((found.defaulted, "its supplier defaulted"), (found.unconverted, "no contract")):
+            late += f", {why} in {100 * share:.0f} %" if share > 0 else ""
         return f"{found.quarter} delivery of {found.subject}: {amount} of {of} chips not there{late}"
     if found.kind == "power":
         return f"{found.quarter} power for {found.subject}: {amount} of {of} chips dark"

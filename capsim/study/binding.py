@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -34,7 +34,9 @@ class Binding:
     `amount` by kind, a mean: chips not there (delivery, power, broken), days queued (placement), days late
     (slip), share of tokens unserved (serving). `of` is what it is missing from: chips contracted or
     delivered, chips wanted; for a slip the share of runs in which it finishes at all.
-    `late_p90` is the P90 over runs of an offer's mean delay in days (delivery).
+    `late_p90` is the P90 over runs of an offer's mean delay in days (delivery); `defaulted` and `unconverted`
+    are the shares of runs in which, by the end of the quarter, its supplier had defaulted or it had not
+    become a contract.
     """
 
     kind: BindingKind
@@ -43,6 +45,8 @@ class Binding:
     amount: float
     of: float
     late_p90: float = math.nan
+    defaulted: float = 0.0
+    unconverted: float = 0.0
 
 
 def binding(results: Results, context: Context, strategy: str, case: str) -> list[Binding]:
@@ -79,10 +83,21 @@ def _gap(
     if worst is None:
         return []
     if kind == "delivery":
-        contracts = results.table("contracts", case, strategy, offer=worst.subject)
-        late = order_quantile(contracts["late_days_mean"], 0.9) if len(contracts["run"]) else math.nan
-        return [Binding(kind, worst.quarter, worst.subject, worst.amount, worst.of, late)]
+        return [_with_causes(worst, results, context, strategy, case)]
     return [worst]
+
+
+def _with_causes(late: Binding, results: Results, context: Context, strategy: str, case: str) -> Binding:
+    """Why chips of an offer are not there: how late it is, and whether it has a supplier and a contract."""
+    contracts = results.table("contracts", case, strategy, offer=late.subject)
+    days = order_quantile(contracts["late_days_mean"], 0.9) if len(contracts["run"]) else math.nan
+    shares = {}
+    for kind in ("default", "conversion"):
+        events = results.table("events", case, strategy, subject=late.subject, kind=kind)
+        when = [quarter_of(context.date_of(ms / MS_DAY)) for ms in events["time_ms"]]
+        runs = {run for run, quarter in zip(events["run"], when, strict=True) if quarter <= late.quarter}
+        shares[kind] = len(runs) / results.plan.runs
+    return replace(late, late_p90=days, defaulted=shares["default"], unconverted=shares["conversion"])
 
 
 def _placement(results: Results, context: Context, strategy: str, case: str) -> list[Binding]:

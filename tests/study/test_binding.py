@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from pathlib import Path
 
+import numpy as np
 import pytest
 import synthetic
 from comparing import compare_in, head_of, plan_of
@@ -13,7 +14,7 @@ from capsim.report.reasons import binding_text
 from capsim.results.folder import open_folder
 from capsim.results.reading import Results
 from capsim.results.schema import RunResult
-from capsim.study.binding import Binding, binding
+from capsim.study.binding import MS_DAY, Binding, binding
 from capsim.study.compare import compare
 from capsim.study.figures import table
 
@@ -71,6 +72,28 @@ def test_a_run_that_never_finishes_is_never_and_binds(tmp_path: Path) -> None:
     assert (slip.subject, slip.of) == ("R2", 0.0)
     assert slip.amount == pytest.approx(426 - 350), "counted to the end of the horizon"
     assert binding_text(slip) == "26Q4 R2 76 d after its target, not done in 100 %"
+
+
+def in_default(prepared: synthetic.Synthetic, run: int) -> RunResult:
+    """Like the made-up run, but in even runs the supplier has defaulted in 2025-11, in odd ones in 2026-12."""
+    result = synthetic.simulate(prepared, run)
+    when = 20 if run % 2 == 0 else 400
+    result.tables["events"] = {
+        "time_ms": np.array([when * MS_DAY] * 2),
+        "kind": np.array(["default"] * 2),
+        "subject": np.array(["azure-offer"] * 2),
+        "text": np.array(["tranche 0", "tranche 1"]),
+    }
+    return result
+
+
+def test_a_supplier_that_defaulted_is_named_with_its_share_of_runs(tmp_path: Path) -> None:
+    plan = dataclasses.replace(plan_of(4), strategies=("azure",))
+    with open_folder(tmp_path / "run", head_of(plan), resume=False) as folder:
+        results = compare(plan, folder, synthetic.prepared(), in_default)
+    delivery = found_in(results, "azure")["delivery"]
+    assert (delivery.quarter, delivery.defaulted, delivery.unconverted) == ("25Q4", 0.5, 0.0)
+    assert binding_text(delivery).endswith("d late, its supplier defaulted in 50 %")
 
 
 def test_nothing_binds_where_all_is_there(tmp_path: Path) -> None:
