@@ -15,6 +15,7 @@ from capsim.spec.provenance import STATED, provenance
 from capsim.spec.strategies import Holding
 from capsim.spec.study import Study
 from capsim.spec.values import CONFIDENCES
+from capsim.workload.demand import expected_sizes
 
 CATALOG_SECTIONS = ("chips", "systems", "models", "porting")
 
@@ -89,6 +90,8 @@ def _demand(study: Study, report: Report) -> None:
         chips = [scale * float(value) for value in demand.research.capacity.values()]
         text = f"{chips[0]:,.0f} to {chips[-1]:,.0f} mean chips of {study.reference}"
         report.info(f"research: {text}", "demand", "research")
+        if demand.research.campaigns > 0:
+            report.info(_campaign_sizes(study, demand.research), "demand", "research", "chips")
     curves = [
         [scale * float(v) for v in service.tokens.values()] for service in demand.inference if service.tokens
     ]
@@ -96,6 +99,16 @@ def _demand(study: Study, report: Report) -> None:
         first, last = (sum(curve[end] for curve in curves) / 1e12 for end in (0, -1))
         text = f"{first:,.3g}T tokens a day at the first dates, {last:,.4g}T at the last"
         report.info(f"inference: {text}", "demand", "inference")
+
+
+def _campaign_sizes(study: Study, research: Research) -> str:
+    """What the sizes of the table come to once the campaigns ask for the capacity."""
+    hours = (study.horizon.end - study.horizon.start).days * 24
+    sizes, _ = expected_sizes(research, study.horizon.start, hours, float(study.demand.scale))
+    half_week = min(84, hours // 2)  # sizes follow the submissions of a week, which the very ends cut
+    ends = sizes[:, half_week], sizes[:, -1 - half_week]
+    first, last = (f"{end[0]:,} to {end[-1]:,} chips" for end in ends)
+    return f"research: {int(research.campaigns):,} campaigns, of {first} at the start and {last} at the end"
 
 
 def _size(study: Study, holdings: Mapping[str, Holding], options: Sequence[str] = ()) -> str:

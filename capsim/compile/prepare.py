@@ -15,12 +15,16 @@ from capsim.compile.lots import Lot
 from capsim.compile.portfolio import Portfolio, build_portfolio, placement_unit
 from capsim.compile.rates import RateBook, Rates, build_rates
 from capsim.compile.regions import is_local, routed
+from capsim.spec.demand import Research
 from capsim.spec.hardware import Stack
 from capsim.spec.study import Study
+from capsim.workload.demand import expected_sizes
 
 #: accounting kinds of the kernel, by index
 KINDS = ("training", "rl", "research", "inference")
 TRAINING, RL, RESEARCH, INFERENCE = range(4)
+#: campaigns that never start are said where they are more than this share of the research.
+LEAST_TOO_LARGE = 0.01
 
 
 @dataclass(frozen=True)
@@ -92,7 +96,11 @@ def prepare(study: Study, strategy: str, *, case: str, token: str, rates: RateBo
     found = build_rates(rates if rates is not None else RateBook(study), systems, rented)
     places = _places(study, portfolio, found)
     ports = porting_dates(study, portfolio, calendar)
-    notes = (*portfolio.notes, *_without_rollouts(study, strategy, found))
+    notes = (
+        *portfolio.notes,
+        *_without_rollouts(study, strategy, found),
+        *_too_large_campaigns(study, strategy, portfolio, places),
+    )
     return Prepared(token, case, strategy, study, calendar, portfolio, found, places, ports, notes)
 
 
@@ -104,6 +112,34 @@ def _without_rollouts(study: Study, strategy: str, rates: Rates) -> Iterator[str
         if reasons and run.name not in able:
             what = f"no system holds the rollouts of {run.name}, its RL phase never starts"
             yield f"{strategy}: {what}: {reasons[0]}"
+
+
+def _too_large_campaigns(
+    study: Study, strategy: str, portfolio: Portfolio, places: tuple[Place, ...]
+) -> Iterator[str]:
+    """Campaigns that are larger than any place of the strategy: they never start."""
+    research = study.demand.research
+    rented = any("research" in overflow.workloads for overflow in study.overflow)
+    limits = study.scheduler.limits or study.scheduler.tenants
+    if not isinstance(research, Research) or not research.campaigns or rented or limits:
+        return
+    room = {
+        place: place.gb200e * sum(portfolio.lots[i].chips for i in place.lots)
+        for place in places
+        if place.system in research.systems
+    }
+    if not room:
+        return
+    largest = max(room, key=lambda place: room[place])
+    hours = (study.horizon.end - study.horizon.start).days * 24
+    sizes, work = expected_sizes(research, study.horizon.start, hours, float(study.demand.scale))
+    lost = float(work[sizes > room[largest]].sum())
+    if lost > LEAST_TOO_LARGE:
+        yield (
+            f"{strategy}: {lost:.0%} of the research is in campaigns too large to start, of up to"
+            f" {sizes.max():,} reference chips: its largest place, {largest.name}, has {room[largest]:,.0f}"
+            " (more `campaigns` are smaller ones)"
+        )
 
 
 def _places(study: Study, portfolio: Portfolio, rates: Rates) -> tuple[Place, ...]:

@@ -213,7 +213,8 @@ class Research(ResearchStream):
         description="mean demand in reference chips (the GB200, achieved), log-linear between dates"
     )
     chips: ByKey[PositiveCount, Share] = Field(
-        description="campaign sizes at the start of the horizon; they grow with the capacity"
+        description="relative campaign sizes: all are multiplied alike, so that the campaigns ask for the"
+        " capacity; `capsim check` says what they come to"
     )
     duration: Lognormal
     estimate: Estimate

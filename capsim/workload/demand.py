@@ -20,6 +20,7 @@ from capsim.workload.service_requests import recorded_day
 MS_HOUR = 3_600_000
 MS_DAY = 24 * MS_HOUR
 Z99 = 2.3263478740408408  # standard normal quantile of 0.99
+SAMPLED = 20_000  # draws for the mean run time of a campaign
 FATES = ("completed", "failed", "cancelled")
 
 
@@ -217,11 +218,54 @@ def _scaled_sizes(
     factor: NDArray[np.float64],
 ) -> NDArray[np.int64]:
     """Scale campaign sizes so that the expected offered chip-hours follow `capacity` times `factor`."""
-    hours = len(weight)
-    wanted = log_linear(spec.capacity, start, np.arange(hours, dtype=np.int64) * MS_HOUR) * scale * factor
-    wanted *= 1.0 - float(spec.sub_node)
-    per_hour = weight / weight.sum() * len(chips)
-    smooth = np.convolve(np.pad(per_hour, 84, mode="edge"), np.ones(169) / 169, mode="valid")
     mean_work = float(np.mean(chips.astype(np.float64) * run)) / MS_HOUR
-    growth = wanted / (smooth * mean_work)
-    return np.maximum(np.rint(chips * growth[hour] / 8.0), 1).astype(np.int64) * 8
+    growth = _growth(spec, start, weight, len(chips), mean_work, scale * factor)
+    return _rounded(chips * growth[hour])
+
+
+def _growth(
+    spec: Research,
+    start: date,
+    weight: NDArray[np.float64],
+    total: int,
+    mean_work: float,
+    scale: NDArray[np.float64],
+) -> NDArray[np.float64]:
+    """By hour, what sizes are multiplied by if `total` campaigns of `mean_work` chip-hours are submitted."""
+    wanted = log_linear(spec.capacity, start, np.arange(len(weight), dtype=np.int64) * MS_HOUR) * scale
+    wanted *= 1.0 - float(spec.sub_node)
+    per_hour = weight / weight.sum() * total
+    smooth = np.convolve(np.pad(per_hour, 84, mode="edge"), np.ones(169) / 169, mode="valid")
+    growth: NDArray[np.float64] = wanted / (smooth * mean_work)
+    return growth
+
+
+def _rounded(chips: NDArray[np.float64]) -> NDArray[np.int64]:
+    return np.maximum(np.rint(chips / 8.0), 1).astype(np.int64) * 8
+
+
+def expected_sizes(
+    spec: Research, start: date, hours: int, scale: float
+) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    """Campaign sizes on demand's central path, after scaling to `capacity`.
+
+    Returns:
+        Chips of the reference system, shape (sizes of the table in ascending order, hours), and the share of
+        the research work that each size has in each hour; shares sum to 1.
+    """
+    rng = generator("expected sizes")
+    run = _run_times(spec, rng, SAMPLED, _fates(spec, rng, SAMPLED)).mean() / MS_HOUR
+    sizes = np.array(sorted(spec.chips), dtype=np.float64)
+    part = np.array([float(spec.chips[size]) for size in sorted(spec.chips)])
+    part = part / part.sum() * sizes
+    growth = _growth(
+        spec,
+        start,
+        _arrival_weight(spec, start, hours),
+        int(spec.campaigns),
+        float(part.sum() * run),
+        np.full(hours, scale),
+    )
+    wanted = log_linear(spec.capacity, start, np.arange(hours, dtype=np.int64) * MS_HOUR)
+    work = np.outer(part / part.sum(), wanted / wanted.sum())
+    return _rounded(np.outer(sizes, growth)), work

@@ -77,6 +77,19 @@ def test_percentiles_are_those_of_numpy(values: list[int]) -> None:
     assert percentiles(np.array(values), (50, 95, 99)) == pytest.approx(expected.tolist())
 
 
+def test_campaigns_that_no_place_holds_are_told(root: Path) -> None:
+    file = root / "configs" / "quickstart.yaml"
+    # 300 campaigns in place of 3,000 ask for the same capacity: a table size of 1,024 becomes about 25,000 chips
+    few = load_study(file, sets=["demand.research.campaigns=300"])
+    (note,) = prepare(few, "big-cloud").warnings
+    assert note.startswith("big-cloud: ") and "of the research is in campaigns too large to start" in note
+    assert "its largest place, big-cloud/gb200_nvl72, has 9,216" in note
+    run = simulate(prepare(few, "big-cloud"), 0)
+    table = {name: np.array(column) for name, column in run.tables["research"].items()}
+    assert table["started"][-1] < table["campaigns"][-1]
+    assert not prepare(load_study(file), "big-cloud").warnings
+
+
 def test_metrics_and_table_agree_where_campaigns_are_given_up(root: Path) -> None:
     loaded = load_study(
         root / "configs" / "quickstart.yaml",

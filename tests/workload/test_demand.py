@@ -9,9 +9,16 @@ import pytest
 
 from capsim.compile.calendar import Calendar
 from capsim.control.world import draw_demand
+from capsim.spec.demand import Research
 from capsim.spec.loader import load_study
 from capsim.spec.study import Study
-from capsim.workload.demand import MS_HOUR, log_linear, lognormal_sigma
+from capsim.workload.demand import (
+    MS_HOUR,
+    expected_sizes,
+    log_linear,
+    lognormal_sigma,
+    research_campaigns,
+)
 
 
 @pytest.fixture(scope="module")
@@ -58,6 +65,27 @@ def test_offered_research_follows_the_capacity_of_the_study(lab: Study, calendar
         * float(lab.demand.scale)
     )
     assert offered / hours == pytest.approx(wanted, rel=0.15)
+
+
+def test_expected_sizes_are_those_that_are_drawn(lab: Study, calendar: Calendar) -> None:
+    research = lab.demand.research
+    assert isinstance(research, Research)
+    hours = calendar.end_ms // MS_HOUR
+    sizes, work = expected_sizes(research, calendar.start, hours, 1.0)
+    assert work.sum() == pytest.approx(1.0) and sizes.shape == work.shape == (len(research.chips), hours)
+    drawn = research_campaigns(research, calendar.start, hours, 1.0, np.ones(hours), ("a world",))
+    for hour in (100, hours // 2, hours - 100):  # the largest that is drawn is the table's largest, as scaled
+        near = np.abs(drawn["submit"] // MS_HOUR - hour) < 300
+        near &= np.abs(drawn["submit"] // MS_HOUR - hours / 2) < hours / 2 - 84
+        assert drawn["chips"][near].max() == pytest.approx(sizes[-1, hour], rel=0.1)
+
+
+def test_fewer_campaigns_are_larger_ones(lab: Study, calendar: Calendar) -> None:
+    research = lab.demand.research
+    assert isinstance(research, Research)
+    fewer = research.model_copy(update={"campaigns": int(research.campaigns) // 10})
+    sizes, fewer_sizes = (expected_sizes(r, calendar.start, 1000, 0.5)[0] for r in (research, fewer))
+    assert fewer_sizes[-1] == pytest.approx(10 * sizes[-1], abs=44)  # both are rounded to 8 chips
 
 
 def test_fates_take_their_share_of_campaigns_and_chip_time(lab: Study, calendar: Calendar) -> None:
