@@ -13,9 +13,11 @@ from statistics import NormalDist
 from typing import TypeAlias
 
 import numpy as np
+from numpy.typing import NDArray
 
 Part: TypeAlias = str | int
 _NORMAL = NormalDist()
+GUIDE = 4096  # a power of two, so that scaling a draw is exact
 
 
 def seed64(*parts: Part) -> int:
@@ -59,3 +61,20 @@ def factor_score(correlation: float, factor: tuple[Part, ...], own: tuple[Part, 
 def score_to_uniform(score: float) -> float:
     """The standard normal distribution function."""
     return _NORMAL.cdf(score)
+
+
+def choose(shares: NDArray[np.float64], u: NDArray[np.float64]) -> NDArray[np.int64]:
+    """Which of some things with these shares each uniform draw in [0, 1) chooses.
+
+    A table says it at once for the draws of a 4096th in which no share ends; the others are searched.
+    """
+    bounds = np.cumsum(shares / shares.sum())
+    edges = np.arange(GUIDE + 1) / GUIDE
+    first = np.searchsorted(bounds, edges[:-1], side="right")
+    last = np.searchsorted(bounds, edges[1:], side="left")
+    at = (u * GUIDE).astype(np.int64)
+    chosen = first[at]
+    unsure = np.flatnonzero((first != last)[at])
+    chosen[unsure] = np.searchsorted(bounds, u[unsure], side="right")
+    found: NDArray[np.int64] = np.minimum(chosen, len(shares) - 1)
+    return found

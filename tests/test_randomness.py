@@ -5,7 +5,16 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from capsim.randomness import exponential, factor_score, generator, normal, score_to_uniform, seed64, uniform
+from capsim.randomness import (
+    choose,
+    exponential,
+    factor_score,
+    generator,
+    normal,
+    score_to_uniform,
+    seed64,
+    uniform,
+)
 
 
 def test_same_key_same_draw_and_parts_do_not_run_together() -> None:
@@ -53,3 +62,17 @@ def test_correlation_one_gives_equal_scores() -> None:
     for run in range(50):
         assert factor_score(1.0, (run, "f"), (run, "a")) == factor_score(1.0, (run, "f"), (run, "b"))
     assert score_to_uniform(0.0) == 0.5
+
+
+@pytest.mark.parametrize("count", [1, 2, 7, 60, 9000])
+def test_choices_are_those_of_a_search_at_every_bound(count: int) -> None:
+    rng = generator("choose", count)
+    shares = np.where(rng.random(count) < 0.2, 0.0, rng.random(count))
+    shares[0] += 0.1
+    bounds = np.cumsum(shares / shares.sum())
+    near = np.concatenate(
+        [bounds, np.nextafter(bounds, 0.0), np.nextafter(bounds, 2.0), np.arange(4096) / 4096]
+    )
+    u = np.concatenate([near[near < 1.0], rng.random(20_000), [0.0, np.nextafter(1.0, 0.0)]])
+    wanted = np.minimum(np.searchsorted(bounds, u, side="right"), count - 1)
+    assert choose(shares, u).tolist() == wanted.tolist()

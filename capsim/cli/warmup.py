@@ -6,6 +6,7 @@ import typer
 
 COMPILED = (
     "capsim.control.allocation",
+    "capsim.engine.campaign_lives",
     "capsim.kernel.advance",
     "capsim.kernel.bookings",
     "capsim.kernel.conservative",

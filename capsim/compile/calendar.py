@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from functools import cached_property
 
 MS_HOUR = 3_600_000
 MS_DAY = 24 * MS_HOUR
@@ -49,6 +50,14 @@ class Calendar:
 
     def months(self) -> list[int]:
         """Month boundaries in ms: the start, each first of a month inside the horizon, the end."""
+        return list(self._months)
+
+    def month_labels(self) -> list[str]:
+        """``YYYY-MM`` of each interval of `months`."""
+        return list(self._labels)
+
+    @cached_property
+    def _months(self) -> tuple[int, ...]:
         edges = [0]
         year, month = self.start.year, self.start.month
         while True:
@@ -57,9 +66,8 @@ class Calendar:
             if edge >= self.end_ms:
                 break
             edges.append(edge)
-        edges.append(self.end_ms)
-        return edges
+        return (*edges, self.end_ms)
 
-    def month_labels(self) -> list[str]:
-        """``YYYY-MM`` of each interval of `months`."""
-        return [self.day(edge).strftime("%Y-%m") for edge in self.months()[:-1]]
+    @cached_property
+    def _labels(self) -> tuple[str, ...]:
+        return tuple(self.day(edge).strftime("%Y-%m") for edge in self._months[:-1])

@@ -58,8 +58,10 @@ class Autoscaler:
         self.healthy = np.zeros((self.steps, places), dtype=np.int64)
         self.free = np.zeros((self.steps, places), dtype=np.int64)
         self.in_a_row = 0
-        self._weekly = max(7 * MS_DAY // self.period, 1)
+        self._allowed = False
         self.efficiency = self._efficiency()
+        changed = (self.efficiency[1:] != self.efficiency[:-1]).any(axis=1)
+        self._ported = (0, *(np.flatnonzero(changed) + 1).tolist())
         self.need = self._forecast()
         self.order = self._order()
         self.rank = np.array(sorted(range(n), key=lambda s: (-self._priority(s), s)), dtype=np.int64)
@@ -72,6 +74,7 @@ class Autoscaler:
         """From now on services have these rates, shape (services + 1, places); 0: may not run there."""
         self.tokens[:] = tokens
         self.order = self._order()
+        self._allowed = True
 
     def reorder(self) -> None:
         """Look anew at which places come first."""
@@ -142,7 +145,7 @@ class Autoscaler:
 
     def _efficiency(self) -> NDArray[np.float64]:
         """Share of the full rate at each step by place, looked at once a week, shape (steps, places)."""
-        prepared, weekly = self.ctx.prepared, self._weekly
+        prepared, weekly = self.ctx.prepared, max(7 * MS_DAY // self.period, 1)
         looks = range(0, self.steps * self.period, weekly * self.period)
         by_stack = {
             family: np.array([porting_efficiency(prepared.study, family, ported, at) for at in looks])
@@ -162,9 +165,10 @@ class Autoscaler:
         step = 0
         while step < self.steps:
             yield ctx.until(step * self.period)
-            if step % self._weekly == 0:
+            if step in self._ported:
                 self._port(step)
-                rate = self.tokens * self.efficiency[step]
+            if step in self._ported or self._allowed:
+                rate, self._allowed = self.tokens * self.efficiency[step], False
             reserve[:] = 0
             for (_, place), claimed in ctx.reserve.items():
                 reserve[place] += claimed
@@ -178,9 +182,8 @@ class Autoscaler:
 
     def _last(self, step: int) -> int:
         """The step after those that come, from `step` on, before anything else is decided."""
-        week = (step // self._weekly + 1) * self._weekly
+        last = min((other for other in self._ported if other > step), default=self.steps)
         others = self.ctx.env.peek()
-        last = min(week, self.steps)
         return max(step + 1, min(last, -(-int(others) // self.period))) if others < math.inf else last
 
     def _port(self, step: int) -> None:

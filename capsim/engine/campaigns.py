@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from capsim.compile.calendar import MS_DAY, MS_HOUR
 from capsim.control.world import DemandWorld
 from capsim.engine.build import Run
-from capsim.tables import DONE
+from capsim.engine.campaign_lives import fill_lives
 
 SIZE_CLASSES = ((1, 8), (9, 64), (65, 512), (513, 4096), (4097, 32768), (32769, 1 << 30))
 SHORTEST = 10_000  # ms; a shorter campaign counts as one of ten seconds in the bounded slowdown
@@ -86,26 +86,15 @@ def campaigns(run: Run, edges: tuple[int, ...]) -> Campaigns | None:
     if not run.campaigns or world.campaigns is None:
         return None
     asked = offered(world, edges)
-    runs = run.ctx.cluster.runs[: run.campaigns]
-    submit, length = world.campaigns["submit"], world.campaigns["run"]
-    start, finished = runs["start"].copy(), runs["state"] == DONE
-    started = start >= 0
-    if run.research.rented is not None:
-        begin, leave = run.research.rented
-        out = begin >= 0
-        start, started = np.where(out, begin, start), started | out
-    given_up = run.research.given_up
-    wait = np.where(started, start, np.where(given_up >= 0, given_up, end)) - submit
-    alone = np.where(started, length / np.maximum(runs["rate"], 1e-9), length)
-    if run.research.rented is not None:
-        alone = np.where(out, leave - begin, alone)
-    slowdown = np.maximum((wait + alone) / np.maximum(alone, SHORTEST), 1.0)
-    part = np.where(finished, 1.0, 1.0 - runs["work_left"] / np.maximum(length, 1))
-    ended = np.where(finished, runs["end"], end - 1)
-    if run.research.rented is not None:
-        part = np.where(out, np.clip((end - begin) / np.maximum(leave - begin, 1), 0.0, 1.0), part)
-        ended = np.where(out, np.minimum(leave, end - 1), ended)
-        finished = finished | (out & (leave <= end))
+    n, rented = run.campaigns, run.research.rented
+    wait, ended = np.empty(n, dtype=np.int64), np.empty(n, dtype=np.int64)
+    slowdown, part = np.empty(n), np.empty(n)
+    started, finished = np.empty(n, dtype=np.bool_), np.empty(n, dtype=np.bool_)
+    fill_lives(
+        run.ctx.cluster.runs[:n], world.campaigns["submit"], world.campaigns["run"], run.research.given_up,
+        np.empty((2, 0), dtype=np.int64) if rented is None else rented, end, SHORTEST,
+        wait, slowdown, started, finished, part, ended,
+    )  # fmt: skip
     done = np.bincount(_month(edges, ended), weights=asked.work * part, minlength=len(edges) - 1)
     total = float(asked.work[finished].sum())
     failed = float(asked.work[finished & (world.campaigns["fate"] == 1)].sum())

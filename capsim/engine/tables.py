@@ -53,11 +53,9 @@ def tables(run: Run, recorder: Recorder, figures: Figures) -> dict[str, Table]:
 
 
 def _columns(name: str, rows: Iterable[tuple[Any, ...]]) -> Table:
-    columns: Table = {column: [] for column in TABLES[name]}
-    for row in rows:
-        for column, value in zip(columns.values(), row, strict=True):
-            column.append(value)
-    return columns
+    found = list(rows)
+    columns = zip(*found, strict=True) if found else ((),) * len(TABLES[name])
+    return {column: list(values) for column, values in zip(TABLES[name], columns, strict=True)}
 
 
 def _series(run: Run, recorder: Recorder) -> Iterable[tuple[Any, ...]]:
@@ -97,9 +95,11 @@ def _series(run: Run, recorder: Recorder) -> Iterable[tuple[Any, ...]]:
             "idle": sites["free"][:, p],
             "delivered_gb200e": delivered * place.gb200e,
         }
+        held = np.flatnonzero((contracted > 0) | (delivered > 0))
+        named = [labels[month] for month in held]
         for measure, values in measures.items():
-            for month in np.flatnonzero((contracted > 0) | (delivered > 0)):
-                yield labels[month], place.offer, place.system, measure, float(values[month])
+            for label, chips in zip(named, values[held].tolist(), strict=True):
+                yield label, place.offer, place.system, measure, chips
         unported = healthy * (1.0 - share[:, p])
         for month in np.flatnonzero(unported > 0.5):
             yield labels[month], place.offer, place.system, "unported", float(unported[month])

@@ -185,7 +185,7 @@ def _rent_for(accounts: TokenAccounts, choice: _Choice, idle: NDArray[np.float64
     chips[: -(-since // MS_HOUR)] = 0.0
     cost: NDArray[np.float64] = chips * price
     years = (np.arange(len(chips)) / (DAYS_YEAR * 24)).astype(np.int64)
-    for year in range(int(years[-1]) + 1):
+    for year in range(int(years[-1]) + 1 if chips.any() else 0):
         span = years == year
         spent = np.cumsum(cost[span])
         allowed = np.clip(budget[year] - (spent - cost[span]), 0.0, cost[span])

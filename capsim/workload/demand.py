@@ -12,7 +12,7 @@ from datetime import date
 import numpy as np
 from numpy.typing import NDArray
 
-from capsim.randomness import exponential, generator, normal, uniform
+from capsim.randomness import choose, exponential, generator, normal, uniform
 from capsim.spec.demand import Lognormal, Research, Service
 from capsim.spec.study import DemandUncertainty
 from capsim.workload.service_requests import recorded_day
@@ -142,11 +142,7 @@ def research_campaigns(
     submit = (np.interp(at, edges, np.arange(hours + 1)) * MS_HOUR).astype(np.int64)
     sizes = np.array(sorted(spec.chips), dtype=np.int64)
     shares = np.array([float(spec.chips[size]) for size in sorted(spec.chips)])
-    chips = sizes[
-        np.searchsorted(np.cumsum(shares / shares.sum()), rng.random(total), side="right").clip(
-            0, len(sizes) - 1
-        )
-    ]
+    chips = sizes[choose(shares, rng.random(total))]
     fate = _fates(spec, rng, total)
     run = _run_times(spec, rng, total, fate)
     hour = np.minimum(submit // MS_HOUR, hours - 1)
@@ -155,14 +151,15 @@ def research_campaigns(
         float(spec.estimate.median) * np.exp(float(spec.estimate.sigma) * rng.standard_normal(total)), 1.0
     )
     requested = (run * estimate).astype(np.int64)
-    tenant_share = 1.0 / np.arange(1, int(spec.tenants.count) + 1) ** float(spec.tenants.zipf)
-    tenant = np.searchsorted(np.cumsum(tenant_share / tenant_share.sum()), rng.random(total), side="right")
+    ranks = np.arange(1, int(spec.tenants.count) + 1)
+    tenant_share = np.asarray(1.0 / ranks ** float(spec.tenants.zipf), dtype=np.float64)
+    tenant = choose(tenant_share, rng.random(total))
     return {
         "submit": submit,
         "chips": chips,
         "run": run,
         "requested": np.maximum(requested, run),
-        "tenant": np.minimum(tenant, int(spec.tenants.count) - 1).astype(np.int64),
+        "tenant": tenant,
         "fate": fate,
     }
 
@@ -180,7 +177,9 @@ def _arrival_weight(spec: Research, start: date, hours: int) -> NDArray[np.float
 def _fates(spec: Research, rng: np.random.Generator, total: int) -> NDArray[np.int64]:
     failed, cancelled = float(spec.fates.failed), float(spec.fates.cancelled)
     u = rng.random(total)
-    return np.where(u < cancelled, 2, np.where(u < cancelled + failed, 1, 0)).astype(np.int64)
+    fate = (u < cancelled + failed).astype(np.int64)
+    fate += u < cancelled
+    return fate
 
 
 def _run_times(

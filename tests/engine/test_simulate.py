@@ -12,7 +12,9 @@ import pytest
 
 from capsim.compile.prepare import Prepared
 from capsim.control.autoscale import Autoscaler
+from capsim.control.world import Draws, demand_world
 from capsim.engine.build import Run, build
+from capsim.engine.loop import run_to_end
 from capsim.engine.prepare import prepare
 from capsim.engine.simulate import simulate, simulate_built
 from capsim.kernel.api import Cluster
@@ -63,6 +65,27 @@ def test_money_is_the_sum_of_its_lines(prepared: dict[str, Prepared], strategy: 
     assert m["total_npv"] == pytest.approx(parts, rel=1e-12)
     assert sum(result.cash_npv.values()) == pytest.approx(m["cash_npv"], rel=1e-9)
     assert sum(result.tables["cash"]["npv"]) == pytest.approx(m["cash_npv"], rel=1e-9)
+
+
+def test_places_that_are_forbidden_are_left_at_the_next_decision(prepared: dict[str, Prepared]) -> None:
+    given = prepared["big-cloud"]
+    demand = demand_world(given.token, given.study, given.calendar, 1)
+    built = build(given, Draws(given.study, given.calendar, 1), demand, 1)
+    ctx, scaler = built.ctx, built.autoscaler
+    begin = scaler.steps // 2 // 28 * 28 + 1  # not the step of a week at which ported stacks are looked at
+    served: list[int] = []
+
+    def forbid() -> Any:
+        yield ctx.until((begin - 1) * scaler.period + 1)
+        served.append(int(ctx.cluster.replicas().sum()))
+        scaler.allow(np.zeros_like(scaler.tokens))
+        yield ctx.until(begin * scaler.period + 1)
+        served.append(int(ctx.cluster.replicas().sum()))
+
+    ctx.env.process(forbid())
+    run_to_end(ctx.env, ctx.cluster, (begin + 1) * scaler.period, built.training.finished)
+    assert served[0] > 0
+    assert served[1] == 0
 
 
 def test_all_strategies_of_a_run_face_the_same_demand(prepared: dict[str, Prepared]) -> None:
