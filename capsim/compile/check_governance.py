@@ -12,7 +12,7 @@ from capsim.compile.tenants import TenantTable, research_tenants, reserved_syste
 from capsim.errors import InputError
 from capsim.spec.demand import Research, TracedResearch
 from capsim.spec.files import MOST_CHIPS
-from capsim.spec.governance import wrong_tenants
+from capsim.spec.governance import TenantTerms, wrong_tenants
 from capsim.spec.loader import Loaded
 from capsim.spec.quantities import did_you_mean, shown
 from capsim.spec.scheduler import CHANGING, ORDER_OPTIONS, ReservedChips, Scheduler
@@ -38,7 +38,7 @@ def governance(loaded: Loaded, report: Report) -> None:
         tenants = tenant_table(study)
     except InputError:
         return  # the check of traces says what is wrong with it
-    _terms(spec, tenants, report)
+    _terms(study, tenants, report)
     _sizes(study, tenants, report)
     _limits(study, report)
     for number, row in enumerate(spec.reservations or ()):
@@ -126,27 +126,33 @@ def _retries(study: Study, report: Report) -> None:
         report.warning(what, "give research fates with failed, or leave it out", HERE, "retries")
 
 
-def _terms(spec: Scheduler, tenants: TenantTable, report: Report) -> None:
-    """Tenants exist, and their terms go together."""
+def _terms(study: Study, tenants: TenantTable, report: Report) -> None:
+    """Tenants and systems exist, and the tenants' terms go together."""
+    spec = study.scheduler
     given = spec.tenants or {}
     for name in given:
         if name not in tenants.names:
             hint = did_you_mean(name, tenants.names)
             report.error(f"there is no tenant {shown(name)}", hint, HERE, "tenants", name)
-    for name, key, what, hint in wrong_tenants(given):
-        report.error(what, hint, HERE, "tenants", name, key)
-    if spec.others is not None and spec.others.cohort is not None:
-        what = "tenants that are not named cannot share a cohort"
-        report.error(what, "name each of them under tenants", HERE, "others", "cohort")
+    for path, what, hint in wrong_tenants(given, spec.others):
+        report.error(what, hint, HERE, *path)
+    rows = [(("tenants", name), terms) for name, terms in given.items()]
+    for here, terms in [*rows, (("others",), spec.others or TenantTerms())]:
+        for system in terms.quotas if terms.by_name else ():
+            if system not in study.systems:
+                hint = did_you_mean(system, tuple(study.systems))
+                report.error(f"there is no system {shown(system)}", hint, HERE, *here, "quota", system)
 
 
 def _sizes(study: Study, tenants: TenantTable, report: Report) -> None:
     """Every tenant may have the chips of its named runs, of their bursts, and of the smallest campaign."""
     most = tenants.most()
 
-    def place(tenant: str) -> tuple[str, ...]:
+    def place(tenant: str, system: str = "") -> tuple[str, ...]:
         named = tenant in (study.scheduler.tenants or {})
-        return (HERE, "tenants", tenant, "quota") if named else (HERE, "others", "quota")
+        here = (HERE, "tenants", tenant) if named else (HERE, "others")
+        quotas = tenants.terms[tenants.names.index(tenant)].quotas
+        return (*here, "quota", system) if system and system in quotas else (*here, "quota")
 
     research = study.demand.research
     burst = research.evaluation if research is not None else None
@@ -155,16 +161,19 @@ def _sizes(study: Study, tenants: TenantTable, report: Report) -> None:
         needs = {run.name: int(run.chips.max)}
         if burst is not None:
             needs[f"an evaluation burst of {run.name}"] = int(burst.chips) * int(burst.jobs)
-        for what, chips in needs.items():
-            if chips > most.get(tenant, chips):
-                text = (
-                    f"{what} asks for {chips:,} chips, its tenant {shown(tenant)} may have {most[tenant]:,}"
-                )
-                report.error(text, f"raise the quota to {chips:,}, or leave it out", *place(tenant))
+        by_name = most.get(tenant, {})
+        for system in [""] if "" in by_name else [on for on in run.systems if by_name or tenant in most]:
+            for what, chips in needs.items():
+                if chips > by_name.get(system, 0):
+                    text = f"{what} asks for {chips:,} chips{f' of {system}' if system else ''}, its tenant"
+                    text += f" {shown(tenant)} may have {by_name.get(system, 0):,}"
+                    hint = f"raise the quota to {chips:,}, or leave it out"
+                    report.error(text, hint, *place(tenant, system))
     least = _smallest(study)
-    small = [name for name in research_tenants(study) if most.get(name, least) < least]
+    largest = tenants.largest(research.systems if research is not None else ())
+    small = [name for name in research_tenants(study) if largest.get(name, least) < least]
     for name in small[:1]:
-        text = f"{shown(name)} may have {most[name]:,} chips, the smallest campaign asks for {least:,}"
+        text = f"{shown(name)} may have {largest[name]:,} chips, the smallest campaign asks for {least:,}"
         report.error(text, f"write a quota of at least {least:,}", *place(name))
 
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 
 from capsim.spec.demand import Research, TracedResearch
-from capsim.spec.governance import TenantTerms, most_chips
+from capsim.spec.governance import TenantTerms, most_by_name
 from capsim.spec.scheduler import ReservedChips
 from capsim.spec.study import Study
 from capsim.workload.traced_demand import jobs_of
@@ -27,9 +28,17 @@ class TenantTable:
     of_run: dict[str, int]
     research: int
 
-    def most(self) -> dict[str, int]:
-        """Chips of the largest job that each tenant with a quota may ever have."""
-        return most_chips(dict(zip(self.names, self.terms, strict=True)))
+    def most(self) -> dict[str, dict[str, int]]:
+        """Chips of the largest job that each tenant with a quota may ever have, by the quotas' names."""
+        return most_by_name(dict(zip(self.names, self.terms, strict=True)))
+
+    def largest(self, systems: Collection[str]) -> dict[str, int]:
+        """The same on some of these systems; of a tenant with quotas of none of them, on any."""
+        found = {}
+        for name, most in self.most().items():
+            there = [chips for system, chips in most.items() if system in systems or not system]
+            found[name] = max(there, default=0) or max(most.values(), default=0)
+        return found
 
 
 def research_tenants(study: Study) -> tuple[str, ...]:

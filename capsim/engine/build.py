@@ -96,7 +96,7 @@ def build(prepared: Prepared, draws: Draws, demand: DemandWorld, run: int) -> Ru
     run_classes = _run_classes(prepared, classes)
     spec = prepared.study.scheduler
     tenants = tenant_table(prepared.study) if spec.governed else None
-    jobs = _jobs(demand, of_tenant, tenants, spec)
+    jobs = _jobs(demand, of_tenant, tenants, spec, {prepared.places[p].system for p in allowed})
     stream = prepared.study.demand.research
     evaluation = stream.evaluation if stream is not None else None
     evaluation_class = _evaluation_class(evaluation, classes, allowed)
@@ -387,14 +387,18 @@ def _services(prepared: Prepared, chips: NDArray[np.int64]) -> Services:
 
 
 def _jobs(
-    demand: DemandWorld, of_tenant: NDArray[np.int64], tenants: TenantTable | None, spec: Scheduler
+    demand: DemandWorld,
+    of_tenant: NDArray[np.int64],
+    tenants: TenantTable | None,
+    spec: Scheduler,
+    systems: set[str],
 ) -> NDArray[np.void]:
     c = demand.campaigns
     if c is None:
         empty = np.zeros(0, dtype=np.int64)
         return make_jobs(empty, empty, empty)
     tenant = c["tenant"]
-    size = c["chips"] if tenants is None else chips_allowed(c["chips"], tenant, tenants, spec)
+    size = c["chips"] if tenants is None else chips_allowed(c["chips"], tenant, tenants, spec, systems)
     return make_jobs(
         c["submit"], c["run"], size, c["requested"], cls=of_tenant[tenant], tenant=tenant, size_ref=c["chips"]
     )

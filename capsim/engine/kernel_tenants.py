@@ -8,19 +8,44 @@ from capsim.kernel.governance import ClassLimit, Tenant
 from capsim.spec.governance import TenantTerms, WorkLimit
 
 
-def kernel_tenants(terms: Sequence[TenantTerms]) -> list[Tenant]:
-    """The kernel's tenants, in the order of the terms; cohorts are numbered as they come."""
+def kernel_tenants(terms: Sequence[TenantTerms], kinds: Sequence[str]) -> list[Tenant]:
+    """The kernel's tenants, in the order of the terms; cohorts are numbered as they come.
+
+    ``kinds``: names of the flavors.
+    """
     cohorts = {name: i for i, name in enumerate(dict.fromkeys(r.cohort for r in terms if r.cohort))}
-    return [
-        Tenant(
-            share=float(row.share),
-            quota=None if row.quota is None else int(row.quota),
-            cohort=None if row.cohort is None else cohorts[row.cohort],
-            borrow=None if row.borrow is None else int(row.borrow),
-            max_running=None if row.max_running is None else int(row.max_running),
+    flavor = {name: i for i, name in enumerate(kinds)}
+    found = []
+    for row in terms:
+        quota: int | dict[int, int] | None = row.quotas.get("")
+        borrow: int | dict[int, int] | None = row.borrows.get("")
+        if row.by_name:
+            quota = {flavor[name]: chips for name, chips in row.quotas.items()}
+            borrow = {flavor[name]: chips for name, chips in row.borrows.items()} or None
+        found.append(
+            Tenant(
+                share=float(row.share),
+                quota=quota,
+                cohort=None if row.cohort is None else cohorts[row.cohort],
+                borrow=borrow,
+                max_running=None if row.max_running is None else int(row.max_running),
+            )
         )
-        for row in terms
-    ]
+    return found
+
+
+def flavors_of(terms: Sequence[TenantTerms], systems: Sequence[str]) -> dict[str, list[int]]:
+    """Pools of each flavor by the name of its system, from that of each pool; none where no tenant asks.
+
+    Systems that tenants name and no pool is of come last, without pools.
+    """
+    named = [name for row in terms if row.by_name for name in row.quotas]
+    if not any(row.by_name for row in terms):
+        return {}
+    found: dict[str, list[int]] = {name: [] for name in dict.fromkeys((*systems, *named))}
+    for pool, system in enumerate(systems):
+        found[system].append(pool)
+    return found
 
 
 def kernel_limits(

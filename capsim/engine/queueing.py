@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from capsim.compile.prepare import Prepared
 from capsim.compile.tenants import TenantTable, reserved_system
 from capsim.control.world import DemandWorld
-from capsim.engine.kernel_tenants import kernel_limits, kernel_tenants
+from capsim.engine.kernel_tenants import flavors_of, kernel_limits, kernel_tenants
 from capsim.kernel.api import Policy
 from capsim.kernel.governance import Governance
 from capsim.kernel.options import JobOptions
@@ -35,7 +35,7 @@ def cluster_terms(
     spec = prepared.study.scheduler
     return {
         "policy": policy_of(spec),
-        "governance": governance_of(spec, tenants, classes),
+        "governance": governance_of(spec, tenants, classes, [place.system for place in prepared.places]),
         "options": job_options(spec, demand),
         "reservations": [kept for _, kept in reservations_of(prepared, tenants)],
     }
@@ -55,13 +55,21 @@ def policy_of(spec: Scheduler) -> Policy:
 
 
 def governance_of(
-    spec: Scheduler, tenants: TenantTable | None, classes: Mapping[str, Sequence[int]]
+    spec: Scheduler,
+    tenants: TenantTable | None,
+    classes: Mapping[str, Sequence[int]],
+    systems: Sequence[str],
 ) -> Governance | None:
-    """The kernel's tenants and limits; None where the study does not tell tenants apart."""
+    """The kernel's tenants and limits; None where the study does not tell tenants apart.
+
+    ``systems``: that of each place; the places of one system are a flavor.
+    """
     if tenants is None:
         return None
     limits = kernel_limits((classes[work], terms) for work, terms in spec.limits or ())
-    return Governance(kernel_tenants(tenants.terms), spec.reclaim is None or bool(spec.reclaim), limits)
+    flavors = flavors_of(tenants.terms, systems)
+    rows = kernel_tenants(tenants.terms, list(flavors))
+    return Governance(rows, spec.reclaim is None or bool(spec.reclaim), limits, list(flavors.values()))
 
 
 def job_options(spec: Scheduler, demand: DemandWorld) -> JobOptions | None:
@@ -103,10 +111,17 @@ def reservations_of(
 
 
 def chips_allowed(
-    chips: NDArray[np.int64], tenant: NDArray[np.int64], tenants: TenantTable, spec: Scheduler
+    chips: NDArray[np.int64],
+    tenant: NDArray[np.int64],
+    tenants: TenantTable,
+    spec: Scheduler,
+    systems: Collection[str],
 ) -> NDArray[np.int64]:
-    """Chips of campaigns: what they ask for, or the most that their tenant or all of them may ever have."""
-    most = tenants.most()
+    """Chips of campaigns: what they ask for, or the most that their tenant or all of them may ever have.
+
+    ``systems``: where campaigns can run.
+    """
+    most = tenants.largest(systems)
     limit = np.array([most.get(name, np.iinfo(np.int64).max) for name in tenants.names], dtype=np.int64)
     campaigns = spec.limits.campaigns if spec.limits is not None else None
     if campaigns is not None and campaigns.max_chips is not None:

@@ -41,7 +41,8 @@ class Schedule:
     the queue, ``preemptions`` their number, ``lost`` chip-ms done again. ``eligible`` is the submission, or
     later the instant from which a job waited for no other. ``unused`` are mean shares of the machine by use,
     where they were sampled; ``typed``: on several chip types; ``left_out``: how many jobs were not scheduled,
-    by reason; ``fates``: index into FATES of each job; ``shares``: those of --share; ``reserved``: see Done.
+    by reason; ``fates``: index into FATES of each job; ``shares``: those of --share; ``reserved`` and
+    ``quotas``: see Done.
     """
 
     trace: JobTrace
@@ -61,6 +62,7 @@ class Schedule:
     rules: ReplayRules
     shares: Mapping[str, float]
     reserved: Sequence[dict[str, int]] = ()
+    quotas: Sequence[dict[str, Any]] = ()
     typed: bool = False
 
     @property
@@ -111,6 +113,8 @@ def replay_trace(
     options, rules = options or QueueOptions(), rules or ReplayRules()
     rules.check(trace, [chosen])
     options.check_tenants(trace.tenants)
+    if rules.file is not None:
+        rules.file.check_quotas(types.names if types is not None else ())
     if same_instant != "together" and (types is not None or rules.any):
         raise InputError(
             "--same-instant is there for fcfs and easy on interchangeable chips without further rules;"
@@ -160,7 +164,7 @@ def _on_types(
         raise InputError("--types names the chips; leave out --chips, --domain and what belongs to it")
     if rules.file is not None and rules.file.terms.reservations:
         raise InputError("reservations are there on one type of chips; leave --types or the reservations out")
-    chosen = _Chosen(trace, types.fits(trace.size), rules)
+    chosen = _Chosen(trace, types.fits(trace.size), rules, types)
     index, jobs = chosen.index, chosen.jobs
     speed = types.job_speed(jobs.size, index)
     if len(index) == 0:
@@ -185,9 +189,11 @@ def _on_types(
 class _Chosen:
     """The jobs of a trace that a machine and the tenants' limits let in, and their terms."""
 
-    def __init__(self, trace: JobTrace, fits: NDArray[np.bool_], rules: ReplayRules) -> None:
+    def __init__(
+        self, trace: JobTrace, fits: NDArray[np.bool_], rules: ReplayRules, types: Types | None = None
+    ) -> None:
         self.trace, self.rules = trace, rules
-        within = rules.admissible(trace)
+        within = rules.admissible(trace, types)
         self.index = np.flatnonzero(fits & within)
         self.left_out = {
             "too_large": int(np.count_nonzero(~fits)),
@@ -243,6 +249,7 @@ class _Chosen:
             rules=self.rules,
             shares=options.shares,
             reserved=done.reserved,
+            quotas=done.quotas,
             typed=typed,
         )
 
@@ -339,4 +346,16 @@ def _governed(schedule: Schedule) -> dict[str, Any]:
         shares = {name: float(rules.terms_of(name).share) for name in names} | dict(schedule.shares)
         stopped = bool(schedule.preemptions.any()) or rules.retried(schedule.trace)
         figures["by_tenant"] = by_tenant(outcomes, schedule.start, names, shares, stopped)
+        if schedule.quotas:
+            for row in figures["by_tenant"]:
+                row["quotas"] = [
+                    {
+                        "type": held["type"],
+                        "quota": held["quota"],
+                        "chip_hours": held["chip_ms"] / 3.6e6,
+                        "mean_chips": held["chip_ms"] / outcomes.makespan,
+                    }
+                    for held in schedule.quotas
+                    if names[held["tenant"]] == row["tenant"]
+                ]
     return figures

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -78,7 +79,7 @@ def run_typed(policy: ReplayPolicy, jobs: Columns, queue: Queue, types: Types) -
     for kind in queue.jobs.kinds:
         speed = types.speed[kind.job_class].tolist()
         classes.add(speed=speed, assignment="earliest start", **_stopping(kind, policy, queue.rules))
-    return _finish(policy, jobs, queue, layout, classes)
+    return _finish(policy, jobs, queue, layout, classes, types=types.names)
 
 
 def _stopping(kind: Kind, policy: ReplayPolicy, rules: ReplayRules) -> dict[str, Any]:
@@ -95,11 +96,18 @@ def _stopping(kind: Kind, policy: ReplayPolicy, rules: ReplayRules) -> dict[str,
 
 
 def _finish(
-    policy: ReplayPolicy, jobs: Columns, queue: Queue, layout: Layout, classes: Classes, exact: bool = False
+    policy: ReplayPolicy,
+    jobs: Columns,
+    queue: Queue,
+    layout: Layout,
+    classes: Classes,
+    exact: bool = False,
+    types: Sequence[str] = (),
 ) -> Done:
     """Run the jobs to the last end and collect what became of them.
 
     ``exact``: where nothing stopped and nothing was drained, the schedule itself says what stood free.
+    ``types``: the chip type of each pool.
     """
     terms, rules = queue.jobs, queue.rules
     table = make_jobs(jobs.submit, jobs.run, jobs.size, jobs.requested, tenant=queue.tenant, cls=terms.kind)
@@ -111,7 +119,7 @@ def _finish(
         table if feedback is None else table[feedback.listed],
         classes,
         policy=queue.options.policy(policy, rules.preemption == "priority", rules.by_class),
-        governance=rules.governance(queue.trace, queue.options.shares, terms.kinds),
+        governance=rules.governance(queue.trace, queue.options.shares, terms.kinds, types),
         options=terms.options() if feedback is None else None,
         reservations=reservations,
         max_extra_jobs=feedback.late if feedback is not None else 0,
@@ -140,7 +148,8 @@ def _finish(
         {"domains": len(found.domains), "chip_ms": found.reserved, "used": found.used, "idle": found.idle}
         for found in cluster.reservations()
     ]
-    return Done(start, end, wait, preemptions, lost, unused, eligible, kept)
+    quotas = rules.quotas(queue.trace, cluster.quota_use, types)
+    return Done(start, end, wait, preemptions, lost, unused, eligible, kept, quotas)
 
 
 def eligible_at(

@@ -29,7 +29,8 @@ class Done(NamedTuple):
 
     ``start`` is -1 for a job that was cancelled before it started. ``eligible``: instants from which jobs
     wait, where that is not their submission for all. ``reserved``: of each reservation its domains, their
-    chip-ms, of these used by jobs, and idle.
+    chip-ms, of these used by jobs, and idle. ``quotas``: of tenants with quotas by chip type, by index, and
+    type: quota and chip-ms of the jobs that were admitted there.
     """
 
     start: Ints
@@ -40,6 +41,7 @@ class Done(NamedTuple):
     unused: dict[str, float]
     eligible: Ints | None = None
     reserved: Sequence[dict[str, int]] = ()
+    quotas: Sequence[dict[str, Any]] = ()
 
 
 @dataclass(frozen=True)

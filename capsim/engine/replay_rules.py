@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
@@ -10,8 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from capsim.engine.replay_policies import ReplayPolicy
+from capsim.engine.replay_types import Types
 from capsim.errors import InputError
-from capsim.spec.governance import ClassTerms, GovernanceFile, TenantTerms, most_chips
+from capsim.spec.governance import ClassTerms, GovernanceFile, TenantTerms, most_by_name
 from capsim.spec.scheduler import CHANGING
 from capsim.workload.traces.model import Ints, JobTrace
 from capsim.workload.traces.terms import CANCELLED, COMPLETED, FAILED, Waits
@@ -148,21 +149,40 @@ class ReplayRules:
         by_class = [int(self.class_terms(name).priority) for name in trace.job_classes]
         return np.array(by_class, dtype=np.int64)[trace.job_class]
 
-    def admissible(self, trace: JobTrace) -> NDArray[np.bool_]:
-        """Which jobs are within the most that their tenants and their classes may ever have."""
-        named = {name: self.terms_of(name) for name in trace.tenants}
-        most = most_chips(named)
-        limit = np.array([most.get(name, 2**62) for name in trace.tenants], dtype=np.int64)
+    def admissible(self, trace: JobTrace, types: Types | None = None) -> NDArray[np.bool_]:
+        """Which jobs are within the most that their tenants and their classes may ever have.
+
+        Where a tenant's quota is by type: on some of the ``types`` that can run the job.
+        """
+        most = most_by_name({name: self.terms_of(name) for name in trace.tenants})
+        limit = np.array([most.get(name, {}).get("", 2**62) for name in trace.tenants], dtype=np.int64)
         within = np.asarray(trace.size <= limit[trace.tenant]) if len(limit) else np.ones(len(trace), bool)
+        if types is not None:
+            every = np.arange(len(trace))
+            able = types.job_speed(trace.size, every) > 0
+            for number, name in enumerate(trace.tenants):
+                if self.terms_of(name).by_name:
+                    own = trace.tenant == number
+                    chips = np.array([most[name].get(kind, 0) for kind in types.names])
+                    within[own] &= (able[own] & (trace.size[own, None] <= chips)).any(axis=1)
         if trace.job_class is not None and len(trace.job_classes):
-            chips = [int(self.class_terms(name).max_chips or 2**62) for name in trace.job_classes]
-            within &= trace.size <= np.array(chips, dtype=np.int64)[trace.job_class]
+            of_class = [int(self.class_terms(name).max_chips or 2**62) for name in trace.job_classes]
+            within &= trace.size <= np.array(of_class, dtype=np.int64)[trace.job_class]
         return within
 
-    def governance(self, trace: JobTrace, shares: Mapping[str, float], kinds: Sequence[Kind]) -> Any:
+    def flavors(self, trace: JobTrace, types: Sequence[str]) -> dict[str, list[int]]:
+        """Pools of each chip type where some tenant's quota is by type; ``types``: that of each pool."""
+        from capsim.engine.kernel_tenants import flavors_of
+
+        return flavors_of([self.terms_of(name) for name in trace.tenants], types)
+
+    def governance(
+        self, trace: JobTrace, shares: Mapping[str, float], kinds: Sequence[Kind], types: Sequence[str]
+    ) -> Any:
         """The kernel's tenants and limits of classes; None where nothing tells tenants apart.
 
-        ``shares``: those of --share; ``kinds``: what each of the kernel's classes stands for.
+        ``shares``: those of --share; ``kinds``: what each of the kernel's classes stands for; ``types``: the
+        chip type of each pool.
         """
         from capsim.engine.kernel_tenants import kernel_limits, kernel_tenants
         from capsim.kernel.governance import Governance
@@ -170,7 +190,8 @@ class ReplayRules:
         if self.file is None and not shares:
             return None  # all alike, which is the kernel's default; no rules need be loaded for it
         tenants = trace.tenants
-        rows = kernel_tenants([self.terms_of(name) for name in tenants])
+        flavors = self.flavors(trace, types)
+        rows = kernel_tenants([self.terms_of(name) for name in tenants], list(flavors))
         found = [
             replace(row, share=shares.get(name, row.share)) for name, row in zip(tenants, rows, strict=True)
         ]
@@ -178,7 +199,24 @@ class ReplayRules:
             ([k for k, kind in enumerate(kinds) if kind.named == own], self.class_terms(name))
             for own, name in enumerate(trace.job_classes)
         )
-        return Governance(found, self.file is None or bool(self.file.terms.reclaim), limits)
+        reclaim = self.file is None or bool(self.file.terms.reclaim)
+        return Governance(found, reclaim, limits, list(flavors.values()))
+
+    def quotas(
+        self, trace: JobTrace, use: Callable[[], NDArray[Any]], types: Sequence[str]
+    ) -> list[dict[str, Any]]:
+        """What tenants with quotas by chip type had of each; ``use``: ``Cluster.quota_use``."""
+        flavors = self.flavors(trace, types)
+        if not flavors:
+            return []
+        chip_ms = use()["chip_ms"]
+        return [
+            {"tenant": number, "type": kind, "quota": quota, "chip_ms": int(chip_ms[number, flavor])}
+            for number, name in enumerate(trace.tenants)
+            if self.terms_of(name).by_name
+            for flavor, kind in enumerate(flavors)
+            if (quota := self.terms_of(name).quotas.get(kind)) is not None
+        ]
 
 
 class Kind(NamedTuple):

@@ -18,7 +18,7 @@ from capsim.engine.build import Run
 from capsim.engine.campaigns import SIZE_CLASSES, Campaigns, percentiles
 from capsim.engine.figures import Figures
 from capsim.engine.recorder import Recorder
-from capsim.engine.tenant_rows import reservation_rows, tenant_rows
+from capsim.engine.tenant_rows import quota_rows, reservation_rows, tenant_rows
 from capsim.engine.tokens import MTOK
 from capsim.engine.year_ends import chip_time_rows, exposure_rows, owed_rows, year_ends
 from capsim.results.schema import AT_THE_END, TABLES
@@ -42,6 +42,7 @@ def tables(run: Run, recorder: Recorder, figures: Figures) -> dict[str, Table]:
         "assignment": _assignment(run, recorder, figures),
         "research": _research(figures.research.campaigns),
         "tenants": tenant_rows(run, figures.research.campaigns),
+        "quotas": quota_rows(run),
         "reservations": reservation_rows(run),
         "contracts": _contracts(run, recorder, figures),
         "owed": owed_rows(ends),

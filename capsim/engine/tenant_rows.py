@@ -14,6 +14,7 @@ from capsim.compile.tenants import tenant_table
 from capsim.control.training import RunState
 from capsim.engine.build import Run
 from capsim.engine.campaigns import Campaigns, percentiles
+from capsim.engine.kernel_tenants import flavors_of
 from capsim.engine.queueing import reservations_of
 from capsim.tables import DONE, RUNNING
 
@@ -39,9 +40,23 @@ def tenant_rows(run: Run, found: Campaigns | None) -> Iterator[tuple[Any, ...]]:
             if not own:
                 continue
             figures = _gangs(run, own)
-        quota = -1 if terms.quota is None else int(terms.quota)
+        quota = -1 if terms.quota is None else sum(terms.quotas.values())
         count, started, finished, *rest = figures
         yield name, float(terms.share), quota, count, started, finished, int(by_tenant[index]), *rest
+
+
+def quota_rows(run: Run) -> Iterator[tuple[Any, ...]]:
+    """Rows of the table `quotas`: of tenants with quotas by system what each had there."""
+    prepared = run.ctx.prepared
+    tenants = tenant_table(prepared.study) if prepared.study.scheduler.governed else None
+    if tenants is None or not any(terms.by_name for terms in tenants.terms):
+        return
+    flavors = flavors_of(tenants.terms, [place.system for place in prepared.places])
+    use = run.ctx.cluster.quota_use()["chip_ms"]
+    for index, (name, terms) in enumerate(zip(tenants.names, tenants.terms, strict=True)):
+        for flavor, system in enumerate(flavors):
+            if terms.by_name and system in terms.quotas:
+                yield name, system, terms.quotas[system], int(use[index, flavor])
 
 
 def _chip_ms(run: Run) -> NDArray[np.float64]:

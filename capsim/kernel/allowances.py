@@ -152,6 +152,7 @@ def admit(s, j, flavor):
     """Charge for a job in a flavor, to whose pools it is confined where quotas are by flavor."""
     t = np.int64(s.jobs[j].tenant)
     s.standings[j].allowance = allowance_at(s, t, flavor)
+    s.standings[j].had = s.runs[j].chip_time
     book(s, j, 1)
     if s.tenants[t].by_flavor:
         own, width = np.int64(s.rules[0].classes), np.int64(s.rules[0].width)
@@ -163,4 +164,5 @@ def admit(s, j, flavor):
 def release(s, j):
     """Give a job's charge back; it may run anywhere again."""
     book(s, j, -1)
+    s.allowances[s.standings[j].allowance].chip_ms += s.runs[j].chip_time - s.standings[j].had
     s.jobs[j].cls = base_class(s, j)

@@ -16,7 +16,7 @@ from capsim.kernel import accounts
 from capsim.kernel import advance as kernel
 from capsim.kernel.audit import audit
 from capsim.kernel.build import build
-from capsim.kernel.governance import Governance, add_rules, base_classes, check_sizes, variants
+from capsim.kernel.governance import Governance, add_rules, base_classes, check_sizes, quota_use, variants
 from capsim.kernel.layout import Classes, Layout, LayoutError, Services
 from capsim.kernel.options import JobOptions
 from capsim.kernel.placement import OWN
@@ -393,6 +393,10 @@ class Cluster:
     def class_of(self, job: int) -> int:
         """The class that a job was submitted with; ``jobs["cls"]`` is another while a flavor confines it."""
         return int(base_classes(self._s)[self._s.jobs["cls"][job]])
+
+    def quota_use(self) -> np.ndarray:
+        """What each tenant may have and had in each flavor, up to now: ALLOWANCE rows [tenant, flavor]."""
+        return quota_use(self._s)
 
     def counters(self) -> dict[str, int]:
         """The COUNTERS row as a dict."""

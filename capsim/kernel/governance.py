@@ -13,7 +13,7 @@ from capsim.kernel.layout import LayoutError
 from capsim.kernel.options import JobOptions
 from capsim.kernel.state import State
 from capsim.policies.orders import BY_TENANT, CHANGING
-from capsim.tables import NEVER
+from capsim.tables import NEVER, RUNNING
 
 MOST_FLAVORS = 62
 """Flavors are bits of a word."""
@@ -181,23 +181,29 @@ def check_sizes(state: State, rows: np.ndarray, first: int = 0) -> None:
 
 
 def _most(state: State, rows: np.ndarray) -> np.ndarray:
-    """Chips that the tenant of each JOB row may ever have, in flavors in which its class can run."""
+    """Chips that the tenant of each JOB row may ever have, in whatever flavor."""
     tenants, allowances, width = state.tenants, state.allowances, int(state.rules["width"][0])
     most = np.where(allowances["quota"] < 0, NEVER, allowances["ceiling"])
     together = allowances["cohort"] >= 0
     most[together] = np.minimum(most, state.cohorts["quota"][allowances["cohort"]])[together]
     by_flavor = most.reshape(-1, width)
-    found: np.ndarray = by_flavor[rows["tenant"], 0]
-    split = np.flatnonzero(tenants["by_flavor"][rows["tenant"]])
-    if len(split):
-        able = np.zeros((len(state.classes), width), bool)
-        speeds = state.places["speed"].reshape(-1, len(state.pools))
-        for pool, flavor in enumerate(state.flavors):
-            able[:, flavor] |= speeds[:, pool] > 0
-        able[~able.any(axis=1)] = True
-        mine = rows[split]
-        found[split] = np.where(able[mine["cls"]], by_flavor[mine["tenant"]], 0).max(axis=1)
+    found: np.ndarray = np.where(tenants["by_flavor"], by_flavor.max(axis=1), by_flavor[:, 0])[rows["tenant"]]
     return found
+
+
+def quota_use(state: State) -> np.ndarray:
+    """What each tenant may have and had in each flavor: ALLOWANCE rows, int [tenant, flavor].
+
+    ``chip_ms`` is up to now. In the first flavor alone for a tenant whose quota is one number, or has none.
+    """
+    found = state.allowances.copy()
+    runs, standings = state.runs, state.standings
+    open_now = np.flatnonzero(standings["admitted"][: int(state.clock["n_jobs"][0])])
+    mine = runs[open_now]
+    present = np.where(mine["state"] == RUNNING, mine["chips"] * (state.clock["now"][0] - mine["begun"]), 0)
+    had = mine["chip_time"] + present - standings["had"][open_now]
+    np.add.at(found["chip_ms"], standings["allowance"][open_now], had)
+    return found.reshape(-1, int(state.rules["width"][0]))
 
 
 def _split_classes(state: State, governance: Governance) -> State:

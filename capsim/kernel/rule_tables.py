@@ -59,6 +59,7 @@ ALLOWANCE = np.dtype(
         ("admitted", "i8"),  # chips of its admitted jobs
         ("over", "i8"),  # scratch: of these, beyond the quota
         ("cohort", "i8"),  # row of COHORT; -1: it neither borrows nor lends
+        ("chip_ms", "i8"),  # chip-ms that its jobs have had, those still admitted apart
     ],
     align=True,
 )
@@ -103,6 +104,7 @@ STANDING = np.dtype(
         ("look_at", "i8"),  # las: a running job's queue and exemption stand before this instant
         ("due", "i8"),  # las: instant of its next promotion if it goes on waiting; NEVER
         ("alone", "f8"),  # themis: ms that it would take alone on its tenant's share
+        ("had", "i8"),  # chip-ms that it had when it was last admitted
         ("offset", "i8"),  # themis: shortest possible estimate - submission, ms
         ("joined", "i8"),  # instant at which it joined the queue
         ("watched", "i4"),  # las: 1: it has an entry in ``starving``

@@ -16,7 +16,7 @@ from capsim.report.numbers import days, figure, percent, usd
 from capsim.report.periods import chip_time_table, when_it_binds, year_table
 from capsim.report.ranked import scale_of
 from capsim.report.reasons import binding_text, effect_text
-from capsim.report.tenants import reservation_lines, tenants_table
+from capsim.report.tenants import quota_lines, reservation_lines, tenants_table
 from capsim.results.reading import Results
 from capsim.study.binding import MS_DAY, binding
 from capsim.study.context import Context
@@ -66,7 +66,9 @@ def depth_report(results: Results, context: Context, width: int, wide: bool) -> 
         named_runs(results, context, strategy, case, width),
         assignment,
         waits_table(results, strategy, case, width) if wide else [],
-        tenants_table(results, strategy, case, width) + reservation_lines(results, strategy, case, width),
+        tenants_table(results, strategy, case, width)
+        + quota_lines(results, strategy, case, width)
+        + reservation_lines(results, strategy, case, width),
         chip_time_table(results, strategy, case, width),
         year_table(results, strategy, case, scale_of(figures_of(results, case)), width),
         contracts(results, context, strategy, case, width),

@@ -44,6 +44,7 @@ def run_json(results: Results, context: Context) -> str:
             "services": _records(results, "services", strategy, case),
             "research": _records(results, "research", strategy, case),
             "tenants": _records(results, "tenants", strategy, case),
+            "quotas": _records(results, "quotas", strategy, case),
             "reservations": _records(results, "reservations", strategy, case),
             "jain_tenants": _jain(results, strategy, case),
             "contracts": _records(results, "contracts", strategy, case),

@@ -60,6 +60,7 @@ def replay_report(found: dict[str, Any], cleaning: Sequence[str], width: int) ->
     tables = [spread_table(name, title, rows, width) for name, title in SPREADS.items()]
     machine = machine_table(rows, width) + reservation_lines(rows, width)
     tenants = [tenant_table(rows, width)] if "by_tenant" in first else []
+    tenants += [quota_table(rows, width)] if any(r.get("quotas") for r in first.get("by_tenant", ())) else []
     return blocks(head, *tables, machine, *tenants, wait_chart(rows, width), notes(found, width))
 
 
@@ -185,6 +186,36 @@ def tenant_table(rows: Sequence[Row], width: int) -> list[Line]:
     more = len(rows[0]["by_tenant"]) - len(largest)
     note = [Line(f"and {more:,} more tenants (--json has them all)", "dim")] if more > 0 else []
     return [Line("Tenants with the most work", "bold"), *tabulate(columns, cells, width), *note]
+
+
+def quota_table(rows: Sequence[Row], width: int) -> list[Line]:
+    """What the largest tenants with quotas by chip type had of each type, by policy."""
+    cells = []
+    largest = [item["tenant"] for item in rows[0]["by_tenant"] if item["quotas"]][:MOST_TENANTS]
+    for tenant in largest:
+        for row in rows:
+            of = next((item["quotas"] for item in row["by_tenant"] if item["tenant"] == tenant), ())
+            cells += [{"policy": row["policy"], "tenant": tenant} | held for held in of]
+
+    def named(row: Row) -> str:
+        first = next(cell for cell in cells if cell["tenant"] == row["tenant"])
+        return str(row["tenant"]) if row is first else ""
+
+    def of_quota(row: Row) -> str:
+        return percent(row["mean_chips"] / row["quota"], 1) if row["quota"] else "-"
+
+    columns: list[Column[Row]] = [
+        Column("", "tenant", named, left=True),
+        Column("", "policy", lambda row: row["policy"], left=True),
+        Column("", "type", lambda row: row["type"], left=True),
+        Column("quota,", "chips", lambda row: f"{row['quota']:,}"),
+        Column("chip-", "hours", lambda row: figure(row["chip_hours"]), 2),
+        Column("chips,", "mean", lambda row: figure(row["mean_chips"])),
+        Column("of its", "quota %", of_quota, 1),
+    ]
+    if len(rows) == 1:
+        del columns[1]
+    return [Line("Quotas by chip type", "bold"), *tabulate(columns, cells, width)]
 
 
 def wait_chart(rows: Sequence[Row], width: int) -> list[Line]:

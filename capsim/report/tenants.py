@@ -47,6 +47,22 @@ def tenants_table(results: Results, strategy: str, case: str, width: int) -> lis
     return [*tabulate(columns, rows[:MOST_TENANTS], width), *paragraph("Tenants", text, width)]
 
 
+def quota_lines(results: Results, strategy: str, case: str, width: int) -> list[Line]:
+    """What tenants with quotas by system had of each: part of what they had there together, over runs."""
+    found = results.table("quotas", case, strategy)
+    keys = list(zip(found["tenant"].tolist(), found["system"].tolist(), strict=True))
+    items = []
+    for tenant, system in dict.fromkeys(keys):
+        mine = np.array([key == (tenant, system) for key in keys])
+        here = np.array([key[1] == system for key in keys])
+        total = float(found["chip_ms"][here].sum())
+        part = float(found["chip_ms"][mine].sum()) / total if total else 0.0
+        items.append(
+            f"{tenant}: {int(found['quota'][mine][0]):,} of {system}, {percent(part)} % of what these had"
+        )
+    return listed("Quotas", items, width) if items else []
+
+
 def reservation_lines(results: Results, strategy: str, case: str, width: int) -> list[Line]:
     """What each reservation kept, and which part of it was used and idle, means over runs."""
     found = results.table("reservations", case, strategy)

@@ -115,6 +115,7 @@ TABLES: dict[str, tuple[str, ...]] = {
         "tenant", "share", "quota", "jobs", "started", "finished", "chip_ms", "wait_mean_h", "wait_p50_h",
         "wait_p95_h", "slowdown_mean", "served",
     ),
+    "quotas": ("tenant", "system", "quota", "chip_ms"),
     "reservations": (
         "offer", "system", "start_ms", "end_ms", "chips", "reserved_chip_ms", "used_chip_ms", "idle_chip_ms",
     ),
@@ -129,7 +130,7 @@ TABLES: dict[str, tuple[str, ...]] = {
 }  # fmt: skip
 
 #: tables that only some studies ask for: without rows they are not part of the digest.
-ASKED_FOR: frozenset[str] = frozenset({"tenants", "reservations"})
+ASKED_FOR: frozenset[str] = frozenset({"tenants", "quotas", "reservations"})
 
 #: measures of the table ``series``: chips (mean of the month) unless noted; `unported` is the part of the
 #: healthy chips that a stack that is still being ported does not let work, in months in which there is any.

@@ -24,6 +24,7 @@ from capsim.spec.values import (
     Count,
     DurationMs,
     Flag,
+    OneOrByName,
     PositiveCount,
     PositiveDurationMs,
     PositiveNumber,
@@ -40,16 +41,43 @@ class TenantTerms(Section):
     share: PositiveNumber = Field(
         default=Value(1), description="weight in the orders fair-share, drf and themis"
     )
-    quota: Count | None = Field(
-        default=None, description="chips that its admitted jobs may have together; any number where absent"
+    quota: OneOrByName[Count] | None = Field(
+        default=None,
+        description="chips that its admitted jobs may have together, or by system (in a replay: chip type),"
+        " none of those that it does not name; any number where absent",
     )
     cohort: str | None = Field(
         default=None, description="tenants that lend each other what they do not use of their quotas"
     )
-    borrow: Count | None = Field(
-        default=None, description="chips beyond the quota; all that the cohort has where absent"
+    borrow: OneOrByName[Count] | None = Field(
+        default=None,
+        description="chips beyond the quota, in each system or by system; all that the cohort has where"
+        " absent",
     )
     max_running: PositiveCount | None = Field(default=None, description="admitted jobs at a time")
+
+    @property
+    def quotas(self) -> dict[str, int]:
+        """Its quotas by system, or the one for all under an empty name; none without a quota."""
+        if self.quota is None:
+            return {}
+        if isinstance(self.quota, dict):
+            return {name: int(chips) for name, chips in self.quota.items()}
+        return {"": int(self.quota)}
+
+    @property
+    def borrows(self) -> dict[str, int]:
+        """What it may borrow, of the names of ``quotas``; any number of those that are not there."""
+        if self.borrow is None:
+            return {}
+        if isinstance(self.borrow, dict):
+            return {name: int(chips) for name, chips in self.borrow.items()}
+        return dict.fromkeys(self.quotas, int(self.borrow))
+
+    @property
+    def by_name(self) -> bool:
+        """Whether its quota is by system."""
+        return isinstance(self.quota, dict)
 
 
 class WorkLimit(Section):
@@ -154,6 +182,19 @@ class GovernanceFile:
         if problems:
             raise StudyError(limited(problems))
 
+    def check_quotas(self, types: Sequence[str]) -> None:
+        """Raise StudyError for quotas of chip types that are not among ``types``."""
+        problems = []
+        rows = [(("tenants", name), row) for name, row in self.terms.tenants.items()]
+        for here, row in [*rows, (("others",), self.terms.others)]:
+            for kind in row.quotas if row.by_name else ():
+                if kind not in types:
+                    hint = did_you_mean(kind, types) if types else "describe them with --types FILE.yaml"
+                    what = f"there is no chip type {shown(kind)}"
+                    problems.append(self.problem((*here, "quota", kind), what, hint))
+        if problems:
+            raise StudyError(limited(problems))
+
     def check_reservations(self, chips: int, domain: int) -> None:
         """Raise StudyError for reservations that ``chips`` in domains of ``domain`` cannot keep."""
         problems = []
@@ -180,11 +221,8 @@ def read_governance(path: Path) -> GovernanceFile:
     terms, root = read_section(path, Governance)
     found = GovernanceFile(terms, root)
     problems = []
-    for name, key, what, hint in wrong_tenants(dict(terms.tenants)):
-        problems.append(found.problem(("tenants", name, key), what, hint))
-    if terms.others.cohort is not None:
-        what, hint = "tenants that are not named cannot share a cohort", "name each of them under tenants"
-        problems.append(found.problem(("others", "cohort"), what, hint))
+    for place, what, hint in wrong_tenants(terms.tenants, terms.others):
+        problems.append(found.problem(place, what, hint))
     for name, row in terms.classes.items():
         if (row.max_chips or 0) > MOST_CHIPS:
             what, hint = f"{row.max_chips:,} chips", f"write at most {MOST_CHIPS:,}"
@@ -204,45 +242,76 @@ def read_governance(path: Path) -> GovernanceFile:
     return found
 
 
-def wrong_tenants(tenants: AnyMapping[str, TenantTerms]) -> list[tuple[str, str, str, str]]:
-    """Terms that do not go together: (tenant, key, what is wrong, what to write instead)."""
-    found: list[tuple[str, str, str, str]] = []
+Wrong = tuple[tuple[str, ...], str, str]
+"""A path, what is wrong there, what to write instead."""
+
+
+def wrong_tenants(tenants: AnyMapping[str, TenantTerms], others: TenantTerms | None) -> list[Wrong]:
+    """Terms that do not go together."""
+    found: list[Wrong] = []
     members: dict[str, list[str]] = {}
     for name, row in tenants.items():
         if row.cohort is not None:
             members.setdefault(row.cohort, []).append(name)
             if row.quota is None:
                 what = f"{shown(name)} shares a cohort without a quota"
-                found.append((name, "cohort", what, "add quota: 64"))
-        if row.borrow is not None and row.cohort is None:
-            what = f"{shown(name)} borrows from nobody"
-            found.append((name, "borrow", what, "add cohort: NAME, or leave it out"))
-        for key in ("quota", "borrow"):
-            if (getattr(row, key) or 0) > MOST_CHIPS:
-                found.append((name, key, f"{getattr(row, key):,} chips", f"write at most {MOST_CHIPS:,}"))
-        if row.share > MOST_SHARE:
-            found.append((name, "share", f"a share of {float(row.share):g}", f"write at most {MOST_SHARE:g}"))
+                found.append((("tenants", name, "cohort"), what, "add quota: 64"))
+        found += _wrong_figures(("tenants", name), shown(name), row)
     for cohort, names in members.items():
+        at = ("tenants", names[0], "cohort")
         if len(names) == 1:
             what = f"{shown(names[0])} is alone in the cohort {shown(cohort)}, which has nothing to lend it"
-            found.append((names[0], "cohort", what, "name the cohort of another tenant, or leave it out"))
-        elif not any(tenants[name].quota for name in names):
+            found.append((at, what, "name the cohort of another tenant, or leave it out"))
+        elif not any(any(tenants[name].quotas.values()) for name in names):
             what = f"the cohort {shown(cohort)} has no quota to lend"
-            found.append((names[0], "cohort", what, "give one of its tenants a quota above 0"))
+            found.append((at, what, "give one of its tenants a quota above 0"))
+        split = [name for name in names if tenants[name].by_name]
+        if split and len(split) < len(names):
+            what = f"in the cohort {shown(cohort)} only some quotas are by name"
+            found.append((at, what, f"write them all as {shown(split[0])} does, or as one number each"))
+    if others is not None:
+        if others.cohort is not None:
+            what = "tenants that are not named cannot share a cohort"
+            found.append((("others", "cohort"), what, "name each of them under tenants"))
+        found += _wrong_figures(("others",), "who is not named", others)
     return found
 
 
-def most_chips(tenants: AnyMapping[str, TenantTerms]) -> dict[str, int]:
-    """Chips of the largest job that each tenant with a quota may ever have."""
-    together: dict[str, int] = {}
+def _wrong_figures(here: tuple[str, ...], who: str, row: TenantTerms) -> list[Wrong]:
+    """Figures of one tenant that are out of bounds, or belong to nothing."""
+    found: list[Wrong] = []
+    if row.borrow is not None and row.cohort is None:
+        found.append(((*here, "borrow"), f"{who} borrows from nobody", "add cohort: NAME, or leave it out"))
+    for key in ("quota", "borrow"):
+        value = getattr(row, key) or 0
+        for path, chips in value.items() if isinstance(value, dict) else [("", value)]:
+            at = (*here, key, *([path] if path else []))
+            if chips > MOST_CHIPS:
+                found.append((at, f"{chips:,} chips", f"write at most {MOST_CHIPS:,}"))
+            elif key == "borrow" and path and path not in row.quotas:
+                what = f"{who} borrows chips of {shown(path)}, of which it has no quota"
+                found.append((at, what, f"add {path} to its quota, which may be 0"))
+    if row.share > MOST_SHARE:
+        what = f"a share of {float(row.share):g}"
+        found.append(((*here, "share"), what, f"write at most {MOST_SHARE:g}"))
+    return found
+
+
+def most_by_name(tenants: AnyMapping[str, TenantTerms]) -> dict[str, dict[str, int]]:
+    """Chips of the largest job that each tenant with a quota may ever have, by the names of ``quotas``."""
+    together: dict[tuple[str, str], int] = {}
     for row in tenants.values():
-        if row.cohort is not None:
-            together[row.cohort] = together.get(row.cohort, 0) + int(row.quota or 0)
-    found: dict[str, int] = {}
+        for kind, quota in row.quotas.items():
+            if row.cohort is not None:
+                together[row.cohort, kind] = together.get((row.cohort, kind), 0) + quota
+    found: dict[str, dict[str, int]] = {}
     for name, row in tenants.items():
-        if row.quota is not None and row.cohort is None:
-            found[name] = int(row.quota)
-        elif row.quota is not None and row.cohort is not None:
-            most = together[row.cohort]
-            found[name] = most if row.borrow is None else min(most, int(row.quota) + int(row.borrow))
+        if row.quota is not None:
+            found[name] = {}
+        for kind, quota in row.quotas.items():
+            most = quota
+            if row.cohort is not None:
+                most = together[row.cohort, kind]
+                most = min(most, quota + row.borrows[kind]) if kind in row.borrows else most
+            found[name][kind] = most
     return found

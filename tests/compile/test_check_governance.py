@@ -42,6 +42,18 @@ def test_the_example_of_the_documentation_is_sound(root: Path, tmp_path: Path) -
     }
 
 
+def test_the_example_of_quotas_by_system_is_sound(root: Path, tmp_path: Path) -> None:
+    text = (root / "docs" / "study.md").read_text(encoding="utf-8")
+    (example,) = [part for part in text.split("```")[1::2] if "h100_hgx: 512" in part]
+    (tmp_path / "base.yaml").write_text((root / "configs" / "quickstart.yaml").read_text(encoding="utf-8"))
+    path = tmp_path / "study.yaml"
+    path.write_text(f"include: [base.yaml]\n{example}")
+    loaded = load_study(path, sets=[NAMED])
+    assert run_checks(loaded, ["governance"]) == []
+    assert loaded.study.scheduler.tenants is not None
+    assert loaded.study.scheduler.tenants["pretraining"].quotas == {"gb200_nvl72": 4096, "h100_hgx": 0}
+
+
 def test_orders_and_options_are_the_schedulers() -> None:
     assert {order: set(names) for order, names in ORDER_OPTIONS.items()} == {
         order: set(options) for order, options in orders.OPTIONS.items()
@@ -162,6 +174,24 @@ def test_without_the_section_nothing_is_said(root: Path) -> None:
             "leave it out",
         ),
         (["scheduler.reclaim=false"], "warning", "`reclaim` without tenants", "add tenants"),
+        (
+            [NAMED, "scheduler.tenants={alignment: {quota: {gb200: 64}}}"],
+            "error",
+            "there is no system `gb200`",
+            "gb200_nvl72",
+        ),
+        (
+            [NAMED, "scheduler.tenants={alignment: {quota: {gb200_nvl72: 1}}}"],
+            "error",
+            "`alignment` may have 1 chips, the smallest campaign asks for",
+            "write a quota of at least",
+        ),
+        (
+            ["scheduler.tenants={base-model: {quota: {gb200_nvl72: 64}}}"],
+            "error",
+            "chips of gb200_nvl72, its tenant `base-model` may have 64",
+            "raise the quota to",
+        ),
         (
             ["demand.research.tenants={count: 1, zipf: 1, names: [a, b]}"],
             "error",

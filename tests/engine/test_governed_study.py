@@ -46,10 +46,10 @@ JOBS = "1,0,72,36000,a\n2,60,72,36000,a\n3,120,72,3600,b\n"
 HOUR = 3600.0
 
 
-def run(folder: Path, jobs: str, *sets: str) -> RunResult:
+def run(folder: Path, jobs: str, *sets: str, text: str = STUDY) -> RunResult:
     """One run of the study. Run times are those on a chip of this study: 1 s of work takes 1 s."""
     path, table = folder / "study.yaml", folder / "jobs.csv"
-    path.write_text(STUDY)
+    path.write_text(text)
     table.write_text("job,submit,size,run,tenant\n1,0,72,1,a\n")
     probe, _, _ = simulate_built(prepare(load_study(path), "s"), 0)
     speed = probe.ctx.research_speed[0]
@@ -122,6 +122,35 @@ def test_a_campaign_above_the_quota_runs_on_what_its_tenant_may_have(tmp_path: P
     """144 chips for an hour become 72 chips for two."""
     result = run(tmp_path, "1,0,144,3600,a\n", "scheduler.tenants={a: {quota: 72}}")
     assert result.tables["tenants"]["chip_ms"].tolist() == pytest.approx([72 * 7_200_000], rel=1e-6)
+
+
+OLD = """  old: {provider: own, kind: cloud, status: live, chips: {h100_hgx: 100%}, quantity: {min: 64, max: 64, lot: 64},
+        tranches: [{at: 2025-06-01, share: 100%, delivery: existing}], term: 5y, price: {per_chip_hour: $2/h},
+        reliability: {failures_per_1000_chip_days: 0}}
+"""
+TWO = (
+    STUDY.replace("strategies: {s: {hold: {own: 144}}}", OLD + "strategies: {s: {hold: {own: 144, old: 64}}}")
+    .replace("systems: [gb200_nvl72]", "systems: [gb200_nvl72, h100_hgx]")
+)  # fmt: skip
+
+
+def test_quotas_by_system(tmp_path: Path) -> None:
+    """a may have one of two racks, and 64 older chips: its second campaign starts there at once; without them, when
+    its first is over, though a rack is free until b comes. Quotas of chips that nobody holds let nobody start."""
+    jobs = "1,0,64,36000,a\n2,60,64,36000,a\n3,120,72,3600,b\n"
+    found = run(tmp_path, jobs, "scheduler.tenants={a: {quota: {gb200_nvl72: 72, h100_hgx: 64}}}", text=TWO)
+    assert waits(found) == {"a": 0.0, "b": 0.0}
+    table = found.tables["quotas"]
+    assert table["tenant"] == ["a", "a"] and table["system"] == ["gb200_nvl72", "h100_hgx"]
+    assert table["quota"].tolist() == [72, 64]
+    assert table["chip_ms"].sum() == found.tables["tenants"]["chip_ms"][0]
+    assert (table["chip_ms"] > 0).all()
+    assert found.tables["tenants"]["quota"].tolist() == [136, -1]
+    one = run(tmp_path, jobs, "scheduler.tenants={a: {quota: {gb200_nvl72: 72}}}", text=TWO)
+    assert waits(one) == {"a": pytest.approx((36_000 - 60) / 2, abs=0.01), "b": 0.0}
+    gone = run(tmp_path, jobs, "scheduler.tenants={a: {quota: {h100_hgx: 64}}}")
+    assert gone.tables["tenants"]["started"].tolist() == [0, 1]
+    assert gone.tables["quotas"]["chip_ms"].tolist() == [0]
 
 
 def test_fair_share_between_tenants(tmp_path: Path) -> None:

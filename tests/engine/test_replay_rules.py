@@ -10,7 +10,10 @@ import pytest
 from capsim.engine.queue_options import read_queue_options
 from capsim.engine.replay import Machine, Schedule, measure, replay_trace
 from capsim.engine.replay_rules import ReplayRules
-from capsim.errors import InputError
+from capsim.engine.replay_types import types_of
+from capsim.errors import InputError, StudyError
+from capsim.report.replays import quota_table
+from capsim.spec.chip_types import read_chip_types
 from capsim.spec.governance import read_governance
 from capsim.workload.traces import JobTrace, read_jobs
 from tests.engine.test_replay_truth import truth_starts
@@ -272,9 +275,6 @@ def test_reservations_that_cannot_be_kept(tmp_path: Path) -> None:
 
 def test_quotas_on_several_chip_types(tmp_path: Path) -> None:
     """Two types of 2 chips; a may have 2 chips of both together."""
-    from capsim.engine.replay_types import types_of
-    from capsim.spec.chip_types import read_chip_types
-
     path = tmp_path / "types.yaml"
     path.write_text("types: {v: {chips: 2}, k: {chips: 2}}\nclasses: {all: {speeds: {v: 1, k: 0.5}}}\n")
     trace = jobs(tmp_path, "1,0,2,100,a\n2,1,2,100,a\n3,2,2,50,b\n", "tenant")
@@ -282,6 +282,40 @@ def test_quotas_on_several_chip_types(tmp_path: Path) -> None:
     rules = ruled(tmp_path, "tenants: {a: {quota: 2}}")
     assert starts(replay_trace(trace, policy="easy", types=types)) == [0, 1, 100]
     assert starts(replay_trace(trace, policy="easy", types=types, rules=rules)) == [0, 100, 2]
+
+
+def test_quotas_by_chip_type(tmp_path: Path) -> None:
+    """v has 2 chips, k has 4, of half the speed. a may have 2 v and no k: its second job waits for its first
+    although k is free; b 2 v and 2 k: its first waits where it was admitted, behind a's, its second goes to k;
+    its third asks for more than it may ever have."""
+    path = tmp_path / "types.yaml"
+    path.write_text("types: {v: {chips: 2}, k: {chips: 4}}\nclasses: {all: {speeds: {v: 1, k: 0.5}}}\n")
+    rows = "1,0,2,100,a\n2,1,2,100,a\n3,2,2,50,b\n4,3,2,50,b\n5,4,4,50,b\n"
+    trace = jobs(tmp_path, rows, "tenant")
+    types = types_of(read_chip_types(path), trace, 0)
+    rules = ruled(tmp_path, "tenants: {a: {quota: {v: 2, k: 0}}, b: {quota: {v: 2, k: 2}}}")
+    found = replay_trace(trace, policy="easy", types=types, rules=rules)
+    assert found.job.tolist() == [1, 2, 3, 4]
+    assert starts(found) == [0, 100, 200, 3]
+    assert (found.end / 1000).tolist() == [100, 200, 250, 103]
+    figures = measure(found)
+    assert figures["above_quota"] == 1
+    rows_of = figures["by_tenant"]
+    hours = {row["tenant"]: {q["type"]: q["chip_hours"] for q in row["quotas"]} for row in rows_of}
+    assert hours == {
+        "a": {"v": pytest.approx(400 / 3600), "k": 0.0},
+        "b": {"v": pytest.approx(100 / 3600), "k": pytest.approx(200 / 3600)},
+    }
+    assert rows_of[0]["quotas"][0]["mean_chips"] == pytest.approx(400 / 250)
+    text = "\n".join(line.text for line in quota_table([figures], 100))
+    assert [line.split() for line in text.splitlines()[3:]] == [
+        ["a", "v", "2", "0.111", "1.60", "80.0"],
+        ["k", "0", "0", "0", "-"],
+        ["b", "v", "2", "0.028", "0.400", "20.0"],
+        ["k", "2", "0.056", "0.800", "40.0"],
+    ]
+    with pytest.raises(StudyError, match="there is no chip type `v`; describe them with --types"):
+        replay(trace, rules, 6)
 
 
 @pytest.mark.shared

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -114,9 +115,26 @@ def agree(case: Case, cluster: Cluster) -> None:
     for name in ("interruptions", "replicas_lost", "repairs", "failures", "backfilled"):
         assert counters[name] == scheduler.world.counts[name], name
     assert cluster.check() == []
+    for t, tenant in enumerate(case.tenants):
+        if isinstance(tenant.quota, Mapping):
+            assert cluster.quota_use()["chip_ms"][t].tolist() == used_by_flavor(scheduler, t)
     for found, window in zip(cluster.reservations(), scheduler.world.windows, strict=True):
         assert set(found.domains) == window.domains
         assert (found.reserved, found.used, found.idle) == (window.reserved, window.used, window.idle)
+
+
+def used_by_flavor(scheduler: Scheduler, tenant: int) -> list[int]:
+    """Chip-ms that a tenant's jobs had in the pools of each flavor."""
+    world, end = scheduler.world, scheduler.world.case.horizon
+    spans = [span for span in world.standing.spans if world.jobs[span.job].tenant == tenant]
+    return [
+        sum(
+            span.chips * ((end if span.end is None else span.end) - span.begin)
+            for span in spans
+            if span.pool in pools
+        )
+        for pools in world.case.flavors
+    ]
 
 
 @pytest.mark.parametrize("case", named.TOPOLOGY, ids=lambda case: case.name)

@@ -57,7 +57,7 @@ def cases(draw: st.DrawFn, features: frozenset[str] = frozenset(), backfill: str
     if tenants and "flavors" in features:
         flavors = draw(flavors_of(len(layout.pools)))
         tenants = draw(by_flavor(tenants, len(flavors), largest))
-    jobs = [within_limits(job, tenants, flavors, classes[job.cls]) for job in jobs]
+    jobs = [within_limits(job, tenants, len(flavors)) for job in jobs]
     class_limits = draw(limits_of_classes(jobs, len(classes))) if "tenants" in features else {}
     limits: tuple[int, ...] = ()
     if "dependencies" in features:
@@ -106,18 +106,13 @@ def cases(draw: st.DrawFn, features: frozenset[str] = frozenset(), backfill: str
     )
 
 
-def within_limits(
-    job: Job, tenants: tuple[Tenant, ...], flavors: tuple[tuple[int, ...], ...], cls: JobClass
-) -> Job:
+def within_limits(job: Job, tenants: tuple[Tenant, ...], flavors: int) -> Job:
     """The job, no larger than its tenant may ever have; of another tenant if it may have none."""
     if job.tenant >= len(tenants) or tenants[job.tenant].quota is None:
         return job
     limits = tenants[job.tenant]
-    able = [0]
-    if isinstance(limits.quota, Mapping):
-        able = [f for f, some in enumerate(flavors) if any(cls.speed[pool] > 0 for pool in some)]
     most = 0
-    for flavor in able:
+    for flavor in range(flavors) if isinstance(limits.quota, Mapping) else [0]:
         quota, borrow = limits.limits(flavor)
         if limits.cohort is not None:
             together = [other for other in tenants if other.cohort == limits.cohort]

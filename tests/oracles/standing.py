@@ -22,6 +22,7 @@ class Span:
     job: int
     begin: int
     chips: int
+    pool: int
     end: int | None = None
 
 

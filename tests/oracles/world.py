@@ -209,7 +209,7 @@ class World:
         life.pieces = [self.hold(("job", j, 0), part) for part in parts]
         for piece in life.pieces:
             self.fleet.domains[piece.domain].last_tenant = self.jobs[j].tenant
-        self.standing.spans.append(Span(j, self.now, life.chips))
+        self.standing.spans.append(Span(j, self.now, life.chips, pool))
         life.restart_ms, life.notice = self.restart_of(j), None
         self.plan(j)
         life.estimated_end = self.estimate_of_segment(j)

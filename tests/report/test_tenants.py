@@ -7,7 +7,7 @@ from typing import Any, cast
 import numpy as np
 import pytest
 
-from capsim.report.tenants import fairness, jain_of_runs, reservation_lines, tenants_table
+from capsim.report.tenants import fairness, jain_of_runs, quota_lines, reservation_lines, tenants_table
 from capsim.results.reading import Results
 
 NUMBERS = ("wait_mean_h", "wait_p50_h", "wait_p95_h", "slowdown_mean")
@@ -56,6 +56,24 @@ def test_how_evenly_tenants_fared() -> None:
         "worst_wait_mean_h": 1.0,
     }
     assert fairness(cast(Results, Stored([])), "s", "base") is None
+
+
+def test_quotas_by_system() -> None:
+    """Two runs: a had 30 and 10 of 100 chip-ms of gb200, all of h100."""
+
+    class Quotas:
+        def table(self, name: str, case: str, strategy: str) -> dict[str, Any]:
+            assert name == "quotas"
+            tenants = np.array(["a", "b", "a", "a"], dtype=object)
+            systems = np.array(["gb200", "gb200", "h100", "gb200"], dtype=object)
+            chip_ms = np.array([30, 60, 5, 10])
+            return {"tenant": tenants, "system": systems, "quota": np.array([8, 4, 2, 8]), "chip_ms": chip_ms}
+
+    (line,) = quota_lines(cast(Results, Quotas()), "s", "base", 200)
+    assert line.text.split(maxsplit=1)[1] == (
+        "a: 8 of gb200, 40 % of what these had | b: 4 of gb200, 60 % of what these had |"
+        " a: 2 of h100, 100 % of what these had"
+    )
 
 
 def test_what_came_of_reservations() -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from capsim.errors import StudyError
-from capsim.spec.governance import GovernanceFile, most_chips, read_governance
+from capsim.spec.governance import GovernanceFile, most_by_name, read_governance
 
 GOOD = """tenants:
   alignment: {share: 2, quota: 64, cohort: lab, borrow: 32}
@@ -39,7 +39,8 @@ def test_a_file_is_read_with_its_units(tmp_path: Path) -> None:
         (172_800_000, 600_000),
         (777_600_000, None),
     ]
-    assert most_chips(terms.tenants) == {"alignment": 96, "pretraining": 192, "guests": 8}
+    most = {"alignment": {"": 96}, "pretraining": {"": 192}, "guests": {"": 8}}
+    assert most_by_name(terms.tenants) == most
     found.check_names(["alignment", "pretraining", "guests", "x"], ["prod", "test"])
 
 
@@ -82,6 +83,62 @@ def test_names_that_the_trace_does_not_have(tmp_path: Path) -> None:
 def test_wrong_files_say_where_and_what(tmp_path: Path, old: str, new: str, said: str) -> None:
     with pytest.raises(StudyError) as caught:
         read(tmp_path, GOOD.replace(old, new))
+    assert said in str(caught.value), str(caught.value)
+
+
+BY_TYPE = """tenants:
+  a: {quota: {v100: 16, k80: 32}, cohort: lab}
+  b: {quota: {v100: 16, k80: 8}, cohort: lab, borrow: {v100: 8}}
+  c: {quota: {v100: 4}}
+  d: {quota: 12}
+"""
+
+
+def test_quotas_by_chip_type(tmp_path: Path) -> None:
+    """b may borrow 8 v100 and, as it does not say how many, all k80 of the cohort."""
+    found = read(tmp_path, BY_TYPE)
+    assert most_by_name(found.terms.tenants) == {
+        "a": {"v100": 32, "k80": 40},
+        "b": {"v100": 24, "k80": 40},
+        "c": {"v100": 4},
+        "d": {"": 12},
+    }
+    found.check_quotas(["v100", "k80"])
+    with pytest.raises(StudyError) as caught:
+        found.check_quotas(["v100", "k8"])
+    assert "2:25: there is no chip type `k80`; did you mean `k8`?" in str(caught.value)
+    with pytest.raises(
+        StudyError, match="4:15: there is no chip type `v100`; describe them with --types FILE"
+    ):
+        found.check_quotas([])
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        (
+            "{v100: 16, k80: 8}",
+            "24",
+            "in the cohort `lab` only some quotas are by name; write them all as `a` does",
+        ),
+        (
+            "borrow: {v100: 8}",
+            "borrow: {v10: 8}",
+            "3:56: `b` borrows chips of `v10`, of which it has no quota",
+        ),
+        (
+            "d: {quota: 12}",
+            "d: {quota: {v100: 2G}}",
+            "5:15: 2,000,000,000 chips; write at most 1,073,741,824",
+        ),
+        ("d: {quota: 12}", "d: {quota: {v100: -2}}", "out of bounds"),
+        ("c: {quota: {v100: 4}}", "c: {quota: {v100: 4}, borrow: {v100: 1}}", "`c` borrows from nobody"),
+        ("v100: 16, k80: 32", "v100: 16, v100: 32", "2:25: the key `v100` stands twice"),
+    ],
+)
+def test_wrong_quotas_by_chip_type(tmp_path: Path, old: str, new: str, said: str) -> None:
+    with pytest.raises(StudyError) as caught:
+        read(tmp_path, BY_TYPE.replace(old, new))
     assert said in str(caught.value), str(caught.value)
 
 
