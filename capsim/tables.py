@@ -306,7 +306,8 @@ PIECE = np.dtype(
     ],
     align=True,
 )
-"""Chips that one holder has in one domain."""
+"""Chips that one holder has in one domain. Row d is for a piece that comes into domain d when it holds none; the
+rows after those of the domains are for any others."""
 
 EVENT = np.dtype([("time", "i8"), ("key", "i8"), ("data", "i8")], align=True)
 """Heap entry ordered by (time, key); key = kind << 40 | index."""
@@ -370,9 +371,9 @@ CLOCK = np.dtype(
         ("queued", "i4"),  # waiting jobs, parked ones included
         ("parked", "i4"),
         ("leaves", "i4"),  # ranks: leaves of the queue's tree
-        ("free_piece", "i4"),
-        ("n_pieces", "i4"),  # pieces ever used
-        ("live_pieces", "i4"),
+        ("free_piece", "i4"),  # first free row after those of the domains; -1
+        ("n_pieces", "i4"),  # rows ever used, one a domain included
+        ("live_pieces", "i4"),  # pieces in rows after those of the domains
         ("free_end", "i4"),
         ("n_end_blocks", "i4"),  # end blocks ever used
         ("stamp", "i4"),

@@ -34,7 +34,7 @@ def has_room(s):
     to_start = min(int64(c.cap_jobs), int64(s.active.shape[0] - 16)) - c.running
     if s.heap.shape[0] < c.n_heap + to_start + 256:
         return False
-    return s.pieces.shape[0] >= c.live_pieces + s.doms.shape[0] + to_start + 1024
+    return s.pieces.shape[0] >= c.live_pieces + 2 * s.doms.shape[0] + to_start + 1024
 
 
 @kernel()

@@ -273,7 +273,7 @@ def build(
     end_blocks = running // 4 + 4 * len(sites) + 4
     leaves = 1 << max(1, (cap - 1).bit_length())
     clock = _clock(len(jobs), cap, leaves)
-    clock["easy"] = easy
+    clock["easy"], clock["n_pieces"] = easy, len(doms)
     tree, rank_bits = _queue(leaves, easy, clock)
     rules, booking = np.zeros(1, rule_tables.RULES), np.zeros(1, rule_tables.BOOKING)
     rules["tick"] = booking["next"] = NEVER

@@ -289,8 +289,40 @@ def broken_account(s, site, delta):
 
 
 @kernel()
+def piece_fill(s, p, first, holder, d, chips, spare, here):
+    """Fill row p with a piece at the front of its domain's list and of its holder's list, whose present heads
+    are ``here`` and ``first``.
+    """
+    piece = s.pieces[p]
+    piece.holder = holder
+    piece.domain = d
+    piece.chips = chips
+    piece.spare = spare
+    piece.next = first
+    piece.prev = -1
+    piece.next_here = here
+    piece.prev_here = -1
+    piece.group = 0
+    piece.lost = 0
+    piece.segment = 1 if spare > 0 else 0
+    if first >= 0:
+        s.pieces[first].prev = p
+    s.doms[d].first_piece = p
+
+
+@kernel()
 def piece_alone(s, first, holder, d, chips, spare):
-    """``piece_new`` in a domain without pieces."""
+    """``piece_new`` in a domain without pieces: it has a row for one, so gangs lie in the order of domains."""
+    piece_fill(s, d, first, holder, d, chips, spare, np.int64(-1))
+    return d
+
+
+@kernel()
+def piece_new(s, first, holder, d, chips, spare):
+    """A new piece at the front of its domain's list and of its holder's list (first: its present head)."""
+    here = np.int64(s.doms[d].first_piece)
+    if here < 0:
+        return piece_alone(s, first, holder, d, chips, spare)
     c = s.clock[0]
     p = np.int64(c.free_piece)
     if p >= 0:
@@ -299,32 +331,8 @@ def piece_alone(s, first, holder, d, chips, spare):
         p = np.int64(c.n_pieces)
         c.n_pieces = p + 1
     c.live_pieces += 1
-    piece = s.pieces[p]
-    piece.holder = holder
-    piece.domain = d
-    piece.chips = chips
-    piece.spare = spare
-    piece.next = first
-    piece.prev = -1
-    piece.next_here = -1
-    piece.prev_here = -1
-    piece.group = 0
-    piece.lost = 0
-    piece.segment = 1 if spare > 0 else 0
-    if first >= 0:
-        s.pieces[first].prev = p
-    s.doms[d].first_piece = p
-    return p
-
-
-@kernel()
-def piece_new(s, first, holder, d, chips, spare):
-    """A new piece at the front of its domain's list and of its holder's list (first: its present head)."""
-    here = np.int64(s.doms[d].first_piece)
-    p = piece_alone(s, first, holder, d, chips, spare)
-    s.pieces[p].next_here = here
-    if here >= 0:
-        s.pieces[here].prev_here = p
+    piece_fill(s, p, first, holder, d, chips, spare, here)
+    s.pieces[here].prev_here = p
     return p
 
 
@@ -341,7 +349,9 @@ def piece_leave_domain(s, p):
 
 @kernel()
 def piece_free(s, p):
-    """Give the slot back; the piece is in no list any more."""
+    """Give the row back; the piece is in no list any more."""
+    if p < s.doms.shape[0]:
+        return
     c = s.clock[0]
     s.pieces[p].next = c.free_piece
     c.free_piece = p

@@ -13,7 +13,7 @@ import numpy as np
 from capsim.jit import kernel
 from capsim.kernel.elementary import cosine, exponential, natural_log
 
-BATCH = 64
+BATCH = 256
 """Events of a tranche drawn at once, a power of two."""
 
 GAP, WHERE, REPAIR_TIME = 0, 1, 2
