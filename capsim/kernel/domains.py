@@ -312,7 +312,7 @@ def piece_fill(s, p, first, holder, d, chips, spare, here):
 
 @kernel()
 def piece_alone(s, first, holder, d, chips, spare):
-    """``piece_new`` in a domain without pieces: it has a row for one, so gangs lie in the order of domains."""
+    """``piece_new`` in a domain without pieces, in the row that is kept for it."""
     piece_fill(s, d, first, holder, d, chips, spare, np.int64(-1))
     return d
 
