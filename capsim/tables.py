@@ -306,8 +306,8 @@ PIECE = np.dtype(
     ],
     align=True,
 )
-"""Chips that one holder has in one domain. Row d is for a piece that comes into domain d when it holds none, so
-that gangs lie in the order of domains; the rows after those of the domains are for all others."""
+"""Chips that one holder has in one domain. Row d is for a piece that comes into domain d when it holds none,
+so that gangs lie in the order of domains; the rows after those of the domains are for all others."""
 
 EVENT = np.dtype([("time", "i8"), ("key", "i8"), ("data", "i8")], align=True)
 """Heap entry ordered by (time, key); key = kind << 40 | index."""
