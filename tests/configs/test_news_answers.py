@@ -323,25 +323,27 @@ def test_a_backtest_that_had_it_all() -> None:
 
 
 def test_a_miss_says_what_would_have_had_to_be_different() -> None:
-    found = backtest(binding=[0.8, 0.86, 0.86, 0.9], amazon_equity=[8.0, 8.0, 8.0, 0.0])
-    assert "4 of 6 quantities came inside the predicted range. Missed: binding share of" in found
+    found = backtest(binding=[0.8, 0.86, 0.86, 0.9], amazon_equity=[10.0, 10.0, 10.0, 0.0])
+    assert "4 of 6 quantities came inside the predicted range. Missed: announced value that is spent" in found
     assert "Each contract would have had to bind for 0.50 of what the study assumes" in found
     assert "80% still bind" in found
-    assert "$10B less 20%; it would have had to have 6.2 times as much" in found
+    assert "$10B; it would have had to have 5.0 times as much" in found
 
 
 @pytest.mark.parametrize(
     ("price", "words"),
     [
         (2.35, "rose by 168% a year; the fastest regime of the study drifts by +35%"),
+        # ln (2.35 / 1.70) = .324; over 120 days 28.6 % a year are .164 and 67.9 % .389: 1.98 and .83 deviations
+        (2.35, "in place of 20%, it would be at percentile 98 (29%, since 2024) or 80 (68%, since 2023)"),
         (1.75, "in shortage from the start"),
     ],
 )
 def test_a_price_beyond_every_regime(price: float, words: str) -> None:
     """From $1.70 on 2025-11-01 to 2026-03-01 are 120 days: (2.35 / 1.70)^(365.25 / 120) = 2.68."""
     assumed = news_backtest.Assumptions.of(load_study("news/backtest-2025").study)
-    assert (assumed.price, assumed.drift, assumed.equity, assumed.haircut) == (1.70, 0.35, 10e9, 0.2)
-    assert assumed.year_late == pytest.approx(0.04)
+    assert (assumed.price, assumed.drift, assumed.equity, assumed.volatility) == (1.70, 0.35, 10e9, 0.2)
+    assert assumed.year_late == pytest.approx(0.094)
     said = news_backtest._drift_words(price, datetime.date(2026, 3, 1), assumed)
     assert words in said
 
