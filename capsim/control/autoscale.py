@@ -9,6 +9,7 @@ got its chips yet is cleared of replicas for a period, so that whole scale-up do
 from __future__ import annotations
 
 import math
+from bisect import bisect_right
 from collections.abc import Generator
 from typing import Any
 
@@ -182,7 +183,8 @@ class Autoscaler:
 
     def _last(self, step: int) -> int:
         """The step after those that come, from `step` on, before anything else is decided."""
-        last = min((other for other in self._ported if other > step), default=self.steps)
+        after = bisect_right(self._ported, step)
+        last = self._ported[after] if after < len(self._ported) else self.steps
         others = self.ctx.env.peek()
         return max(step + 1, min(last, -(-int(others) // self.period))) if others < math.inf else last
 

@@ -185,8 +185,8 @@ def _rent_for(accounts: TokenAccounts, choice: _Choice, idle: NDArray[np.float64
     chips[: -(-since // MS_HOUR)] = 0.0
     cost: NDArray[np.float64] = chips * price
     years = (np.arange(len(chips)) / (DAYS_YEAR * 24)).astype(np.int64)
-    for year in range(int(years[-1]) + 1 if chips.any() else 0):
-        span = years == year
+    begins = np.searchsorted(years, np.arange(int(years[-1]) + 2)).tolist()
+    for year, span in enumerate(map(slice, begins[:-1], begins[1:])):
         spent = np.cumsum(cost[span])
         allowed = np.clip(budget[year] - (spent - cost[span]), 0.0, cost[span])
         share = np.divide(allowed, cost[span], out=np.zeros_like(allowed), where=cost[span] > 0)

@@ -57,34 +57,36 @@ def fragmentation(s: State, waiting: np.ndarray) -> list[dict[str, int]]:
     """By pool: free chips by why no job of ``waiting`` uses them, and chips that are not usable."""
     clock = s.clock[0]
     waiting = waiting[s.runs["parked"][waiting] != HELD]
-    classes, sizes = s.jobs["cls"][waiting], s.jobs["size_min"][waiting]
+    sizes = s.jobs["size_min"][waiting]
+    nobody = int(np.iinfo(sizes.dtype).max)
+    least_of = np.full(len(s.classes), nobody, sizes.dtype)
+    np.minimum.at(least_of, s.jobs["cls"][waiting], sizes)
     out = []
     for pool in range(len(s.pools)):
-        sites = s.sites[s.sites["pool"] == pool]
-        usable = sites[sites["usable"] == 1]
-        free = int(usable["free"].sum())
+        sites = np.flatnonzero(s.sites["pool"] == pool)
+        usable = sites[s.sites["usable"][sites] == 1]
+        free = int(s.sites["free"][usable].sum())
         row = dict.fromkeys(("no_demand", "reserved", "too_few", "scattered"), 0)
         speed = s.places["speed"].reshape(-1, len(s.pools))[:, pool]
-        able = sizes[speed[classes] > 0.0]
-        if len(able) == 0:
+        least = int(least_of[speed > 0.0].min(initial=nobody))
+        if least == nobody:
             row["no_demand"] = free
         else:
             held = _reserved_chips(s, usable) if clock["resv_built"] else 0
             row["reserved"] = held
-            least = int(able.min())
             row["too_few" if free - held < least else "scattered"] = free - held
         for name in ("broken", "barred", "out"):
-            row[name] = int(sites[name].sum())
+            row[name] = int(s.sites[name][sites].sum())
         out.append(row)
     return out
 
 
 def _reserved_chips(s: State, sites: np.ndarray) -> int:
-    """Chips of the wholly free domains that the head's reservation takes."""
+    """Chips of the wholly free domains of some sites (indices) that the head's reservation takes."""
     if not s.clock["windows"][0]:
-        return int((sites["held"].astype(np.int64) * sites["domain_chips"]).sum())
+        return int((s.sites["held"][sites].astype(np.int64) * s.sites["domain_chips"][sites]).sum())
     chips = 0
-    for site in sites[sites["pool"] == s.clock["resv_pool"][0]]:
+    for site in s.sites[sites[s.sites["pool"][sites] == s.clock["resv_pool"][0]]]:
         words, at = int(site["words"]), int(site["rows_at"] + (site["domain_chips"] - 1) * site["row_stride"])
         taken = s.window_bits[int(site["kept_at"]) :][:words] & s.bits[at : at + words]
         chips += int(np.bitwise_count(taken).sum()) * int(site["domain_chips"])

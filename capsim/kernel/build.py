@@ -59,28 +59,23 @@ def _number_places(layout: Layout, sites: np.ndarray, tranches: np.ndarray) -> t
     order = sorted(range(len(layout.tranches)), key=lambda t: (layout.tranches[t].site, t))
     n_domains = sum(t.domains for t in layout.tranches)
     doms = np.zeros(n_domains, tables.DOMAIN)
-    starts: list[int] = []
-    sizes: list[int] = []
-    over: list[float] = []
-    where: list[int] = []
-    at = 0
+    parts: list[np.ndarray] = []
+    first = at = 0
     for t in order:
         spec = layout.tranches[t]
         tranches["first_domain"][t] = at
         doms["tranche"][at : at + spec.domains] = t
         doms["site"][at : at + spec.domains] = spec.site
         per = spec.block_domains or max(1, spec.domains)
-        first = len(starts) + np.arange(spec.domains) // per
-        doms["block"][at : at + spec.domains] = first
-        for b in range(0, spec.domains, per):
-            starts.append(at + b)
-            sizes.append(min(per, spec.domains - b))
-            over.append(spec.oversubscription)
-            where.append(spec.site)
+        doms["block"][at : at + spec.domains] = first + np.arange(spec.domains) // per
+        begin = np.arange(0, spec.domains, per)
+        part = np.zeros(len(begin), tables.BLOCK)
+        part["first_domain"], part["n_domains"] = at + begin, np.minimum(per, spec.domains - begin)
+        part["oversubscription"], part["site"] = spec.oversubscription, spec.site
+        parts.append(part)
+        first += len(part)
         at += spec.domains
-    blocks = np.zeros(len(starts), tables.BLOCK)
-    blocks["first_domain"], blocks["n_domains"] = starts, sizes
-    blocks["oversubscription"], blocks["site"] = over, where
+    blocks = np.concatenate([np.zeros(0, tables.BLOCK), *parts])
     for i in range(len(sites)):
         mine = np.flatnonzero(doms["site"] == i)
         sites["n_domains"][i] = len(mine)
