@@ -82,7 +82,7 @@ def act(ctx: Context, deliveries: Deliveries, action: Other, why: str) -> bool:
             discount=Value(action.discount),
             haircut=Value(action.haircut),
         )
-        resell(ctx, spec)
+        resell(ctx, deliveries.power, spec)
     return there
 
 

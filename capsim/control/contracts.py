@@ -20,5 +20,5 @@ def start_contracts(ctx: Context, deliveries: Deliveries) -> None:
     start_defaults(ctx, deliveries)
     start_terminations(ctx, deliveries)
     start_options(ctx, deliveries)
-    start_resale(ctx)
+    start_resale(ctx, deliveries.power)
     start_spot(ctx)

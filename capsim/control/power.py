@@ -68,6 +68,35 @@ class PowerFeeds:
         self.connected = [entry for entry in self.connected if entry[0].key != lot.key]
         self.connect()
 
+    def give_up(self, lot: Lot, units: int) -> int:
+        """Up to `units` of a lot go to others, those without power first; power that they used is free again.
+
+        Returns:
+            Placement units that went.
+        """
+        unit = placement_unit(self.ctx.prepared.study.systems[lot.system])
+        dark = 0
+        for index, (other, chips) in enumerate(self.waiting):
+            if other.key == lot.key:
+                dark = min(units, chips // unit)
+                self.waiting[index] = (other, chips - dark * unit)
+        self.waiting = [entry for entry in self.waiting if entry[1]]
+        working = 0
+        if units > dark:
+            working = self.ctx.cluster.retire(self.ctx.tranche[lot.key], units - dark, kill=True)
+        left = working * unit
+        for index in range(len(self.connected) - 1, -1, -1):
+            other, feed, chips = self.connected[index]
+            if other.key == lot.key and left:
+                part = min(chips, left)
+                feed.free_kw += part * lot.kw
+                self.connected[index] = (other, feed, chips - part)
+                self.ctx.lots[lot.key].powered.append((self.ctx.now, -part))
+                left -= part
+        self.connected = [entry for entry in self.connected if entry[2]]
+        self.connect()
+        return dark + working
+
     def connect(self) -> None:
         """Give free power to waiting chips."""
         if not self.waiting:

@@ -11,40 +11,39 @@ from capsim.compile.portfolio import placement_unit
 from capsim.control.context import Context
 from capsim.control.markets import market_ratio
 from capsim.control.measures import holds
+from capsim.control.power import PowerFeeds
 from capsim.spec.contract_delivery import Letting, Resale
 
 WEEK = 7 * MS_DAY
 
 
-def start_resale(ctx: Context) -> None:
+def start_resale(ctx: Context, power: PowerFeeds) -> None:
     """Start one process for every resale of the strategy."""
     for spec in ctx.prepared.study.strategies[ctx.prepared.strategy].resell:
-        ctx.env.process(_resell(ctx, spec))
+        ctx.env.process(_resell(ctx, power, spec))
 
 
-def _resell(ctx: Context, spec: Resale) -> Generator[Any, Any, None]:
+def _resell(ctx: Context, power: PowerFeeds, spec: Resale) -> Generator[Any, Any, None]:
     """On its day if its condition holds, or on the first day in steps of a week, as long as it is asked."""
     at = max(ctx.prepared.calendar.ms(spec.starts), 0)
     last = at if spec.until is None else ctx.prepared.calendar.ms(spec.until)
     while at < ctx.end and at <= last:
         yield ctx.until(at)
         if spec.when is None or holds(ctx, spec.when):
-            resell(ctx, spec)
+            resell(ctx, power, spec)
             return
         at += WEEK
     ctx.log("resale", spec.offer, f"nothing is let ({spec.when})")
 
 
-def resell(ctx: Context, spec: Letting) -> None:
+def resell(ctx: Context, power: PowerFeeds, spec: Letting) -> None:
     """Let (or sell, where they were bought) a share of an offer's delivered chips now."""
     for lot in ctx.prepared.portfolio.lots:
         state = ctx.lots[lot.key]
         if lot.offer != spec.offer or state.status != "delivered" or lot.stands_in:
             continue
         unit = placement_unit(ctx.prepared.study.systems[lot.system])
-        units = ctx.cluster.retire(
-            ctx.tranche[lot.key], int(lot.chips // unit * float(spec.share) + 1e-9), kill=True
-        )
+        units = power.give_up(lot, int(lot.chips // unit * float(spec.share) + 1e-9))
         price = (
             resale_price(ctx, lot) * (1.0 - float(spec.discount or 0.0)) * (1.0 - float(spec.haircut or 0.0))
         )

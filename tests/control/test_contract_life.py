@@ -324,6 +324,52 @@ def test_chips_lose_their_power_with_the_shell(tmp_path: Path) -> None:
     assert found == [(59, 360), (151, 360), (396, -360), (516, -360)]
 
 
+PASSED_ON = ", power: {site: x, pue: 1.25}, power_pass_through: {strike: $0/MWh, price: $50/MWh}"
+
+
+def shell_study(tmp_path: Path, sale: str) -> Prepared:
+    """720 chips from 2026-03-01, power for 360 from 2026-02-01 and for 720 from 2026-06-01; the chips pay for
+    what they draw; `sale` is the day on which half of them are sold."""
+    text = SHELL.replace("CHIPS", "2026-03-01").replace("SHELL", "2026-02-01").replace("TERM", "15y")
+    text = text.replace("needs_shell: true", f"needs_shell: true{PASSED_ON}")
+    resale = f"resell: [{{offer: chips, from: {sale}, share: 50%}}]"
+    return contract_only(small_study(tmp_path, text.replace("site: 1}", f"site: 1}}, {resale}")))
+
+
+def test_chips_pay_for_power_while_they_have_it(tmp_path: Path) -> None:
+    ctx = lived(shell_study(tmp_path, "2026-07-01"))
+    # 360 GB300 of 2.63 kW from day 59, 720 from day 151, 360 again from day 181 on; x 1.25 at $50 a MWh
+    chip_days = 360 * (730 - 59) + 360 * (181 - 151)
+    assert booked(ctx).nominal("chips", "power") == pytest.approx(chip_days * 24 * 2.63 * 1.25 * 0.050)
+
+
+def test_chips_without_power_are_sold_first(tmp_path: Path) -> None:
+    ctx = lived(shell_study(tmp_path, "2026-04-01"))
+    lot = ctx.lots["chips/0/gb300_nvl72"]
+    assert [(at // MS_DAY, n) for at, n in lot.powered] == [(59, 360)]
+    assert [(at // MS_DAY, n) for at, n, _ in lot.let] == [(90, 360)]
+    # those that work go on: 360 chips from day 59 to the end
+    assert booked(ctx).nominal("chips", "power") == pytest.approx(360 * 671 * 24 * 2.63 * 1.25 * 0.050)
+
+
+def test_power_of_sold_chips_goes_to_those_that_wait(tmp_path: Path) -> None:
+    more = """{at: 2026-03-01, share: 50%}, {at: 2026-05-01, share: 50%}], price: {per_chip: $50k}"""
+    text = SHELL.replace("{at: CHIPS, share: 100%}], price: {per_chip: $50k}", more)
+    text = (
+        text.replace("SHELL", "2026-02-01")
+        .replace("TERM", "15y")
+        .replace("{at: 2026-06-01", "{at: 2027-06-01")
+    )
+    resale = "resell: [{offer: chips, from: 2026-06-01, share: 40%}]"
+    ctx = lived(contract_only(small_study(tmp_path, text.replace("site: 1}", f"site: 1}}, {resale}"))))
+    first, second = (ctx.lots[f"chips/{n}/gb300_nvl72"] for n in (0, 1))
+    # 360 of each part: the first has the power, the second waits; 2 of 5 racks of each are sold on day 151
+    assert [(at // MS_DAY, n) for at, n in first.powered] == [(59, 360), (151, -144)]
+    # of the second 144 are sold in the dark; the power of the first's 144 goes to 144 of the 216 that wait
+    # (1 MW powers 5 racks), the other 72 wait for the second half of the shell on day 516
+    assert [(at // MS_DAY, n) for at, n in second.powered] == [(151, 144), (516, 72)]
+
+
 OPTION = "options: [{name: x, KIND, chip: gb300_nvl72, decide: 2026-06-01, deliver: 2026-09-01, price: {per_chip_hour: $3/h}, premium: $1M}]"
 
 

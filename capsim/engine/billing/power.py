@@ -6,9 +6,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from capsim.compile.calendar import MS_HOUR
+from capsim.compile.lots import Lot
 from capsim.control.context import Context
 from capsim.engine.billing.ledger import Ledger, overlap
-from capsim.engine.billing.spans import lot_span, shell_span
+from capsim.engine.billing.spans import away_ms, lot_span, shell_span
 from capsim.spec.offers import Offer
 
 KWH_MWH = 1_000.0
@@ -17,19 +18,32 @@ KWH_MWH = 1_000.0
 def bill_power(ledger: Ledger, ctx: Context) -> None:
     """Book the power of every lot and shell whose contract passes it through.
 
-    kW × PUE × load × hours × (price - strike); never below 0 unless the contract refunds.
+    kW × PUE × load × hours × (price - strike); never below 0 unless the contract refunds. Of chips, those
+    that have power and are not in others' hands.
     """
     portfolio = ctx.prepared.portfolio
     for lot in portfolio.lots:
         offer = ctx.prepared.study.offers[lot.offer]
         if offer.power_pass_through is not None:
-            hours = overlap(ledger.edges, *lot_span(lot, ctx.lots[lot.key], ctx.end)) / MS_HOUR
-            ledger.add(lot.offer, "power", hours * lot.chips * lot.kw * _rate(ctx, offer))
+            hours = _chips_with_power(ctx, lot, ledger.edges) / MS_HOUR
+            ledger.add(lot.offer, "power", hours * lot.kw * _rate(ctx, offer))
     for shell in portfolio.shells:
         offer = ctx.prepared.study.offers[shell.offer]
         if offer.power_pass_through is not None:
             hours = overlap(ledger.edges, *shell_span(shell, ctx.shells[shell.key], ctx.end)) / MS_HOUR
             ledger.add(shell.offer, "power", hours * shell.kw * _rate(ctx, offer))
+
+
+def _chips_with_power(ctx: Context, lot: Lot, edges: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Chip-ms by month in which chips of a lot draw power that its holder pays for, shape (months,)."""
+    state = ctx.lots[lot.key]
+    begin, end = lot_span(lot, state, ctx.end)
+    if not ctx.prepared.study.offers[lot.offer].needs_shell:
+        return lot.chips * overlap(edges, begin, end) - away_ms(ctx, lot, state, edges, begin, end)
+    drawn = np.zeros(len(edges) - 1, dtype=np.int64)
+    for at, chips in state.powered:
+        drawn += chips * overlap(edges, max(at, begin), max(end, at, begin))
+    return drawn
 
 
 def _rate(ctx: Context, offer: Offer) -> NDArray[np.float64]:

@@ -12,7 +12,7 @@ from capsim.compile.calendar import MS_DAY
 from capsim.compile.portfolio import build_portfolio
 from capsim.control.context import Context
 from capsim.engine.billing import contract_values, owed_after
-from tests.engine.billing.booking import booked, offer
+from tests.engine.billing.booking import booked, offer, only_lot
 from tests.studies import contract_only, small_study
 
 MARKET = """
@@ -187,3 +187,12 @@ def test_power_above_the_strike_is_passed_through(tmp_path: Path) -> None:
     assert cheap.nominal("o", "power") == 0.0
     refund, _ = booked(tmp_path, offer(extra=power.replace("$0.085/kWh", "$50/MWh, refund: true")))
     assert refund.nominal("o", "power") == pytest.approx(-7_200 * kw * 1.2 * 0.8 * 17_520 * 0.010)
+
+
+def test_power_of_chips_in_the_hands_of_others_is_theirs(tmp_path: Path) -> None:
+    power = ", power: {site: x, pue: 1.2}, power_pass_through: {strike: $60/MWh, price: $85/MWh}"
+    half_away = [(365 * 86_400_000, 3_600, 1.5)]  # 3,600 of 7,200 chips let from day 365 on
+    ledger, ctx = booked(tmp_path, offer(extra=power), lambda ctx: setattr(only_lot(ctx), "let", half_away))
+    kw = ctx.prepared.study.systems["gb200_nvl72"].kw_per_chip
+    chip_hours = 7_200 * 365 * 24 + 3_600 * 365 * 24
+    assert ledger.nominal("o", "power") == pytest.approx(chip_hours * kw * 1.2 * 0.025)
