@@ -148,8 +148,6 @@ POOL = np.dtype(
         ("bound", "i8"),  # in a pass: no larger gang can be placed in one site here
         ("bound_all", "i8"),  # ... over several sites
         ("score_at", "i8"),  # table of an own placement for its domains
-        ("barred", "i8"),  # in a pass: its domains in windows that have begun
-        ("barred_late", "i8"),  # ... or that begin next
         ("rate", "f8"),  # mean failures per chip-ms of the active tranches
         ("active", "i8"),  # chips delivered and not retired
     ],
@@ -191,7 +189,10 @@ SITE = np.dtype(
         ("hist_t_at", "i8"),  # blocks by number of domains whole by mark_t (counts)
         ("mark_t", "i8"),
         ("mark_on", "i4"),  # 1: the marks are kept up to date
-        ("kept_at", "i8"),  # into ``window_bits``: the head's domains where reservations are made in advance
+        (
+            "kept_at",
+            "i8",
+        ),  # into ``window_bits``: the head's domains where reservations are made in advance, hidden marks
         ("ends_at", "i8"),  # first slot of its order of end blocks
         ("ends_cap", "i8"),
         ("n_ends", "i4"),  # end blocks in use

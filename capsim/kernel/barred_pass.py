@@ -8,11 +8,9 @@ from capsim.jit import kernel
 from capsim.kernel.barred_shadow import build_barred_reservation
 from capsim.kernel.bars import (
     EVERY,
-    add_window,
-    change_windows,
-    count_masked,
+    FEW,
+    change_map,
     draw_map,
-    fill_mask,
     has_own,
     may_use,
     soonest_end,
@@ -27,29 +25,36 @@ from capsim.tables import NEVER
 
 
 @kernel()
-def attempt(s, j, pool, least, own, head, deadline):
-    """Start job j on a pool's map if it is estimated to end by the deadline; returns whether it runs.
+def attempt(s, j, pool, least, own, head, end, deadline):
+    """Start job j on a pool's map if it is estimated to end by the deadline: STARTED, NOWHERE (the map has no
+    room for it), or NOT_YET.
 
-    The map is that of its estimated end as if in one block; where the placement gives it a later one that
-    would have another map, it is tried on that.
+    The map is that of its estimated end as if in one block, ``end``; where the placement gives it a later
+    one that would have another map, it is tried on that.
     """
-    end = soonest_end(s, j, pool, np.int64(s.jobs[j].size_min))
-    now = np.int64(s.clock[0].now)
-    rigid = least or s.jobs[j].size_min == s.jobs[j].size_max
+    c, m, job = s.clock[0], s.maps[pool], s.jobs[j]
+    rigid, result = least or job.size_min == job.size_max, NOWHERE
+    late = rigid and end > deadline
     while True:
-        limit = draw_map(s, j, pool, now, end, own, head)
+        limit = draw_map(s, j, pool, np.int64(c.now), end, own, head)
         if limit < 0:
-            return False
-        masked = s.booking[0].masked != 0
-        n = np.int64(s.jobs[j].size_min) if rigid else size_here(s, j, pool, masked)
-        if n == 0:
-            return False
-        s.clock[0].plan_end = 0
-        if try_start(s, j, pool, n, masked, min(limit, deadline)):
-            return True
-        if s.clock[0].plan_end <= limit:
-            return False
-        end = np.int64(s.clock[0].plan_end)
+            return result
+        masked, n = m.masked != 0, np.int64(job.size_min)
+        c.plan_end = 0
+        if late:
+            room = find_site(s, pool, n, np.int64(s.classes[job.cls].max_sites), masked) != -1
+        else:
+            n = n if rigid else size_here(s, j, pool, masked)
+            if n > 0 and try_start(s, j, pool, n, masked, min(limit, deadline)):
+                return STARTED
+            room = c.plan_end > 0
+        if result == NOWHERE and not own and not head:
+            m.looked, m.lacked, m.room = s.count[0].looks, m.masked, room
+        if room:
+            result = NOT_YET
+        if not room or late or c.plan_end <= limit:
+            return result
+        end = np.int64(c.plan_end)
 
 
 @kernel()
@@ -59,25 +64,27 @@ def start_barred(s, what, least):
     j, pool = what >> (POOL_BITS + 1), (what >> 1) & ((1 << POOL_BITS) - 1)
     behind = what & 1 != 0 and pool == c.resv_pool
     deadline = np.int64(c.shadow) if behind else NEVER
+    end = soonest_end(s, j, pool, np.int64(s.jobs[j].size_min))
     own = has_own(s, j, pool)
     while True:
-        if attempt(s, j, pool, least, own, False, deadline):
-            return STARTED
-        if behind:
+        result = attempt(s, j, pool, least, own, False, end, deadline)
+        if result == NOT_YET and behind:
             if not c.resv_built:
                 build_barred_reservation(s)
-            if attempt(s, j, pool, least, own, True, NEVER):
+            if attempt(s, j, pool, least, own, True, end, NEVER) == STARTED:
                 c.resv_used = 1
                 return STARTED
-        if not own:
+        if result == STARTED or not own:
             break
         own = False
+    if result == STARTED:
+        return result
     if c.resv_rank == s.runs[j].rank and c.shadow <= c.now:
         c.rebuild = 1
+    if result == NOT_YET or s.maps[pool].masked == 0:
+        return result
     sites = np.int64(s.classes[s.jobs[j].cls].max_sites)
-    if find_site(s, pool, np.int64(s.jobs[j].size_min), sites, False) == -1:
-        return NOWHERE
-    return NOT_YET
+    return NOT_YET if find_site(s, pool, np.int64(s.jobs[j].size_min), sites, False) != -1 else NOWHERE
 
 
 @kernel()
@@ -86,7 +93,7 @@ def draw_own_map(s, what):
     j, pool = what >> (POOL_BITS + 1), (what >> 1) & ((1 << POOL_BITS) - 1)
     end = soonest_end(s, j, pool, np.int64(s.jobs[j].size_min))
     draw_map(s, j, pool, np.int64(s.clock[0].now), end, False, False)
-    return np.int64(s.booking[0].masked)
+    return np.int64(s.maps[pool].masked)
 
 
 @kernel()
@@ -161,23 +168,17 @@ def site_bound_on_map(s, site):
 
 @kernel()
 def draw_common(s, pool, until):
-    """Write the map of a pool without the windows that begin by ``until``; returns (bound, over sites)."""
-    b, bars = s.booking[0], np.uint64(0)
-    for i in range(b.live):
+    """Write the map of a pool without those of the first FEW windows that begin by ``until``; returns
+    (bound, over sites)."""
+    bars = EVERY
+    for i in range(min(np.int64(s.booking[0].live), FEW)):
         w = s.windows[s.live_windows[i]]
         if w.start > until:
             break
         if s.sites[w.site].pool == pool:
-            bars |= ONE << np.uint64(i & 63)
-    if not change_windows(s, pool, bars):
-        b.map_pool, b.map_bars, b.map_own, b.map_head = pool, bars, 0, 0
-        s.clock[0].resv_domain = -1
-        fill_mask(s, pool, EVERY)
-        for i in range(b.live):
-            w = s.windows[s.live_windows[i]]
-            if w.start <= until and s.sites[w.site].pool == pool:
-                add_window(s, np.int64(s.live_windows[i]), 1)
-        count_masked(s, pool)
+            bars |= ONE << np.uint64(i)
+    change_map(s, pool, bars, False)
+    s.clock[0].resv_domain = -1
     best, total, p = np.int64(0), np.int64(0), s.pools[pool]
     for i in range(p.first_site, p.first_site + p.n_sites):
         bound = site_bound_on_map(s, np.int64(s.site_order[i]))
@@ -208,11 +209,11 @@ def set_common_bounds(s, horizon):
         b.free, b.free_late, b.extra, b.extra_late, b.own = 0, 0, 0, 0, s.classes[k].bound_free
     for pool in range(s.pools.shape[0]):
         best, total = draw_common(s, np.int64(pool), horizon if horizon < NEVER else now)
-        s.pools[pool].barred_late = s.booking[0].masked
+        s.maps[pool].barred_late = s.maps[pool].masked
         raise_bounds(s, np.int64(pool), best, total, True)
         if horizon < NEVER:
             best, total = draw_common(s, np.int64(pool), now)
-        s.pools[pool].barred = s.booking[0].masked
+        s.maps[pool].barred = s.maps[pool].masked
         raise_bounds(s, np.int64(pool), best, total, False)
 
 
@@ -248,12 +249,15 @@ def lower_bounds(s, j, late):
     fits = False
     for pool in range(s.pools.shape[0]):
         if s.places[k * s.pools.shape[0] + pool].speed > 0.0:
-            end = soonest_end(s, j, np.int64(pool), n)
-            draw_map(s, j, np.int64(pool), np.int64(s.clock[0].now), end, False, False)
-            common = s.pools[pool].barred_late if late else s.pools[pool].barred
-            if s.booking[0].masked > common:
+            m = s.maps[pool]
+            if m.looked != s.count[0].looks:
+                end = soonest_end(s, j, np.int64(pool), n)
+                draw_map(s, j, np.int64(pool), np.int64(s.clock[0].now), end, False, False)
+                m.lacked = m.masked
+                m.room = find_site(s, np.int64(pool), n, sites, m.masked > 0) != -1
+            if m.lacked > (m.barred_late if late else m.barred):
                 return
-            fits = fits or find_site(s, np.int64(pool), n, sites, s.booking[0].masked > 0) != -1
+            fits = fits or m.room != 0
     b = s.class_bounds[k]
     b.extra_late = min(b.extra_late, n - 1)
     if not fits:

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from capsim.jit import kernel, trailing_zeros
-from capsim.kernel.bars import draw_map, next_change, soonest_end
-from capsim.kernel.bits import ONE, bit_next, bit_next_without, bit_test
-from capsim.kernel.domains import mark_flip, mark_move
+from capsim.jit import count_ones, kernel, trailing_zeros
+from capsim.kernel.bars import count_masked, draw_map, next_change, soonest_end
+from capsim.kernel.bits import ONE, bit_next, bit_next_without, bit_test, word_clear, word_part, word_set
+from capsim.kernel.domains import mark_change, mark_move
 from capsim.kernel.ends import ends_first, ends_next, ends_select, ends_slot, ends_weight
 from capsim.kernel.placement import PACK_TENANT, best_fit, level_score
 from capsim.kernel.reservation import (
@@ -38,29 +38,38 @@ def on_map(s, site, d):
 
 @kernel()
 def masked_whole(s, site, time):
-    """Domains off the map that are wholly free by ``time``."""
-    st, n = s.sites[site], np.int64(0)
-    if st.reserved == 0:
-        return n
-    for w in range(st.words):
+    """Domains off the map that are wholly free by ``time``, now or later."""
+    st = s.sites[site]
+    n, left = np.int64(st.held), np.int64(st.reserved)
+    row = st.rows_at + (st.domain_chips - 1) * st.row_stride
+    w = np.int64(0)
+    while left > 0 and n < st.reserved and time > s.clock[0].now:
         word = s.bits[st.reserved_at + w]
-        while word != 0:
-            i = (w << 6) + trailing_zeros(word)
-            word &= word - ONE
-            n += i < st.n_domains and s.doms[st.first_domain + i].last_end <= time
+        if word != 0:
+            left -= count_ones(word)
+            word &= ~s.bits[row + w]
+            while word != 0:
+                n += s.doms[st.first_domain + (w << 6) + trailing_zeros(word)].last_end <= time
+                word &= word - ONE
+        w += 1
     return n
 
 
 @kernel()
 def whole_by(s, site, k, begin, before):
     """First instant from ``begin`` on, before ``before``, with k wholly free domains on the map; NEVER."""
-    time = begin
+    time, short = begin, k - np.int64(s.sites[site].whole)
+    need = short + masked_whole(s, site, begin)
     while time < before:
-        need = k + masked_whole(s, site, time) - s.sites[site].whole
         found = begin if need <= 0 else max(begin, ends_select(s, site, need))
         if found <= time:
             return time
         time = found
+        if time < before:
+            more = short + masked_whole(s, site, time)
+            if more == need:
+                return time
+            need = more
     return NEVER
 
 
@@ -282,17 +291,41 @@ def reserve_one(s, site, n, tenant):
 
 
 @kernel()
-def hide_marks(s, site, sign):
-    """Take the domains off the map out of the site's marks (-1), or bring them back (+1)."""
+def move_marks(s, site, w, mask, sign):
+    """Take the domains of a mask of word w out of the site's marks (-1), or bring them back (+1)."""
+    st = s.sites[site]
+    if sign < 0:
+        word_clear(s.bits, st.mark_at, np.int64(st.words), w, mask)
+    else:
+        word_set(s.bits, st.mark_at, np.int64(st.words), w, mask)
+    while mask != 0:
+        b = np.int64(s.doms[st.first_domain + (w << 6) + trailing_zeros(mask)].block)
+        lo = np.int64(s.blocks[b].first_domain - st.first_domain)
+        part = mask & word_part(w, lo, lo + np.int64(s.blocks[b].n_domains))
+        mark_change(s, site, b, sign * count_ones(part))
+        mask ^= part
+
+
+@kernel()
+def hide_marks(s, site):
+    """Take the domains off the map that are wholly free by the shadow out of the site's marks, and note them."""
     st = s.sites[site]
     mark_move(s, site, s.clock[0].shadow)
     for w in range(st.words):
-        word = s.window_bits[st.kept_at + w]
-        while word != 0:
-            d = st.first_domain + (w << 6) + trailing_zeros(word)
-            word &= word - ONE
-            if s.doms[d].last_end <= s.clock[0].shadow:
-                mark_flip(s, site, d, sign)
+        hidden = s.window_bits[st.kept_at + w] & s.bits[st.mark_at + w]
+        s.window_bits[st.kept_at + st.words + w] = hidden
+        if hidden != 0:
+            move_marks(s, site, np.int64(w), hidden, np.int64(-1))
+
+
+@kernel()
+def show_marks(s, site):
+    """Bring back what ``hide_marks`` took out."""
+    st = s.sites[site]
+    for w in range(st.words):
+        hidden = s.window_bits[st.kept_at + st.words + w]
+        if hidden != 0:
+            move_marks(s, site, np.int64(w), hidden, np.int64(1))
 
 
 @kernel()
@@ -320,22 +353,25 @@ def build_barred_reservation(s):
     if site >= 0 and n <= s.pools[pool].domain_chips:
         reserve_one(s, site, n, np.int64(s.jobs[j].tenant))
     elif site >= 0:
-        hide_marks(s, site, np.int64(-1))
+        hide_marks(s, site)
         b = reserve_whole(s, site, n // segment)
         if n % segment > 0:
             reserve_rest(s, site, b, n % segment)
-        hide_marks(s, site, np.int64(1))
+        show_marks(s, site)
     else:
         left = -(-n // segment)
         c.stamp += 1
         while left > 0:
             site, whole = choose_next(s, pool, c.shadow)
-            hide_marks(s, site, np.int64(-1))
+            hide_marks(s, site)
             k = min(left, whole)
             left -= k
             reserve_whole(s, site, k)
-            hide_marks(s, site, np.int64(1))
+            show_marks(s, site)
     keep_masks(s, pool, False)
-    s.booking[0].part = c.resv_domain
-    s.booking[0].map_pool = -1
+    b, m = s.booking[0], s.maps[pool]
+    b.heads += 1
+    b.part = c.resv_domain
+    m.head, m.part = b.heads, c.resv_domain
+    count_masked(s, pool)
     c.resv_built = 1

@@ -17,7 +17,7 @@ EVERY = np.uint64(0)
 """The mask's words of a job that may use every domain."""
 
 FEW = 64
-"""So many live windows have a bit each, by which a map that is drawn already is known again."""
+"""So many live windows, the first to begin, have a bit each, by which a map that is drawn is known again."""
 
 
 @kernel()
@@ -97,10 +97,11 @@ def add_window(s, r, sign):
 @kernel()
 def add_head(s, pool):
     """Add the domains that the head's reservation takes to the masks."""
-    c, part = s.clock[0], np.int64(s.booking[0].part)
+    part, m = np.int64(s.booking[0].part), s.maps[pool]
+    m.head, m.part = s.booking[0].heads, part
     if part >= 0:
         st = s.sites[s.doms[part].site]
-        c.resv_domain = -1 if bit_test(s.bits, st.reserved_at, part - st.first_domain) else part
+        m.part = -1 if bit_test(s.bits, st.reserved_at, part - st.first_domain) else part
     p = s.pools[pool]
     for i in range(p.first_site, p.first_site + p.n_sites):
         st = s.sites[s.site_order[i]]
@@ -118,12 +119,11 @@ def count_masked(s, pool):
         reserved, held = np.int64(0), np.int64(0)
         for w in range(st.words):
             word = s.bits[st.reserved_at + w]
-            if word != EVERY:
-                reserved += count_ones(word)
-                held += count_ones(word & s.bits[row + w])
+            reserved += count_ones(word)
+            held += count_ones(word & s.bits[row + w])
         st.reserved, st.held = reserved, held
         some += reserved
-    s.booking[0].masked = some
+    s.maps[pool].masked = some
 
 
 @kernel()
@@ -139,16 +139,22 @@ def barred_word(s, site, k, bars):
 
 
 @kernel()
-def change_windows(s, pool, bars):
-    """Change a map that is drawn to that of a pool without the windows ``bars``; returns whether it could.
+def blank(s, pool):
+    """Make the drawn map of a pool that of all domains."""
+    p, m = s.pools[pool], s.maps[pool]
+    fill_mask(s, pool, EVERY)
+    for i in range(p.first_site, p.first_site + p.n_sites):
+        st = s.sites[s.site_order[i]]
+        st.reserved, st.held = 0, 0
+    m.drawn, m.bars, m.own, m.head, m.part, m.masked = s.booking[0].changes, EVERY, EVERY, 0, -1, 0
 
-    It can where the drawn one, too, lacks windows alone: words of no other windows stay as they are.
-    """
-    b = s.booking[0]
-    if b.live > FEW or b.map_pool != pool or b.map_own != 0 or b.map_head != 0:
-        return False
-    changed = np.uint64(b.map_bars ^ bars)
-    b.map_bars = bars
+
+@kernel()
+def change_windows(s, pool, bars):
+    """Change a drawn map to one that lacks the windows ``bars``: words of no other windows stay as they are."""
+    m = s.maps[pool]
+    changed = np.uint64(m.bars ^ bars)
+    m.bars = bars
     while changed != 0:
         w = s.windows[s.live_windows[trailing_zeros(changed)]]
         changed &= changed - ONE
@@ -156,39 +162,72 @@ def change_windows(s, pool, bars):
         row = st.rows_at + (st.domain_chips - 1) * st.row_stride
         for k in range(w.first_word, w.end_word):
             old, word = s.bits[st.reserved_at + k], barred_word(s, w.site, k, bars)
+            if m.head != 0:
+                word |= s.window_bits[st.kept_at + k]
             if word != old:
                 more = count_ones(word) - count_ones(old)
                 st.held += count_ones(word & s.bits[row + k]) - count_ones(old & s.bits[row + k])
                 st.reserved += more
-                b.masked += more
+                m.masked += more
                 s.bits[st.reserved_at + k] = word
-    return True
+    part = np.int64(s.booking[0].part)
+    if m.head != 0 and part >= 0:
+        i = part - np.int64(s.sites[s.doms[part].site].first_domain)
+        word = barred_word(s, s.doms[part].site, i >> 6, bars)
+        m.part = -1 if (word >> np.uint64(i & 63)) & ONE != 0 else part
 
 
 @kernel()
-def list_bars(s, j, pool, begin, end, own):
-    """(latest estimated end with the same map, windows of the map by their place among the live ones).
-
-    ``own``: the windows that the job may use, and -1 if there are none; else those that bar it.
+def change_map(s, pool, bars, head):
+    """Change what is drawn of a pool to the map without the windows ``bars`` and, with ``head``, without what
+    the head's reservation takes.
     """
-    found, limit, some = np.uint64(0), NEVER, False
+    b, m = s.booking[0], s.maps[pool]
+    if m.drawn != b.changes or m.own != 0 or (m.head != 0 and not (head and m.head == b.heads)):
+        blank(s, pool)
+    if m.bars != bars:
+        change_windows(s, pool, bars)
+    if head and m.head == 0:
+        add_head(s, pool)
+        count_masked(s, pool)
+
+
+@kernel()
+def list_bars(s, j, pool, begin, end):
+    """(latest estimated end with the same map, windows that bar the job by their place among the live ones,
+    whether it is barred by others than the first FEW).
+    """
+    found, limit, far = EVERY, NEVER, False
     for i in range(s.booking[0].live):
         r = np.int64(s.live_windows[i])
         if s.sites[s.windows[r].site].pool != pool:
             continue
-        if own:
-            if is_own(s, r, j, begin, end):
-                found |= ONE << np.uint64(i & 63)
-                some = True
-            continue
         latest = latest_end(s, r, j, begin, end)
         if latest < 0:
             found |= ONE << np.uint64(i & 63)
+            far = far or i >= FEW
         else:
             limit = min(limit, latest)
             if latest < NEVER and end <= s.windows[r].start:
                 break
-    return (limit if some or not own else np.int64(-1)), found
+    return limit, found, far
+
+
+@kernel()
+def list_own(s, j, pool, begin, end):
+    """(whether job j may use windows of the pool that have begun, these by their place among the live ones,
+    whether there are others than the first FEW).
+    """
+    found, some, far = EVERY, False, False
+    for i in range(s.booking[0].live):
+        r = np.int64(s.live_windows[i])
+        if s.windows[r].start > begin:
+            break
+        if s.sites[s.windows[r].site].pool == pool and is_own(s, r, j, begin, end):
+            found |= ONE << np.uint64(i & 63)
+            some = True
+            far = far or i >= FEW
+    return some, found, far
 
 
 @kernel()
@@ -208,6 +247,19 @@ def draw_windows(s, j, pool, begin, end, own):
 
 
 @kernel()
+def draw_anew(s, j, pool, begin, end, own, head):
+    """Write a map from the beginning: ``draw_map`` where it is not known by the first FEW windows it lacks."""
+    s.maps[pool].head, s.maps[pool].part = 0, -1
+    fill_mask(s, pool, ALL if own else EVERY)
+    if own:
+        draw_windows(s, j, pool, begin, end, True)
+    draw_windows(s, j, pool, begin, end, False)
+    if head:
+        add_head(s, pool)
+    count_masked(s, pool)
+
+
+@kernel()
 def draw_map(s, j, pool, begin, end, own, head):
     """Write the map of a pool for job j that starts at ``begin`` and is estimated to end at ``end``.
 
@@ -215,27 +267,25 @@ def draw_map(s, j, pool, begin, end, own, head):
     head's reservation takes. Returns the latest estimated end for which the map is the same; -1: no own
     domains.
     """
-    c, b = s.clock[0], s.booking[0]
-    limit, bars = list_bars(s, j, pool, begin, end, False)
-    mine = np.uint64(0)
-    if own:
-        some, mine = list_bars(s, j, pool, begin, end, True)
-        if some < 0:
-            return some
+    c, m = s.clock[0], s.maps[pool]
+    limit, bars, far = list_bars(s, j, pool, begin, end)
     head = head and c.resv_built != 0 and c.resv_pool == pool
-    same = b.map_pool == pool and b.map_bars == bars and b.map_own == mine and (b.map_head != 0) == head
-    if (same and b.live <= FEW) or (not own and not head and change_windows(s, pool, bars)):
-        return limit
-    b.map_pool, b.map_bars, b.map_own, b.map_head = pool, bars, mine, head
-    c.resv_domain = -1
-    fill_mask(s, pool, ALL if own else EVERY)
     if own:
-        draw_windows(s, j, pool, begin, end, True)
-    if bars != 0:
-        draw_windows(s, j, pool, begin, end, False)
-    if head:
-        add_head(s, pool)
-    count_masked(s, pool)
+        some, mine, more = list_own(s, j, pool, begin, end)
+        if not some:
+            return np.int64(-1)
+        far = far or more
+        known = m.drawn == s.booking[0].changes and m.own == mine and m.bars == bars
+        if far or not known or m.head != (s.booking[0].heads if head else 0):
+            draw_anew(s, j, pool, begin, end, True, head)
+            m.drawn, m.bars, m.own = s.booking[0].changes, bars, mine
+    elif far:
+        draw_anew(s, j, pool, begin, end, False, head)
+    else:
+        change_map(s, pool, bars, head)
+    if far:
+        m.drawn = -1
+    c.resv_domain = m.part
     return limit
 
 
@@ -245,16 +295,15 @@ def draw_for_replicas(s, pool):
 
     Returns the number of domains that they keep off.
     """
-    b = s.booking[0]
-    b.map_pool = -1
+    s.maps[pool].drawn = -1
     s.clock[0].resv_domain = -1
     fill_mask(s, pool, EVERY)
-    for i in range(b.live):
+    for i in range(s.booking[0].live):
         r = np.int64(s.live_windows[i])
         if s.sites[s.windows[r].site].pool == pool:
             add_window(s, r, 1)
     count_masked(s, pool)
-    return np.int64(b.masked)
+    return np.int64(s.maps[pool].masked)
 
 
 @kernel()

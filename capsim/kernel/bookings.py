@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 from numba import int64
 
-from capsim.jit import kernel, trailing_zeros
+from capsim.jit import count_ones, kernel, trailing_zeros
 from capsim.kernel.barred_pass import backfill_barred, draw_own_map, size_on_map, start_barred
 from capsim.kernel.barred_shadow import find_barred_reservation
 from capsim.kernel.bars import draw_for_replicas, may_use
@@ -223,7 +223,7 @@ def pass_boundaries(s):
     for i in range(b.live):
         w = s.windows[s.live_windows[i]]
         b.usable += w.who != 0 and (w.flex or w.start <= c.now)
-    b.map_pool = -1
+    b.changes += 1
     c.stuck_job = -1
     c.growing = 1
     capacity_changed(s)
@@ -242,15 +242,21 @@ def accrue(s, time):
         if w.phase != BEGUN:
             continue
         st = s.sites[w.site]
-        chips, free, broken = np.int64(0), np.int64(0), np.int64(0)
-        for k in range(st.words):
+        whole, broken = np.int64(0), np.int64(0)
+        chips, free = np.int64(0), np.int64(0)
+        row = st.rows_at + (st.domain_chips - 1) * st.row_stride
+        for k in range(w.first_word, w.end_word):
             word = s.window_bits[w.bits_at + k]
+            whole += count_ones(word & s.bits[row + k])
+            word &= ~s.bits[row + k]
             while word != 0:
                 dom = s.doms[st.first_domain + (k << 6) + trailing_zeros(word)]
                 word &= word - ONE
                 chips += st.domain_chips if dom.active else 0
                 free += dom.free
                 broken += dom.broken
+        chips += whole * st.domain_chips
+        free += whole * st.domain_chips
         w.reserved += chips * length
         w.free += free * length
         w.used += (chips - free - broken) * length

@@ -36,6 +36,7 @@ RULE_ARRAYS = (
     "owners",
     "owner_tree",
     "class_bounds",
+    "maps",
     "levels",
     "preemptible",
     "list_blocks",

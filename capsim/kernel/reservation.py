@@ -26,7 +26,8 @@ def clear_reservation(s):
     c = s.clock[0]
     c.resv_built = 0
     c.resv_domain = -1
-    s.booking[0].map_pool = -1
+    if c.windows:
+        return
     for site in range(s.sites.shape[0]):
         st = s.sites[site]
         if st.reserved == 0:

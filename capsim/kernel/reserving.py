@@ -110,8 +110,8 @@ def add_reservations(
     tenants = max([1, *named])
     windows = np.zeros(len(reservations), rule_tables.WINDOW)
     words = state.sites["words"].astype(np.int64)
-    kept = np.cumsum(words) - words
-    at = int(words.sum())
+    kept = 2 * (np.cumsum(words) - words)
+    at = 2 * int(words.sum())
     entitled = []
     for i, r in enumerate(reservations):
         row = windows[i]
@@ -135,6 +135,7 @@ def add_reservations(
         booking["part"], booking["accrued"] = -1, state.clock["now"]
     state.sites["kept_at"] = kept
     booking["tenants"] = tenants
+    booking["changes"] += 1
     due = min((r.announced for r in reservations[known:]), default=int(NEVER))
     booking["next"] = min(int(booking["next"][0]), due)
     state.clock["timer"] = min(int(state.clock["timer"][0]), due)
@@ -145,6 +146,7 @@ def add_reservations(
         window_bits=bits,
         entitled=np.concatenate(entitled),
         class_bounds=np.zeros(classes, rule_tables.CLASS_BOUND),
+        maps=np.zeros(len(state.pools), rule_tables.MAP),
         owners=_owners(reservations, tenants, base),
     )
     return made._replace(owner_tree=owner_tree(made)) if made.clock["easy"][0] else made

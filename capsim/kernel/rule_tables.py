@@ -179,18 +179,33 @@ BOOKING = np.dtype(
         ("tenants", "i4"),  # flags of tenants of one window
         ("begun", "i4"),  # windows that have begun and are not over
         ("part", "i4"),  # domain of which the head's reservation takes a part; -1
-        ("masked", "i4"),  # domains that the map of the job being placed lacks
         ("usable", "i4"),  # live windows that have begun or are flexible, and that some may use
-        ("map_pool", "i4"),  # pool of the map that is drawn; -1: none
-        ("map_head", "i4"),  # 1: it lacks what the head's reservation takes
-        ("map_bars", "u8"),  # the windows that it lacks, by their place among the live ones
-        ("map_own", "u8"),  # the windows that it consists of; 0: it consists of all others
+        ("changes", "i8"),  # number of times that windows were announced, began or ended, from 1 on
+        ("heads", "i8"),  # number of reservations of heads that were built, from 1 on
         ("next", "i8"),  # next instant at which a window is announced, begins or ends; NEVER
         ("accrued", "i8"),  # instant up to which the windows' chip-time is booked
     ],
     align=True,
 )
 """The one row of scalars of advance reservations."""
+
+MAP = np.dtype(
+    [
+        ("drawn", "i8"),  # BOOKING.changes when it was drawn; others and -1: it is to be drawn anew
+        ("bars", "u8"),  # the windows that it lacks, by their place among the live ones
+        ("own", "u8"),  # the windows that it consists of; 0: it consists of all others
+        ("head", "i8"),  # it lacks what this reservation of a head takes (BOOKING.heads); 0: no reservation
+        ("part", "i4"),  # domain of which that takes a part and that no window bars; -1
+        ("masked", "i4"),  # domains that it lacks
+        ("looked", "i8"),  # look (COUNTERS.looks) in which a job was tried without the head's reservation
+        ("lacked", "i4"),  # in that look: domains that the map lacked
+        ("room", "i4"),  # 1: it had room for the job
+        ("barred", "i4"),  # in a pass: domains in windows that have begun
+        ("barred_late", "i4"),  # ... or that begin next
+    ],
+    align=True,
+)
+"""One row a pool: the map that is drawn in the masks of its sites, where reservations are made in advance."""
 
 CLASS_BOUND = np.dtype(
     [

@@ -79,6 +79,7 @@ class State(NamedTuple):
     owners: np.ndarray
     owner_tree: np.ndarray
     class_bounds: np.ndarray
+    maps: np.ndarray
     levels: np.ndarray
     preemptible: np.ndarray
     list_blocks: np.ndarray
@@ -140,6 +141,7 @@ DTYPES = {
     "owners": np.dtype("i1"),
     "owner_tree": tables.TREE,
     "class_bounds": rule_tables.CLASS_BOUND,
+    "maps": rule_tables.MAP,
     "levels": rule_tables.LEVEL,
     "preemptible": rule_tables.PREEMPTIBLE,
     "list_blocks": np.dtype("i4"),
