@@ -189,10 +189,7 @@ SITE = np.dtype(
         ("hist_t_at", "i8"),  # blocks by number of domains whole by mark_t (counts)
         ("mark_t", "i8"),
         ("mark_on", "i4"),  # 1: the marks are kept up to date
-        (
-            "kept_at",
-            "i8",
-        ),  # into ``window_bits``: the head's domains where reservations are made in advance, hidden marks
+        ("kept_at", "i8"),  # into ``window_bits``: the head's domains, beside windows; then scratch
         ("ends_at", "i8"),  # first slot of its order of end blocks
         ("ends_cap", "i8"),
         ("n_ends", "i4"),  # end blocks in use

@@ -133,14 +133,16 @@ def next_ordinary(s, rank, free, free_late, extra, extra_late, short, late):
 
 
 @kernel()
-def next_owner(s, rank, size):
-    """The first queued rank >= ``rank``, no larger than ``size``, that may use some reservation; -1."""
+def next_owner(s, rank, size, longest):
+    """The first queued rank >= ``rank`` that may use some reservation, no larger than ``size`` and no longer
+    than ``longest``; -1.
+    """
     tree, leaves = s.owner_tree, np.int64(s.clock[0].leaves)
     i = rank + leaves
     if i >= 2 * leaves:
         return np.int64(-1)
     while True:
-        if tree[i].size <= size:
+        if tree[i].size <= size and tree[i].duration <= longest:
             if i >= leaves:
                 return i - leaves
             i = 2 * i
@@ -229,10 +231,13 @@ def next_start(s):
 @kernel()
 def is_special(s, j):
     """Whether job j may use a live window that has begun, or that is flexible: bounds do not tell of it."""
-    if s.booking[0].usable == 0 or not is_owner(s, np.int64(s.runs[j].rank)):
+    b = s.booking[0]
+    if b.usable == 0 or not is_owner(s, j):
         return False
-    for i in range(s.booking[0].live):
+    for i in range(b.live):
         r = np.int64(s.live_windows[i])
+        if s.windows[r].start > s.clock[0].now and b.last_own < NEVER:
+            return False
         if (s.windows[r].flex or s.windows[r].start <= s.clock[0].now) and may_use(s, r, j):
             return True
     return False
@@ -274,7 +279,7 @@ def next_look(s, rank, horizon):
     c = s.clock[0]
     short, late = c.shadow - c.now, horizon - c.now
     free, free_late, extra, extra_late = np.int64(0), np.int64(0), np.int64(0), np.int64(0)
-    own = np.int64(0)
+    own, longest = np.int64(0), s.booking[0].last_own - c.now
     for k in range(s.classes.shape[0]):
         b = s.class_bounds[k]
         free, free_late = max(free, b.free), max(free_late, b.free_late)
@@ -283,7 +288,7 @@ def next_look(s, rank, horizon):
     while True:
         found = next_ordinary(s, rank, free, free_late, extra, extra_late, short, late)
         if s.booking[0].usable > 0:
-            other = next_owner(s, rank, own)
+            other = next_owner(s, rank, own, longest)
             found = other if found < 0 or 0 <= other < found else found
         if found < 0:
             return found
@@ -292,7 +297,7 @@ def next_look(s, rank, horizon):
         size, duration = s.tree[found + c.leaves].size, s.tree[found + c.leaves].duration
         if worth_a_look(size, duration, b.free, b.free_late, b.extra, b.extra_late, short, late):
             return found
-        if size <= b.own and is_special(s, j):
+        if size <= b.own and duration <= longest and is_special(s, j):
             return found
         rank = found + 1
 
@@ -320,7 +325,8 @@ def backfill_barred(s, first):
     rank = next_look(s, first, horizon)
     while rank >= 0:
         j = np.int64(s.by_rank[rank])
-        late = s.tree[rank + s.clock[0].leaves].duration > horizon - s.clock[0].now
+        duration = s.tree[rank + s.clock[0].leaves].duration
+        late = duration > horizon - s.clock[0].now
         s.count[0].looks += 1
         result = start_somewhere(s, j, True)
         if result == STARTED:
@@ -330,6 +336,6 @@ def backfill_barred(s, first):
             n, b = np.int64(s.jobs[j].size_min) - 1, s.class_bounds[s.jobs[j].cls]
             b.own, b.free, b.free_late = min(b.own, n), min(b.free, n), min(b.free_late, n)
             b.extra, b.extra_late = min(b.extra, n), min(b.extra_late, n)
-        elif not is_special(s, j):
+        elif not is_special(s, j) or duration > s.booking[0].last_own - s.clock[0].now:
             lower_bounds(s, j, late)
         rank = next_look(s, rank + 1, horizon)

@@ -26,6 +26,9 @@ from capsim.kernel.shadow import free_at
 from capsim.kernel.state import END_BLOCK_SIZE
 from capsim.tables import NEVER
 
+FEW_ON_MAP = 16
+"""Where the map has less than one in so many domains, it is looked through domain by domain."""
+
 
 @kernel()
 def on_map(s, site, d):
@@ -77,6 +80,8 @@ def whole_by(s, site, k, begin, before):
 def part_from(s, site, n, begin, before):
     """First instant from ``begin`` on, before ``before``, with n free chips in a domain of the map; NEVER."""
     st = s.sites[site]
+    if (st.n_domains - st.reserved) * FEW_ON_MAP < st.n_domains:
+        return part_of_few(s, site, n, begin, before)
     if begin <= s.clock[0].now and best_fit(s, site, n, np.int64(st.domain_chips), True) >= 0:
         return begin
     if begin > s.clock[0].now:
@@ -84,6 +89,30 @@ def part_from(s, site, n, begin, before):
             if on_map(s, site, np.int64(d)) and free_at(s, np.int64(d), begin) >= n:
                 return begin
     return part_at_an_end(s, site, n, begin, before)
+
+
+@kernel()
+def part_of_few(s, site, n, begin, before):
+    """``part_from`` where the map has few of the site's domains: domain by domain."""
+    st, best = s.sites[site], before
+    for w in range(st.words):
+        word = ~s.bits[st.reserved_at + w] & word_part(np.int64(w), np.int64(w << 6), np.int64(st.n_domains))
+        while word != 0:
+            d = np.int64(st.first_domain) + (np.int64(w) << 6) + trailing_zeros(word)
+            word &= word - ONE
+            if not s.doms[d].active or s.doms[d].leaving:
+                continue
+            if free_at(s, d, begin) >= n:
+                return begin
+            p = np.int64(s.doms[d].first_piece)
+            while p >= 0:
+                holder = s.pieces[p].holder
+                if holder < s.clock[0].cap_jobs:
+                    time = np.int64(s.runs[holder].est_end)
+                    if begin < time < best and free_at(s, d, time) >= n:
+                        best = time
+                p = np.int64(s.pieces[p].next_here)
+    return best if best < before else NEVER
 
 
 @kernel()
@@ -308,7 +337,7 @@ def move_marks(s, site, w, mask, sign):
 
 @kernel()
 def hide_marks(s, site):
-    """Take the domains off the map that are wholly free by the shadow out of the site's marks, and note them."""
+    """Take the domains off the map that are wholly free by the shadow out of the marks, and note them."""
     st = s.sites[site]
     mark_move(s, site, s.clock[0].shadow)
     for w in range(st.words):

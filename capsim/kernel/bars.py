@@ -10,6 +10,7 @@ import numpy as np
 
 from capsim.jit import count_ones, kernel, trailing_zeros
 from capsim.kernel.bits import ALL, ONE, bit_test
+from capsim.kernel.queue import is_owner
 from capsim.kernel.running import set_attempt
 from capsim.tables import NEVER
 
@@ -31,17 +32,17 @@ def may_use(s, r, j):
 
 
 @kernel()
-def latest_end(s, r, j, begin, end):
+def latest_end(s, r, j, begin, end, owner):
     """Latest estimated end >= ``end`` with which job j may start in the domains of window r at ``begin``.
 
-    NEVER: any; -1: not even ``end``.
+    NEVER: any; -1: not even ``end``. ``owner``: whether it may use some window.
     """
     w = s.windows[r]
     if begin >= w.end:
         return NEVER
     before = end <= w.start
-    if before and not w.flex:
-        return np.int64(w.start)
+    if not owner or (before and not w.flex):
+        return np.int64(w.start if before else -1)
     mine = may_use(s, r, j)
     if mine and w.flex:
         return NEVER
@@ -64,8 +65,12 @@ def is_own(s, r, j, begin, end):
 @kernel()
 def has_own(s, j, pool):
     """Whether a window of the pool has begun that job j may use."""
-    for i in range(s.booking[0].live if s.booking[0].begun > 0 else 0):
+    if s.booking[0].usable == 0 or not is_owner(s, j):
+        return False
+    for i in range(s.booking[0].live):
         r = np.int64(s.live_windows[i])
+        if s.windows[r].start > s.clock[0].now:
+            break
         if s.windows[r].phase == 2 and s.sites[s.windows[r].site].pool == pool and may_use(s, r, j):
             return True
     return False
@@ -150,26 +155,37 @@ def blank(s, pool):
 
 
 @kernel()
+def change_word(s, pool, site, k, word):
+    """Make word k of the mask of a site another one, and count again."""
+    st, m = s.sites[site], s.maps[pool]
+    if m.head != 0:
+        word |= s.window_bits[st.kept_at + k]
+    old, whole = s.bits[st.reserved_at + k], s.bits[st.rows_at + (st.domain_chips - 1) * st.row_stride + k]
+    if word != old:
+        more = count_ones(word) - count_ones(old)
+        st.held += count_ones(word & whole) - count_ones(old & whole)
+        st.reserved += more
+        m.masked += more
+        s.bits[st.reserved_at + k] = word
+
+
+@kernel()
 def change_windows(s, pool, bars):
-    """Change a drawn map to one that lacks the windows ``bars``: words of no other windows stay as they are."""
+    """Change a drawn map to one that lacks the windows ``bars``; words of others stay as they are."""
     m = s.maps[pool]
-    changed = np.uint64(m.bars ^ bars)
+    gone, new = np.uint64(m.bars & ~bars), np.uint64(bars & ~m.bars)
     m.bars = bars
-    while changed != 0:
-        w = s.windows[s.live_windows[trailing_zeros(changed)]]
-        changed &= changed - ONE
-        st = s.sites[w.site]
-        row = st.rows_at + (st.domain_chips - 1) * st.row_stride
+    while gone != 0:
+        w = s.windows[s.live_windows[trailing_zeros(gone)]]
+        gone &= gone - ONE
         for k in range(w.first_word, w.end_word):
-            old, word = s.bits[st.reserved_at + k], barred_word(s, w.site, k, bars)
-            if m.head != 0:
-                word |= s.window_bits[st.kept_at + k]
-            if word != old:
-                more = count_ones(word) - count_ones(old)
-                st.held += count_ones(word & s.bits[row + k]) - count_ones(old & s.bits[row + k])
-                st.reserved += more
-                m.masked += more
-                s.bits[st.reserved_at + k] = word
+            change_word(s, pool, np.int64(w.site), k, barred_word(s, w.site, k, bars))
+    while new != 0:
+        w = s.windows[s.live_windows[trailing_zeros(new)]]
+        new &= new - ONE
+        at = s.sites[w.site].reserved_at
+        for k in range(w.first_word, w.end_word):
+            change_word(s, pool, np.int64(w.site), k, s.bits[at + k] | s.window_bits[w.bits_at + k])
     part = np.int64(s.booking[0].part)
     if m.head != 0 and part >= 0:
         i = part - np.int64(s.sites[s.doms[part].site].first_domain)
@@ -183,7 +199,8 @@ def change_map(s, pool, bars, head):
     the head's reservation takes.
     """
     b, m = s.booking[0], s.maps[pool]
-    if m.drawn != b.changes or m.own != 0 or (m.head != 0 and not (head and m.head == b.heads)):
+    old = m.drawn != b.changes or m.own != 0 or (m.head != 0 and not (head and m.head == b.heads))
+    if old or count_ones(m.bars & ~bars) * count_ones(bars) > FEW:
         blank(s, pool)
     if m.bars != bars:
         change_windows(s, pool, bars)
@@ -197,12 +214,12 @@ def list_bars(s, j, pool, begin, end):
     """(latest estimated end with the same map, windows that bar the job by their place among the live ones,
     whether it is barred by others than the first FEW).
     """
-    found, limit, far = EVERY, NEVER, False
+    found, limit, far, owner = EVERY, NEVER, False, is_owner(s, j)
     for i in range(s.booking[0].live):
         r = np.int64(s.live_windows[i])
         if s.sites[s.windows[r].site].pool != pool:
             continue
-        latest = latest_end(s, r, j, begin, end)
+        latest = latest_end(s, r, j, begin, end, owner)
         if latest < 0:
             found |= ONE << np.uint64(i & 63)
             far = far or i >= FEW
@@ -242,13 +259,13 @@ def draw_windows(s, j, pool, begin, end, own):
                 add_window(s, r, -1)
         elif s.windows[r].start >= end:
             break
-        elif latest_end(s, r, j, begin, end) < 0:
+        elif latest_end(s, r, j, begin, end, True) < 0:
             add_window(s, r, 1)
 
 
 @kernel()
 def draw_anew(s, j, pool, begin, end, own, head):
-    """Write a map from the beginning: ``draw_map`` where it is not known by the first FEW windows it lacks."""
+    """Write a map from the beginning: that of ``draw_map``, where it has own domains or many windows."""
     s.maps[pool].head, s.maps[pool].part = 0, -1
     fill_mask(s, pool, ALL if own else EVERY)
     if own:

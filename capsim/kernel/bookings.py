@@ -28,6 +28,7 @@ from capsim.kernel.hooks import (
     function_address,
     set_timer,
 )
+from capsim.kernel.preemption import heap_victims, take_victim
 from capsim.kernel.progress import CHECKPOINTED
 from capsim.kernel.running import requeue_job
 from capsim.kernel.schedule import STARTED
@@ -47,19 +48,6 @@ def has_domain(s, r, d):
 
 
 @kernel()
-def is_promised(s, r, d):
-    """Whether a domain is of another live window whose time overlaps that of window r."""
-    w = s.windows[r]
-    for i in range(s.booking[0].live):
-        other = np.int64(s.live_windows[i])
-        v = s.windows[other]
-        overlap = v.start < w.end and w.start < v.end
-        if v.site == w.site and overlap and has_domain(s, other, d):
-            return True
-    return False
-
-
-@kernel()
 def held_until(s, d):
     """The last estimated end of the jobs in a domain, after all of which replicas leave; -1: nobody."""
     last = np.int64(-1)
@@ -73,27 +61,68 @@ def held_until(s, d):
 
 
 @kernel()
-def take_domains(s, r):
-    """Choose the window's domains: those estimated to be free at its start first, then those free soonest."""
+def list_promised(s, r):
+    """Write into the site's scratch words the domains of other live windows that overlap window r in time."""
     w = s.windows[r]
     st = s.sites[w.site]
-    while w.domains < w.wanted:
-        best, found = NEVER, np.int64(-1)
-        for d in range(st.first_domain, st.first_domain + st.n_domains):
-            dom = s.doms[d]
-            if not dom.active or dom.leaving or has_domain(s, r, d) or is_promised(s, r, d):
-                continue
-            until = held_until(s, np.int64(d))
-            until = until if until > w.start else np.int64(-1)
-            if until < best:
-                best, found = until, np.int64(d)
-                if until < 0:
-                    break
-        if found < 0:
-            return
-        i = found - st.first_domain
-        s.window_bits[w.bits_at + (i >> 6)] |= ONE << np.uint64(i & 63)
-        w.domains += 1
+    at = np.int64(st.kept_at + st.words)
+    for k in range(st.words):
+        s.window_bits[at + k] = 0
+    for i in range(s.booking[0].live):
+        v = s.windows[s.live_windows[i]]
+        if v.site == w.site and v.start < w.end and w.start < v.end:
+            for k in range(v.first_word, v.end_word):
+                s.window_bits[at + k] |= s.window_bits[v.bits_at + k]
+
+
+@kernel()
+def list_until(s, r):
+    """Write into scratch words from when on window r could have each domain of its site: its start or later,
+    NEVER - 1 where replicas are, NEVER if it may not have it.
+    """
+    w = s.windows[r]
+    st = s.sites[w.site]
+    promised = np.int64(st.kept_at + st.words)
+    for i in range(st.n_domains):
+        d, until = np.int64(st.first_domain + i), NEVER
+        taken = (s.window_bits[promised + (i >> 6)] >> np.uint64(i & 63)) & ONE != 0
+        if s.doms[d].active and not s.doms[d].leaving and not taken:
+            until = max(np.int64(w.start), held_until(s, d))
+        s.window_bits[promised + st.words + i] = until
+
+
+@kernel()
+def count_until(s, at, n, time):
+    """How many of the n instants from ``at`` on, in scratch words, are not later than ``time``."""
+    found = np.int64(0)
+    for i in range(at, at + n):
+        found += np.int64(s.window_bits[i]) <= time
+    return found
+
+
+@kernel()
+def take_domains(s, r):
+    """Choose the window's domains: those estimated to be free at its start first, then those free soonest."""
+    list_promised(s, r)
+    list_until(s, r)
+    w = s.windows[r]
+    st = s.sites[w.site]
+    at, n = np.int64(st.kept_at + 2 * st.words), np.int64(st.n_domains)
+    low, last = np.int64(w.start) - 1, np.int64(w.start)
+    if count_until(s, at, n, last) < w.wanted:
+        low, last = last, NEVER - 1
+    while last - low > 1:  # at ``last`` there are as many as are wanted, or all there are
+        middle = low + (last - low) // 2
+        if count_until(s, at, n, middle) >= w.wanted:
+            last = middle
+        else:
+            low = middle
+    for latest in (last - 1, last):
+        for i in range(n):
+            until = np.int64(s.window_bits[at + i])
+            if w.domains < w.wanted and until <= latest and (latest < last or until == last):
+                s.window_bits[w.bits_at + (i >> 6)] |= ONE << np.uint64(i & 63)
+                w.domains += 1
 
 
 @kernel()
@@ -164,15 +193,16 @@ def begin_window(s, r):
     clear_replicas(s, r)
     if not s.windows[r].evict:
         return
-    while True:
-        found = np.int64(-1)
-        for i in range(s.clock[0].running):
-            j = np.int64(s.active[i])
-            if (found < 0 or j < found) and not may_use(s, r, j) and holds_of(s, r, j):
-                found = j
-        if found < 0:
-            return
-        requeue_job(s, found, CHECKPOINTED)
+    n = np.int64(0)
+    for i in range(s.clock[0].running):
+        j = np.int64(s.active[i])
+        if not may_use(s, r, j) and holds_of(s, r, j):
+            s.victims[2 * n], s.victims[2 * n + 1] = j, j
+            n += 1
+    heap_victims(s, n)
+    while n > 0:
+        requeue_job(s, take_victim(s, n), CHECKPOINTED)
+        n -= 1
 
 
 @kernel()
@@ -219,10 +249,12 @@ def pass_boundaries(s):
     for r in range(s.windows.shape[0]):
         b.next = min(b.next, next_boundary(s, np.int64(r)))
     set_timer(s)
-    b.usable = 0
+    b.usable, b.last_own = 0, -1
     for i in range(b.live):
         w = s.windows[s.live_windows[i]]
-        b.usable += w.who != 0 and (w.flex or w.start <= c.now)
+        if w.who != 0 and (w.flex or w.start <= c.now):
+            b.usable += 1
+            b.last_own = NEVER if w.flex else max(b.last_own, w.end)
     b.changes += 1
     c.stuck_job = -1
     c.growing = 1
@@ -240,7 +272,7 @@ def accrue(s, time):
     for i in range(b.live):
         w = s.windows[s.live_windows[i]]
         if w.phase != BEGUN:
-            continue
+            break
         st = s.sites[w.site]
         whole, broken = np.int64(0), np.int64(0)
         chips, free = np.int64(0), np.int64(0)

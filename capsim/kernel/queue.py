@@ -45,9 +45,9 @@ def tree_remove(tree, i):
 
 
 @kernel()
-def is_owner(s, rank):
-    """Whether the job of a rank may use some advance reservation."""
-    job = s.jobs[s.by_rank[rank]]
+def is_owner(s, j):
+    """Whether job j may use some advance reservation."""
+    job = s.jobs[j]
     tenant = min(np.int64(job.tenant), np.int64(s.booking[0].tenants))
     return s.owners[tenant * s.classes.shape[0] + job.cls] != 0
 
@@ -59,7 +59,7 @@ def queue_insert(s, rank, size, duration):
         rank_insert(s, rank)
         return
     tree_insert(s.tree, rank + s.clock[0].leaves, size, duration)
-    if s.clock[0].windows and is_owner(s, rank):
+    if s.clock[0].windows and is_owner(s, s.by_rank[rank]):
         tree_insert(s.owner_tree, rank + s.clock[0].leaves, size, duration)
 
 

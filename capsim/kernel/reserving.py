@@ -110,8 +110,9 @@ def add_reservations(
     tenants = max([1, *named])
     windows = np.zeros(len(reservations), rule_tables.WINDOW)
     words = state.sites["words"].astype(np.int64)
-    kept = 2 * (np.cumsum(words) - words)
-    at = 2 * int(words.sum())
+    room = 2 * words + state.sites["n_domains"]
+    kept = np.cumsum(room) - room
+    at = int(room.sum())
     entitled = []
     for i, r in enumerate(reservations):
         row = windows[i]

@@ -180,6 +180,7 @@ BOOKING = np.dtype(
         ("begun", "i4"),  # windows that have begun and are not over
         ("part", "i4"),  # domain of which the head's reservation takes a part; -1
         ("usable", "i4"),  # live windows that have begun or are flexible, and that some may use
+        ("last_own", "i8"),  # the last end of these; NEVER: one of them is flexible
         ("changes", "i8"),  # number of times that windows were announced, began or ended, from 1 on
         ("heads", "i8"),  # number of reservations of heads that were built, from 1 on
         ("next", "i8"),  # next instant at which a window is announced, begins or ends; NEVER
