@@ -178,18 +178,20 @@ def change_windows(s, pool, bars):
     while gone != 0:
         w = s.windows[s.live_windows[trailing_zeros(gone)]]
         gone &= gone - ONE
+        site = np.int64(w.site)
         for k in range(w.first_word, w.end_word):
-            change_word(s, pool, np.int64(w.site), k, barred_word(s, w.site, k, bars))
+            change_word(s, pool, site, k, barred_word(s, site, np.int64(k), bars))
     while new != 0:
         w = s.windows[s.live_windows[trailing_zeros(new)]]
         new &= new - ONE
-        at = s.sites[w.site].reserved_at
+        site, at = np.int64(w.site), s.sites[w.site].reserved_at
         for k in range(w.first_word, w.end_word):
-            change_word(s, pool, np.int64(w.site), k, s.bits[at + k] | s.window_bits[w.bits_at + k])
+            change_word(s, pool, site, k, s.bits[at + k] | s.window_bits[w.bits_at + k])
     part = np.int64(s.booking[0].part)
     if m.head != 0 and part >= 0:
-        i = part - np.int64(s.sites[s.doms[part].site].first_domain)
-        word = barred_word(s, s.doms[part].site, i >> 6, bars)
+        site = np.int64(s.doms[part].site)
+        i = part - np.int64(s.sites[site].first_domain)
+        word = barred_word(s, site, i >> 6, bars)
         m.part = -1 if (word >> np.uint64(i & 63)) & ONE != 0 else part
 
 

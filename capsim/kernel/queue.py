@@ -59,7 +59,7 @@ def queue_insert(s, rank, size, duration):
         rank_insert(s, rank)
         return
     tree_insert(s.tree, rank + s.clock[0].leaves, size, duration)
-    if s.clock[0].windows and is_owner(s, s.by_rank[rank]):
+    if s.clock[0].windows and is_owner(s, np.int64(s.by_rank[rank])):
         tree_insert(s.owner_tree, rank + s.clock[0].leaves, size, duration)
 
 
