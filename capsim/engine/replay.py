@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -18,7 +18,7 @@ from capsim.engine.schedule_figures import Outcomes, idle_while_wanted, schedule
 from capsim.engine.tenant_figures import by_tenant
 from capsim.errors import InputError
 from capsim.workload.traces.model import Ints, JobTrace
-from capsim.workload.traces.terms import COMPLETED, FATES
+from capsim.workload.traces.terms import FATES
 
 __all__ = [
     "POLICIES",
@@ -42,7 +42,7 @@ class Schedule:
     later the instant from which a job waited for no other. ``unused`` are mean shares of the machine by use,
     where they were sampled; ``typed``: on several chip types; ``left_out``: how many jobs were not scheduled,
     by reason; ``fates``: index into FATES of each job; ``shares``: those of --share; ``reserved`` and
-    ``quotas``: see Done.
+    ``quotas``: see Done; ``fate_time``: chip-ms by what came of it, with --fates.
     """
 
     trace: JobTrace
@@ -63,6 +63,7 @@ class Schedule:
     shares: Mapping[str, float]
     reserved: Sequence[dict[str, int]] = ()
     quotas: Sequence[dict[str, Any]] = ()
+    fate_time: Mapping[str, int] = field(default_factory=dict)
     typed: bool = False
 
     @property
@@ -250,8 +251,21 @@ class _Chosen:
             shares=options.shares,
             reserved=done.reserved,
             quotas=done.quotas,
+            fate_time=fate_time(done, terms.fate) if terms is not None and self.rules.fates else {},
             typed=typed,
         )
+
+
+def fate_time(done: Done, fates: Ints) -> dict[str, int]:
+    """Chip-ms by what came of it: last attempts by the job's fate, failed ones before them, work done again.
+
+    The parts sum to all chip-time.
+    """
+    if done.spent is None or done.failed is None:
+        return {}
+    last = done.spent - done.failed - done.lost
+    found = {name: int(last[fates == code].sum()) for code, name in enumerate(FATES)}
+    return found | {"retried": int(done.failed.sum()), "redone": int(done.lost.sum())}
 
 
 def columns_of(trace: JobTrace, index: Ints) -> Columns:
@@ -329,8 +343,10 @@ def _governed(schedule: Schedule) -> dict[str, Any]:
     if rules.fates:
         counts = np.bincount(schedule.fates, minlength=len(FATES)).tolist()
         figures["fates"] = dict(zip(FATES, counts, strict=True))
-        completed = outcomes.work[schedule.fates == COMPLETED].sum()
-        figures["completed_share"] = float(completed / outcomes.work.sum())
+        total = float(sum(schedule.fate_time.values()))
+        shares_of = {name: chip_ms / total for name, chip_ms in schedule.fate_time.items()}
+        figures |= {f"{name}_share": share for name, share in shares_of.items()}
+        figures["goodput"] = schedule.fate_time["completed"] / (float(outcomes.chips) * outcomes.makespan)
     if schedule.reserved:
         figures["reservations"] = [
             {

@@ -149,7 +149,11 @@ def _finish(
         for found in cluster.reservations()
     ]
     quotas = rules.quotas(queue.trace, cluster.quota_use, types)
-    return Done(start, end, wait, preemptions, lost, unused, eligible, kept, quotas)
+    done = Done(start, end, wait, preemptions, lost, unused, eligible, kept, quotas)
+    if rules.fates:
+        spent = runs["chip_time"].astype(np.int64)
+        done = done._replace(spent=spent, failed=cluster.failed_time()[place].astype(np.int64))
+    return done
 
 
 def eligible_at(

@@ -30,7 +30,9 @@ class Done(NamedTuple):
     ``start`` is -1 for a job that was cancelled before it started. ``eligible``: instants from which jobs
     wait, where that is not their submission for all. ``reserved``: of each reservation its domains, their
     chip-ms, of these used by jobs, and idle. ``quotas``: of tenants with quotas by chip type, by index, and
-    type: quota and chip-ms of the jobs that were admitted there.
+    type: quota and chip-ms of the jobs that were admitted there. ``spent``: chip-ms of each job, in all
+    attempts; ``failed``: of these, of attempts that failed, but the last one, without work done again; None
+    without fates.
     """
 
     start: Ints
@@ -42,6 +44,8 @@ class Done(NamedTuple):
     eligible: Ints | None = None
     reserved: Sequence[dict[str, int]] = ()
     quotas: Sequence[dict[str, Any]] = ()
+    spent: Ints | None = None
+    failed: Ints | None = None
 
 
 @dataclass(frozen=True)

@@ -398,6 +398,12 @@ class Cluster:
         """What each tenant may have and had in each flavor, up to now: ALLOWANCE rows [tenant, flavor]."""
         return quota_use(self._s)
 
+    def failed_time(self) -> np.ndarray:
+        """Chip-ms, int64 [jobs], of attempts that failed, but the last, without work done again."""
+        s, n = self._s, int(self._s.clock["n_jobs"][0])
+        failed: np.ndarray = s.standings["failed_ms"][:n] if len(s.standings) >= n else np.zeros(n, np.int64)
+        return failed
+
     def counters(self) -> dict[str, int]:
         """The COUNTERS row as a dict."""
         names = self._s.count.dtype.names or ()

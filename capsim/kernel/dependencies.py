@@ -152,6 +152,7 @@ def fails_again(s, j):
         return False
     if mine.retries > 0:
         mine.retries -= 1
+        mine.failed_ms = run.chip_time - run.lost
         s.count[0].completed -= 1
         run.end = -1
         run.drained = 0

@@ -104,6 +104,7 @@ STANDING = np.dtype(
         ("look_at", "i8"),  # las: a running job's queue and exemption stand before this instant
         ("due", "i8"),  # las: instant of its next promotion if it goes on waiting; NEVER
         ("alone", "f8"),  # themis: ms that it would take alone on its tenant's share
+        ("failed_ms", "i8"),  # chip-ms of its attempts that failed, work done again apart
         ("had", "i8"),  # chip-ms that it had when it was last admitted
         ("offset", "i8"),  # themis: shortest possible estimate - submission, ms
         ("joined", "i8"),  # instant at which it joined the queue

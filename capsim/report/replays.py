@@ -53,8 +53,10 @@ def replay_report(found: dict[str, Any], cleaning: Sequence[str], width: int) ->
             head += paragraph("", f"{first[key]:,} {text}", width)
     if "fates" in first:
         ends = ", ".join(f"{count:,} {fate}" for fate, count in first["fates"].items())
-        chip_time = percent(first["completed_share"], 1)
-        head += paragraph("", f"{ends}; completed jobs have {chip_time} % of the chip-time", width)
+        names = {"completed": "completed jobs", "failed": "failed", "cancelled": "cancelled"}
+        names |= {"retried": "attempts before the last", "redone": "done again"}
+        parts = ", ".join(f"{percent(first[f'{key}_share'], 1)} % {text}" for key, text in names.items())
+        head += paragraph("", f"{ends}; of the chip-time {parts}", width)
     if not first["jobs"]:
         return head
     tables = [spread_table(name, title, rows, width) for name, title in SPREADS.items()]
@@ -134,6 +136,8 @@ def machine_table(rows: Sequence[Row], width: int) -> list[Line]:
         Column("ρ > 1", "% of jobs", lambda row: percent(row["finish_time_fairness"]["share_above_1"], 1), 3),
         Column("back-", "filled %", lambda row: percent(row["backfilled_share"], 1), 4),
     ]
+    if any("goodput" in row for row in rows):
+        columns.insert(3, Column("good-", "put %", lambda row: percent(row["goodput"], 1)))
     if any(row["unused"] for row in rows):
         columns += [unused_column(*heading) for heading in UNUSED]
     if any(row["preemptions"] for row in rows):

@@ -12,7 +12,7 @@ from capsim.engine.replay import Machine, Schedule, measure, replay_trace
 from capsim.engine.replay_rules import ReplayRules
 from capsim.engine.replay_types import types_of
 from capsim.errors import InputError, StudyError
-from capsim.report.replays import quota_table
+from capsim.report.replays import quota_table, replay_report
 from capsim.spec.chip_types import read_chip_types
 from capsim.spec.governance import read_governance
 from capsim.workload.traces import JobTrace, read_jobs
@@ -133,9 +133,30 @@ def test_a_failed_job_is_run_again(tmp_path: Path) -> None:
     assert (found.end / 1000).tolist() == [30, 40]
     figures = measure(found)
     assert figures["utilisation"] == pytest.approx(1.0)
-    assert figures["completed_share"] == pytest.approx(10 / 40)
+    assert figures["completed_share"] == figures["goodput"] == pytest.approx(10 / 40)
+    assert figures["failed_share"] == pytest.approx(10 / 40)
+    assert figures["retried_share"] == pytest.approx(20 / 40)
     assert starts(replay(trace, ReplayRules(fates=True), 1, "fcfs")) == [0, 20]
     assert starts(replay(trace, ReplayRules(), 1, "fcfs")) == [0, 10]
+
+
+def test_where_the_chip_time_went(tmp_path: Path) -> None:
+    """2 chips. Job 1 is stopped by job 2 at 6: it did 4 s, wrote a checkpoint for 1 s and loses 1 s of work. Job 2
+    fails at 11 and completes at 16; then 3 and 4 run beside each other; from 26 job 1 does the 16 s that are left,
+    with three checkpoints, until 45. It had 50 chip-s, 2 of them for what it did again."""
+    rows = "1,0,2,20,x,completed,0\n2,6,2,5,y,completed,1\n3,7,1,10,y,cancelled,0\n4,8,1,10,y,failed,0\n"
+    trace = jobs(tmp_path, rows, "class,fate,retries")
+    text = "classes: {x: {checkpoint: 4 s, stall: 1 s}, y: {priority: 9}}"
+    rules = ruled(tmp_path, text, fates=True, preemption="priority")
+    found = replay(trace, rules, 2, "priority+easy")
+    assert starts(found) == [0, 6, 16, 16]
+    assert (found.end / 1000).tolist() == [45, 16, 26, 26]
+    figures = measure(found)
+    parts = {"completed": 58, "failed": 10, "cancelled": 10, "retried": 10, "redone": 2}
+    assert {name: figures[f"{name}_share"] * 90 for name in parts} == pytest.approx(parts)
+    assert figures["goodput"] == pytest.approx(58 / 90)
+    text = "\n".join(line.text for line in replay_report({"policies": [figures], "days": None}, [], 200))
+    assert "of the chip-time 64.4 % completed jobs, 11.1 % failed, 11.1 % cancelled, 11.1 % attempts" in text
 
 
 def test_tasks_of_an_array(tmp_path: Path) -> None:

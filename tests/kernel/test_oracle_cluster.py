@@ -115,6 +115,8 @@ def agree(case: Case, cluster: Cluster) -> None:
     for name in ("interruptions", "replicas_lost", "repairs", "failures", "backfilled"):
         assert counters[name] == scheduler.world.counts[name], name
     assert cluster.check() == []
+    failed = [scheduler.world.gates.failed_ms.get(j, 0) for j in range(len(lives))]
+    assert cluster.failed_time().tolist() == failed
     for t, tenant in enumerate(case.tenants):
         if isinstance(tenant.quota, Mapping):
             assert cluster.quota_use()["chip_ms"][t].tolist() == used_by_flavor(scheduler, t)

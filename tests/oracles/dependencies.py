@@ -15,12 +15,13 @@ WAITING, RUNNING, DONE, CANCELLED = 1, 2, 3, 5
 
 @dataclass
 class Gates:
-    """Who is held by other jobs ("needs") or by its array, which tasks count, who is over for good."""
+    """Who is held by other jobs ("needs") or by its array, which tasks count, who is over for good, what failed."""
 
     closed: dict[int, str] = field(default_factory=dict)
     counted: set[int] = field(default_factory=set)
     settled: set[int] = field(default_factory=set)
     failed: dict[int, int] = field(default_factory=dict)
+    failed_ms: dict[int, int] = field(default_factory=dict)
 
 
 def can_never(world: World, j: int) -> bool:
@@ -97,6 +98,9 @@ def fails_again(world: World, j: int) -> bool:
     if failed == world.jobs[j].retries:
         return False
     world.gates.failed[j] = failed + 1
+    spans = [span for span in world.standing.spans if span.job == j]
+    had = sum(span.chips * ((span.end or 0) - span.begin) for span in spans)
+    world.gates.failed_ms[j] = had - world.lives[j].lost
     life, job = world.lives[j], world.jobs[j]
     life.work_left, life.request_left, life.interrupted = job.run, job.requested, False
     life.state, life.queued, life.notice = WAITING, world.now, None
