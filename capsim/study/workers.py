@@ -109,13 +109,12 @@ def _drive(pool: list[_Worker], waiting: list[Task]) -> Iterator[Finished]:
     while busy:
         ready = wait([worker.connection for worker in busy])
         for worker in [w for w in busy if w.connection in ready]:
-            message = worker.receive()
-            if message is not None:
-                yield message
-            elif waiting:
-                worker.start(waiting.pop())
-            else:
+            finished = worker.receive()
+            if worker.idle and waiting:
+                worker.start(waiting.pop())  # before what finished is stored: that takes a while
+            elif worker.idle:
                 busy.remove(worker)
+            yield finished
 
 
 class _Worker:
@@ -125,6 +124,7 @@ class _Worker:
         self.connection: Connection
         self.connection, theirs = context.Pipe()
         self._task: Task | None = None
+        self._left = 0  # runs of the task that are not received yet
         self._process = context.Process(
             target=_work,
             args=(theirs, self.connection, prepared, simulate),
@@ -136,12 +136,17 @@ class _Worker:
 
     def start(self, task: Task) -> None:
         """Hand a world to the worker."""
-        self._task = task
+        self._task, self._left = task, len(task.strategies)
         with suppress(BrokenPipeError):  # noticed as the end of the worker when its answer is awaited
             self.connection.send(task)
 
-    def receive(self) -> Finished | None:
-        """The next finished run, or None when the world is done."""
+    @property
+    def idle(self) -> bool:
+        """Whether every run of its world was received."""
+        return self._left == 0
+
+    def receive(self) -> Finished:
+        """The next finished run."""
         task = self._task
         assert task is not None
         try:
@@ -157,7 +162,8 @@ class _Worker:
             raise message
         if isinstance(message, str):
             raise RuntimeError(f"run {task.run} of case {task.case} failed in a worker:\n{message}")
-        assert message is None or isinstance(message, Finished)
+        assert isinstance(message, Finished)
+        self._left -= 1
         return message
 
     def end(self) -> None:
@@ -189,7 +195,6 @@ def _work(connection: Connection, parents_end: Connection, prepared: Prepared, s
             try:
                 for strategy in task.strategies:
                     connection.send(_simulate_one(prepared, simulate, task, strategy))
-                connection.send(None)
             except CapsimError as error:
                 connection.send(error)
             except (EOFError, BrokenPipeError, ConnectionResetError):
