@@ -163,8 +163,8 @@ def _on_types(
     """A schedule on several chip types: rounds, or a queue whose jobs go where they end first."""
     if not plain:
         raise InputError("--types names the chips; leave out --chips, --domain and what belongs to it")
-    if rules.file is not None and rules.file.terms.reservations:
-        raise InputError("reservations are there on one type of chips; leave --types or the reservations out")
+    if rules.file is not None:
+        rules.file.check_reserved_types(dict(zip(types.names, types.chips.tolist(), strict=True)))
     chosen = _Chosen(trace, types.fits(trace.size), rules, types)
     index, jobs = chosen.index, chosen.jobs
     speed = types.job_speed(jobs.size, index)

@@ -113,7 +113,7 @@ def _finish(
     table = make_jobs(jobs.submit, jobs.run, jobs.size, jobs.requested, tenant=queue.tenant, cls=terms.kind)
     thinking = terms.waits if rules.dependencies == "think" else None
     feedback = Feedback(table, thinking) if thinking is not None else None
-    reservations = rules.reservations(queue.trace, terms)
+    reservations = rules.reservations(queue.trace, terms, types)
     cluster = Cluster(
         layout,
         table if feedback is None else table[feedback.listed],

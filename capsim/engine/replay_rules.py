@@ -111,8 +111,8 @@ class ReplayRules:
         if problems:
             raise InputError("\n".join(problems))
 
-    def reservations(self, trace: JobTrace, jobs: Submitted) -> list[Any]:
-        """The kernel's reservations, on a machine of one site."""
+    def reservations(self, trace: JobTrace, jobs: Submitted, types: Sequence[str]) -> list[Any]:
+        """The kernel's reservations, on a machine of one site, or of one for each of ``types``."""
         from capsim.kernel.reserving import Reservation
 
         tenants = {name: index for index, name in enumerate(trace.tenants)}
@@ -127,7 +127,7 @@ class ReplayRules:
                 classes = [k for k, name in enumerate(names) if name in row.classes]
             found.append(
                 Reservation(
-                    site=0,
+                    site=0 if row.type is None else types.index(row.type),
                     start=start,
                     end=end,
                     chips=int(row.chips),

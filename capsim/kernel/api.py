@@ -16,8 +16,16 @@ from capsim.kernel import accounts
 from capsim.kernel import advance as kernel
 from capsim.kernel.audit import audit
 from capsim.kernel.build import build
-from capsim.kernel.governance import Governance, add_rules, base_classes, check_sizes, quota_use, variants
-from capsim.kernel.layout import Classes, Layout, LayoutError, Services
+from capsim.kernel.governance import (
+    Governance,
+    add_rules,
+    base_classes,
+    check_sizes,
+    failed_time,
+    quota_use,
+    variants,
+)
+from capsim.kernel.layout import Classes, Layout, LayoutError, Services, check_jobs
 from capsim.kernel.options import JobOptions
 from capsim.kernel.placement import OWN
 from capsim.kernel.preemptible import lay_levels
@@ -99,7 +107,7 @@ class Cluster:
         """
         policy = policy or Policy()
         self._n_pools = len(layout.pools)
-        _check_jobs(jobs, classes)
+        check_jobs(jobs, classes)
         own = not isinstance(policy.placement, str)
         _check_policy(policy)
         score = policy.placement if own else None
@@ -300,7 +308,7 @@ class Cluster:
         s.jobs[j] = row[0] if isinstance(row, np.ndarray) and row.ndim else row
         s.jobs["submit"][j] = self.now
         s.jobs["watched"][j] = watched
-        _check_jobs(s.jobs[j : j + 1], None)
+        check_jobs(s.jobs[j : j + 1], None)
         if s.clock["rules"][0]:
             check_sizes(s, s.jobs[j : j + 1], j)
         s.runs["work_left"][j] = s.jobs["run"][j]
@@ -400,9 +408,7 @@ class Cluster:
 
     def failed_time(self) -> np.ndarray:
         """Chip-ms, int64 [jobs], of attempts that failed, but the last, without work done again."""
-        s, n = self._s, int(self._s.clock["n_jobs"][0])
-        failed: np.ndarray = s.standings["failed_ms"][:n] if len(s.standings) >= n else np.zeros(n, np.int64)
-        return failed
+        return failed_time(self._s)
 
     def counters(self) -> dict[str, int]:
         """The COUNTERS row as a dict."""
@@ -482,20 +488,3 @@ def _check_policy(policy: Policy) -> None:
         raise LayoutError(f"backfill {policy.backfill!r} is unknown: use none or easy")
     if policy.overrun not in ("end", "run on"):
         raise LayoutError(f"overrun {policy.overrun!r} is unknown: use end or run on")
-
-
-def _check_jobs(jobs: np.ndarray, classes: Classes | None) -> None:
-    """Raise LayoutError for a job table that cannot be simulated."""
-    if np.any(np.diff(jobs["submit"]) < 0):
-        raise LayoutError("jobs must be sorted by submission: sort them first (stable)")
-    for name in ("run", "requested", "size_min", "size_ref"):
-        if np.any(jobs[name] <= 0):
-            raise LayoutError(f"job {int(np.flatnonzero(jobs[name] <= 0)[0])}: {name} must be positive")
-    if np.any(jobs["size_max"] < jobs["size_min"]):
-        raise LayoutError("size_max must be at least size_min")
-    if (
-        classes is not None
-        and len(jobs)
-        and not 0 <= jobs["cls"].min() <= jobs["cls"].max() < len(classes.rows)
-    ):
-        raise LayoutError(f"every job needs one of the {len(classes.rows)} classes")

@@ -206,6 +206,15 @@ def quota_use(state: State) -> np.ndarray:
     return found.reshape(-1, int(state.rules["width"][0]))
 
 
+def failed_time(state: State) -> np.ndarray:
+    """Chip-ms, int64 [jobs], of attempts that failed, but the last, without work done again."""
+    jobs = int(state.clock["n_jobs"][0])
+    if not state.clock["rules"][0]:
+        return np.zeros(jobs, np.int64)
+    failed: np.ndarray = state.standings["failed_ms"][:jobs]
+    return failed
+
+
 def _split_classes(state: State, governance: Governance) -> State:
     """The state with further classes: each in each flavor alone, which its jobs get when admitted there."""
     pools, width = len(state.pools), len(governance.flavors)

@@ -240,6 +240,23 @@ def make_jobs(
     return jobs
 
 
+def check_jobs(jobs: np.ndarray, classes: Classes | None) -> None:
+    """Raise LayoutError for a job table that cannot be simulated."""
+    if np.any(np.diff(jobs["submit"]) < 0):
+        raise LayoutError("jobs must be sorted by submission: sort them first (stable)")
+    for name in ("run", "requested", "size_min", "size_ref"):
+        if np.any(jobs[name] <= 0):
+            raise LayoutError(f"job {int(np.flatnonzero(jobs[name] <= 0)[0])}: {name} must be positive")
+    if np.any(jobs["size_max"] < jobs["size_min"]):
+        raise LayoutError("size_max must be at least size_min")
+    if (
+        classes is not None
+        and len(jobs)
+        and not 0 <= jobs["cls"].min() <= jobs["cls"].max() < len(classes.rows)
+    ):
+        raise LayoutError(f"every job needs one of the {len(classes.rows)} classes")
+
+
 def make_failures(rows: Sequence[tuple[int, int, int, int, int]]) -> np.ndarray:
     """A FAILURE array from (time, domain, chip, whole, repair) rows, sorted by time."""
     table = np.array(list(rows), dtype=FAILURE)

@@ -123,6 +123,9 @@ class ReservationTerms(Section):
     at: DurationMs = Field(description="begins, after the first submission")
     lasts: PositiveDurationMs
     chips: PositiveCount = Field(description="rounded up to whole scale-up domains")
+    type: str | None = Field(
+        default=None, description="where there are several: the chip type, all its chips"
+    )
     tenants: list[str] | None = Field(default=None, description="whose jobs may use it")
     classes: list[str] | None = Field(
         default=None, description="whose jobs may use it; of both where both are"
@@ -198,22 +201,52 @@ class GovernanceFile:
     def check_reservations(self, chips: int, domain: int) -> None:
         """Raise StudyError for reservations that ``chips`` in domains of ``domain`` cannot keep."""
         problems = []
-        rows = self.terms.reservations
-        for number, row in enumerate(rows):
-            at = int(row.at)
-            together = [o for o in rows if int(o.at) <= at < int(o.at) + int(o.lasts)]
-            taken = sum(-(-int(o.chips) // max(domain, 1)) * max(domain, 1) for o in together)
+        for number, row in enumerate(self.terms.reservations):
+            here = ("reservations", number)
+            if row.type is not None:
+                what = "there is one chip type only"
+                problems.append(self.problem((*here, "type"), what, "leave it out, or add --types FILE.yaml"))
             if not domain:
                 what = "reservations take whole scale-up domains, and the machine has none"
-                problems.append(
-                    self.problem(("reservations", number), what, "say --domain D, the chips of one")
-                )
-            elif taken > chips:
+                problems.append(self.problem(here, what, "say --domain D, the chips of one"))
+            elif (taken := self._taken(number, domain)) > chips:
                 what = f"{taken:,} chips are reserved when this begins, the machine has {chips:,}"
-                hint = "reserve fewer, or at another time"
-                problems.append(self.problem(("reservations", number, "chips"), what, hint))
+                problems.append(self.problem((*here, "chips"), what, "reserve fewer, or at another time"))
         if problems:
             raise StudyError(limited(problems))
+
+    def check_reserved_types(self, types: AnyMapping[str, int]) -> None:
+        """Raise StudyError for reservations that chip types cannot keep; ``types``: the chips of each.
+
+        Chips of a type are interchangeable, which is one domain: a reservation keeps them all.
+        """
+        problems = []
+        for number, row in enumerate(self.terms.reservations):
+            here = ("reservations", number)
+            if row.type is None:
+                problems.append(
+                    self.problem(here, "of which chip type is this", f"add type: {next(iter(types))}")
+                )
+            elif row.type not in types:
+                what = f"there is no chip type {shown(row.type)}"
+                problems.append(self.problem((*here, "type"), what, did_you_mean(row.type, tuple(types))))
+            elif int(row.chips) != (chips := types[row.type]):
+                what = f"{int(row.chips):,} chips of {shown(row.type)}, of which only all can be reserved"
+                problems.append(self.problem((*here, "chips"), what, f"write chips: {chips}"))
+            elif (taken := self._taken(number, chips)) > chips:
+                what = (
+                    f"{taken:,} chips of {shown(row.type)} are reserved when this begins, there are {chips:,}"
+                )
+                problems.append(self.problem((*here, "at"), what, "reserve them at another time"))
+        if problems:
+            raise StudyError(limited(problems))
+
+    def _taken(self, number: int, domain: int) -> int:
+        """Chips of its type that are reserved when a reservation begins, in whole domains."""
+        row = self.terms.reservations[number]
+        at = int(row.at)
+        together = [o for o in self.terms.reservations if int(o.at) <= at < int(o.at) + int(o.lasts)]
+        return sum(-(-int(o.chips) // domain) * domain for o in together if o.type == row.type)
 
 
 def read_governance(path: Path) -> GovernanceFile:

@@ -285,6 +285,37 @@ def test_a_reservation_announced_late(tmp_path: Path, more: str, end: int) -> No
     assert (found.end / 1000).tolist() == [end, 201]
 
 
+def test_a_chip_type_reserved_for_a_tenant(tmp_path: Path) -> None:
+    """2 chips of v, reserved for b from 100 to 200, and 2 of k, of half the speed. a's first job is gone from v by
+    then, its second would not be and takes k, for 160 s; b's, submitted at 90, starts on v when it is reserved."""
+    path = tmp_path / "types.yaml"
+    path.write_text("types: {v: {chips: 2}, k: {chips: 2}}\nclasses: {all: {speeds: {v: 1, k: 0.5}}}\n")
+    trace = jobs(tmp_path, "1,0,2,40,a\n2,40,2,80,a\n3,90,2,60,b\n", "tenant")
+    types = types_of(read_chip_types(path), trace, 0)
+    text = "reservations: [{at: 100 s, lasts: 100 s, %schips: %d, tenants: [b]}]"
+    rules = ruled(tmp_path, text % ("type: v, ", 2))
+    found = replay_trace(trace, policy="easy", types=types, rules=rules)
+    assert starts(found) == [0, 40, 100]
+    assert (found.end / 1000).tolist() == [40, 200, 160]
+    (kept,) = measure(found)["reservations"]
+    assert (kept["chip_hours"], kept["used_share"]) == (pytest.approx(200 / 3600), pytest.approx(0.6))
+    for given, said in (
+        (("", 2), "1:16: of which chip type is this; add type: v"),
+        (("type: w, ", 2), "there is no chip type `w`"),
+        (
+            ("type: v, ", 1),
+            "1 chips of `v`, of which only all can be reserved; write chips: 2",
+        ),
+    ):
+        with pytest.raises(StudyError, match=said):
+            replay_trace(trace, policy="easy", types=types, rules=ruled(tmp_path, text % given))
+    both = text.replace("]}]", "]}, {at: 150 s, lasts: 10 s, type: v, chips: 2}]") % ("type: v, ", 2)
+    with pytest.raises(StudyError, match="4 chips of `v` are reserved when this begins, there are 2"):
+        replay_trace(trace, policy="easy", types=types, rules=ruled(tmp_path, both))
+    with pytest.raises(StudyError, match="there is one chip type only; leave it out, or add --types"):
+        replay_trace(trace, policy="easy", chips=4, machine=TWO_DOMAINS, rules=rules)
+
+
 def test_reservations_that_cannot_be_kept(tmp_path: Path) -> None:
     trace = jobs(tmp_path, "1,0,1,100,a\n", "tenant")
     with pytest.raises(InputError, match=r"2:5: reservations take whole scale-up domains.*say --domain D"):
