@@ -162,14 +162,15 @@ class Deliveries:
         """Lateness of a lot, with what a right of first refusal over its provider does to it.
 
         The holder of the right takes its window to answer. If it matches, it delivers in place of the
-        provider, on the same terms and with its own delays.
+        provider, on the same terms and with its own delays. Contracts of the base fleet may bring such a
+        right; they are signed themselves, so none is over them.
         """
         ctx = self.ctx
-        study = ctx.prepared.study
+        study, portfolio = ctx.prepared.study, ctx.prepared.portfolio
         provider = study.offers[lot.offer].provider
-        for name in ctx.prepared.portfolio.offers:
+        for name in (*portfolio.base_offers, *portfolio.offers):
             right = study.offers[name].right_of_first_refusal
-            if right is None or provider not in right.over:
+            if right is None or provider not in right.over or lot.offer in portfolio.base_offers:
                 continue
             if ctx.prepared.calendar.ms(right.until) <= lot.decide:
                 continue

@@ -30,9 +30,9 @@ class Silent:
         """Nothing to do."""
 
 
-def delivered(tmp_path: Path, until: str, chance: str) -> tuple[Context, int]:
+def delivered(tmp_path: Path, until: str, chance: str, held: str = RIGHT) -> tuple[Context, int]:
     """The context after all deliveries, and the day on which the other contract's chips came."""
-    text = RIGHT.replace("UNTIL", until).replace("CHANCE", chance)
+    text = held.replace("UNTIL", until).replace("CHANCE", chance)
     ctx = contract_context(contract_only(small_study(tmp_path, text)), cluster=Silent())
     Deliveries(ctx).start()
     ctx.env.run(until=ctx.end - 1)
@@ -53,3 +53,19 @@ def test_a_right_of_first_refusal(
     ctx, came = delivered(tmp_path, until, chance)
     assert came == pytest.approx(day, abs=1)
     assert ctx.matched.get("other") == provider
+
+
+def test_a_contract_of_the_base_fleet_may_bring_the_right(tmp_path: Path) -> None:
+    held = RIGHT.replace("{holder: min, other: max}", "{other: max}") + "base_fleet: {holder: min}\n"
+    ctx, came = delivered(tmp_path, "2030-01-01", "0%", held)
+    assert came == 61, "the window of 30 days after day 31"
+    # what is in the base fleet itself is signed already
+    ctx, came = delivered(
+        tmp_path,
+        "2030-01-01",
+        "100%",
+        held.replace("{other: max}", "{holder: min}").replace(
+            "base_fleet: {holder: min}", "base_fleet: {other: max}"
+        ),
+    )
+    assert came == 31 and not ctx.matched
