@@ -266,6 +266,7 @@ def _assignment(run: Run, recorder: Recorder, f: Figures) -> Iterable[tuple[Any,
         speed = ctx.research_speed.get(p, 0.0)
         add("research", "research", place.system, "GB200e-h", float(recorder.kinds[-1, p, RESEARCH]),
             float(research[p]) * speed / MS_HOUR)  # fmt: skip
+    add("research", "research", "rented", "GB200e-h", 0.0, _rented_research(run, f))
     for s, service in enumerate(ctx.prepared.study.demand.inference):
         power = held[s] * run.tokens[s]
         served = float(f.tokens.within[s].sum() + f.tokens.beyond[s].sum()) / MTOK
@@ -294,6 +295,15 @@ def _assignment(run: Run, recorder: Recorder, f: Figures) -> Iterable[tuple[Any,
                 work / wanted[workload] if wanted[workload] > 0 else 0.0,
                 unit,
             )
+
+
+def _rented_research(run: Run, f: Figures) -> float:
+    """Reference chip-hours of the work that campaigns did on chips rented by the hour."""
+    rented, found = run.research.rented, f.research.campaigns
+    if rented is None or found is None:
+        return 0.0
+    out = rented[0] >= 0
+    return float((found.offered.work[out] * found.part[out]).sum())
 
 
 def _wanted(run: Run, f: Figures) -> dict[str, float]:

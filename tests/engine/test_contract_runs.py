@@ -353,6 +353,26 @@ def overflowed(root: Path, rule: str, *sets: str) -> Any:
     return built, campaigns(built, tuple(recorder.edges)), compute_figures(built, recorder)
 
 
+def test_research_on_rented_chips_is_served(root: Path) -> None:
+    """Who ran where: the shares of all systems, rented ones too, and what is not done are the whole work."""
+    more = (
+        "demand.research.capacity={2026-01: 6000, 2027-07: 9000}",
+        "strategies.wait={}",
+        RENTAL,
+        "overflow=[{offer: rental, budget_per_year: $200M, workloads: [research], after: 3d}]",
+    )
+    found = simulate(prepare(load_study(root / "configs" / "quickstart.yaml", sets=more), "wait"), 0)
+    shares = {
+        system: float(share)
+        for workload, system, share in zip(
+            *(found.tables["assignment"][name] for name in ("workload", "system", "share")), strict=True
+        )
+        if workload == "research"
+    }
+    assert set(shares) == {"gb200_nvl72", "rented"} and shares["rented"] > 0.1
+    assert sum(shares.values()) == pytest.approx(1.0 - found.metrics["research_unmet"], abs=0.01)
+
+
 def test_research_that_waits_is_sent_out_within_depth_and_budget(root: Path) -> None:
     rule = "overflow=[{offer: rental, budget_per_year: $20M, workloads: [research], after: 3d}]"
     built, found, figures = overflowed(root, rule)
