@@ -174,9 +174,32 @@ def check_queue(s: State) -> list[str]:
     return wrong
 
 
+def check_tops(s: State) -> list[str]:
+    """The highest list of the jobs of each domain, recomputed, and the domains counted by it."""
+    lists = int(s.clock["n_levels"][0]) + 1
+    tops = np.full(len(s.doms), -1, np.int64)
+    for j in np.flatnonzero(s.runs["state"] == RUNNING):
+        row, top = int(s.listed[j]), lists
+        if row >= 0:
+            level = int(s.preemptible["level"][row]) - int(s.runs["pool"][j]) * lists
+            top = (level + 1) % lists
+        p = int(s.runs["first_piece"][j])
+        while p >= 0:
+            d = int(s.pieces["domain"][p])
+            tops[d] = max(tops[d], top)
+            p = int(s.pieces["next"][p])
+    if np.any(tops != s.tops):
+        return [f"domains have jobs of the lists {s.tops}, really {tops}"]
+    held = tops >= 0
+    counts = np.bincount(s.doms["site"][held] * (lists + 1) + tops[held], minlength=len(s.clearable))
+    return ["domains are miscounted by the lists of their jobs"] if np.any(counts != s.clearable) else []
+
+
 def audit(s: State) -> list[str]:
     """All broken invariants, as text."""
     wrong = check_accounts(s) + check_domains(s) + check_jobs(s) + check_queue(s)
     if s.clock["easy"][0]:
         wrong += check_ends(s)
+    if s.clock["preemption"][0]:
+        wrong += check_tops(s)
     return wrong

@@ -6,6 +6,7 @@ import numpy as np
 
 from capsim.jit import kernel
 from capsim.kernel.bits import bit_next
+from capsim.kernel.clearing import settle_top
 from capsim.kernel.domains import (
     broken_account,
     free_account,
@@ -285,6 +286,8 @@ def replace_chips(s, j, site, p):
     if piece.chips == 0 and piece.spare == 0:
         s.runs[j].first_piece = piece_unlink(s, np.int64(s.runs[j].first_piece), p)
         piece_leave_domain(s, p)
+        if s.clock[0].preemption:
+            settle_top(s, np.int64(piece.domain), np.int64(-1))
         piece_free(s, p)
     return True
 

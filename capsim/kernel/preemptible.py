@@ -13,11 +13,15 @@ import numpy as np
 
 from capsim.jit import kernel
 from capsim.kernel import rule_tables
+from capsim.kernel.clearing import hold_domains, release_domains
 from capsim.kernel.state import State
 from capsim.tables import NEVER
 
 BLOCK_SIZE = 64
 """Jobs in one block of a list."""
+
+CLASSES = 256
+"""Coarse classes into which victims are dealt out: four to each doubling."""
 
 EXEMPT = np.iinfo(np.int64).max
 """Standing of the list of las' jobs that are exempt: no head is above it."""
@@ -68,8 +72,15 @@ def list_running(s, j):
     s.listed[j] = -1
     if c.levels:
         s.standings[j].look_at = 0
-    if level < 0:
-        return
+    if level >= 0:
+        enter_list(s, j, level)
+    hold_domains(s, j)
+
+
+@kernel()
+def enter_list(s, j, level):
+    """Add a running job to a list of its pool."""
+    c, run = s.clock[0], s.runs[j]
     at = np.int64(run.pool) * (c.n_levels + 1) + level
     held = s.levels[at]
     if held.count & _MASK == 0:
@@ -96,7 +107,8 @@ def list_running(s, j):
 
 @kernel()
 def unlist(s, j):
-    """Take a job out of its list, if it is in one."""
+    """Take a running job, still on its chips, out of its list, if it is in one."""
+    release_domains(s, j)
     c = s.clock[0]
     row = np.int64(s.listed[j])
     if row < 0:
@@ -125,11 +137,14 @@ def relist(s, j):
 
 @kernel()
 def note_restart(s, j):
-    """A running job begins a segment anew: so does its work at risk, and with las its exemption."""
+    """A running job begins a segment anew, perhaps on other chips: so does its work at risk, and with las its
+    exemption."""
     row = np.int64(s.listed[j])
     if s.clock[0].levels:
         relist(s, j)
-    elif row >= 0:
+        return
+    hold_domains(s, j)
+    if row >= 0:
         s.preemptible[row].since = s.runs[j].begun + s.runs[j].overhead_ms
 
 
@@ -204,5 +219,9 @@ def lay_levels(state: State) -> State:
         preemptible=np.zeros(blocks * BLOCK_SIZE, rule_tables.PREEMPTIBLE),
         list_blocks=np.zeros(blocks, np.int32),
         listed=np.full(len(state.jobs), -1, np.int32),
-        victims=np.zeros(3 * running, np.int64),
+        victims=np.zeros(5 * running, np.int64),
+        turns=np.zeros(1, rule_tables.TURNS),
+        class_ends=np.zeros(CLASSES, np.int64),
+        tops=np.full(len(state.doms), -1, np.int32),
+        clearable=np.zeros(len(state.sites) * (lists + 1), np.int32),
     )

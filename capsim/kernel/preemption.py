@@ -5,81 +5,28 @@ from __future__ import annotations
 import numpy as np
 
 from capsim.jit import kernel
+from capsim.kernel.clearing import may_clear
 from capsim.kernel.heap import heap_push
 from capsim.kernel.hooks import KEEP_OFF, LEAST, MASK, ask_windows, on_pool
 from capsim.kernel.loans import fits_lent, lend, lend_replicas, loan_bounds, open_loans
-from capsim.kernel.preemptible import (
-    first_row,
-    levels_below,
-    next_row,
-    relist,
-    risk_of,
-    standing,
-)
+from capsim.kernel.preemptible import first_row, levels_below, next_row, relist, risk_of, standing
 from capsim.kernel.progress import CHECKPOINTED, FAILED
 from capsim.kernel.running import move_estimate, requeue_job, try_start
 from capsim.kernel.state import KEY_SHIFT, STOP
+from capsim.kernel.victims import (
+    chosen_at,
+    deal_out,
+    gather_job,
+    gather_lists,
+    next_victim,
+    no_victims,
+    second_table,
+    turn_of,
+)
 from capsim.tables import NEVER
 
 PROBED = 32
 """Victims taken one by one before it is asked whether all together would do."""
-
-
-@kernel()
-def goes_before(s, a, b):
-    """Whether the a-th victim of the heap is stopped before the b-th: least risk, then highest job index."""
-    v = s.victims
-    return v[2 * a] < v[2 * b] or (v[2 * a] == v[2 * b] and v[2 * a + 1] > v[2 * b + 1])
-
-
-@kernel()
-def sift_victims(s, i, n):
-    """Restore the heap order below i among the n (risk, job) of ``victims``; the next victim is on top."""
-    v = s.victims
-    while True:
-        child = 2 * i + 1
-        if child >= n:
-            return
-        if child + 1 < n and goes_before(s, child + 1, child):
-            child += 1
-        if not goes_before(s, child, i):
-            return
-        v[2 * i], v[2 * child] = v[2 * child], v[2 * i]
-        v[2 * i + 1], v[2 * child + 1] = v[2 * child + 1], v[2 * i + 1]
-        i = child
-
-
-@kernel()
-def heap_victims(s, n):
-    """Make a heap of n (risk, job): sorted only as far as victims are taken."""
-    for i in range(n // 2 - 1, -1, -1):
-        sift_victims(s, np.int64(i), n)
-
-
-@kernel()
-def take_victim(s, n):
-    """The job on top of a heap of n; it holds one less then."""
-    v = s.victims
-    j = np.int64(v[1])
-    v[0], v[1] = v[2 * n - 2], v[2 * n - 1]
-    sift_victims(s, np.int64(0), n - 1)
-    return j
-
-
-@kernel()
-def add_victims(s, at, n):
-    """Append (risk, job) of a list to the n of ``victims``; returns how many there are then.
-
-    In a queue of las nothing but the index counts.
-    """
-    queue = s.clock[0].levels != 0
-    row = first_row(s, at)
-    while row >= 0:
-        s.victims[2 * n] = s.levels[at].standing if queue else risk_of(s, row)
-        s.victims[2 * n + 1] = s.preemptible[row].job
-        n += 1
-        row = next_row(s, row)
-    return n
 
 
 @kernel()
@@ -128,25 +75,53 @@ def reach_stop(s, j):
 
 
 @kernel()
-def all_would_do(s, pool, n, sites, m, lists, used):
-    """Whether n chips can be placed if the m jobs of the heap and all those of ``lists`` (first, end) go too.
+def lend_rest(s, low, high):
+    """``lend`` for the victims that were not taken yet."""
+    turn, base = s.turns[0], second_table(s)
+    for i in range(turn.heap):
+        lend(s, np.int64(s.victims[turn.at + 2 * i + 1]), np.int64(1), low, high)
+    for i in range(turn.taken + turn.heap, turn.gathered):
+        lend(s, np.int64(s.victims[base + 2 * i + 1]), np.int64(1), low, high)
+
+
+@kernel()
+def is_doubtful(s, pool, n, below):
+    """Whether n chips, at most a domain, may be too many for what a domain has when all that may stop are gone."""
+    p = s.pools[pool]
+    return n <= p.domain_chips and not may_clear(s, pool, np.int64(p.segment), np.int64(1), below)
+
+
+@kernel()
+def all_would_do(s, pool, n, used):
+    """Whether n chips, at most a domain, can be placed if all victims go.
 
     If so, only the ``used`` victims taken so far have lent their chips afterwards, and the jobs under notice.
     """
     low, high = loan_bounds(s, pool, n)
-    for i in range(m):
-        lend(s, np.int64(s.victims[2 * i + 1]), np.int64(1), low, high)
-    for at in range(lists[0], lists[1]):
-        lend_list(s, np.int64(at), low, high)
-    if not fits_lent(s, pool, n, sites):
+    lend_rest(s, low, high)
+    if not fits_lent(s, pool, n, np.int64(1)):
         return False
     c = s.clock[0]
     open_loans(s, pool, n, c.loan_masked != 0)
     lend_list(s, pool * (c.n_levels + 1) + c.n_levels, low, high)
-    chosen = 2 * s.active.shape[0]
+    chosen = chosen_at(s)
     for i in range(chosen, chosen + used):
         lend(s, np.int64(s.victims[i]), np.int64(1), low, high)
     return True
+
+
+@kernel()
+def drop_spared(s, pool, n, sites, used):
+    """Of the ``used`` victims taken, last first, drop those without whom n chips can be placed: -1 there."""
+    low, high = loan_bounds(s, pool, n)
+    chosen = chosen_at(s)
+    for i in range(chosen + used - 1, chosen - 1, -1):
+        j = np.int64(s.victims[i])
+        lend(s, j, np.int64(-1), low, high)
+        if fits_lent(s, pool, n, sites):
+            s.victims[i] = -1
+        else:
+            lend(s, j, np.int64(1), low, high)
 
 
 @kernel()
@@ -155,39 +130,27 @@ def choose_victims(s, pool, n, sites, below, masked):
     needed.
 
     ``masked``: on the map that advance reservations leave. Returns how many were looked at, -1: not even all
-    would do. They are the last third of ``victims``; those dropped are -1 there.
+    would do. They are from ``chosen_at`` on; those dropped are -1 there.
     """
     c = s.clock[0]
     first = pool * (c.n_levels + 1)
-    chosen = np.int64(2 * s.active.shape[0])
+    chosen = chosen_at(s)
     open_loans(s, pool, n, masked)
     low, high = loan_bounds(s, pool, n)
     lend_list(s, first + c.n_levels, low, high)
-    at, m, used = first, np.int64(0), np.int64(0)
+    used = np.int64(0)
+    if not fits_lent(s, pool, n, sites):
+        gather_lists(s, first, below)
     while not fits_lent(s, pool, n, sites):
-        while m == 0 and at < first + below:
-            m = add_victims(s, at, m)
-            at += 1
-            while not c.levels and at < first + below:
-                m = add_victims(s, at, m)
-                at += 1
-            heap_victims(s, m)
-        if m == 0:
+        j = next_victim(s)
+        if j < 0:
             return np.int64(-1)
-        if used == PROBED and not all_would_do(s, pool, n, sites, m, (at, first + below), used):
-            return np.int64(-1)
-        j = take_victim(s, m)
-        m -= 1
         lend(s, j, np.int64(1), low, high)
         s.victims[chosen + used] = j
         used += 1
-    for i in range(chosen + used - 1, chosen - 1, -1):
-        j = np.int64(s.victims[i])
-        lend(s, j, np.int64(-1), low, high)
-        if fits_lent(s, pool, n, sites):
-            s.victims[i] = -1
-        else:
-            lend(s, j, np.int64(1), low, high)
+        if used == PROBED and is_doubtful(s, pool, n, below) and not all_would_do(s, pool, n, used):
+            return np.int64(-1)
+    drop_spared(s, pool, n, sites, used)
     return used
 
 
@@ -235,11 +198,13 @@ def preempt_for_job(s, j):
         first, below = levels_below(s, pool, mine)
         if chips_within_reach(s, pool, first, below) < n:
             continue
+        if n > s.pools[pool].domain_chips and not may_clear(s, pool, n, np.int64(cls.max_sites), below):
+            continue
         masked = c.windows != 0 and ask_windows(s, MASK, on_pool(j, pool, False)) != 0
         used = choose_victims(s, pool, n, np.int64(cls.max_sites), below, masked)
         if used < 0:
             continue
-        chosen = 2 * s.active.shape[0]
+        chosen = chosen_at(s)
         for v in range(chosen, chosen + used):
             if s.victims[v] >= 0:
                 preempt(s, np.int64(s.victims[v]))
@@ -252,20 +217,18 @@ def preempt_for_job(s, j):
 
 
 @kernel()
-def list_for_replicas(s, pool, priority):
-    """Fill ``victims`` with (risk, job) of the jobs of a pool whose classes have lower priority; how many."""
-    n = np.int64(0)
+def gather_below(s, pool, priority):
+    """Gather the jobs of a pool whose classes have lower priority."""
     first = pool * (s.clock[0].n_levels + 1)
+    no_victims(s)
     for at in range(first, first + s.clock[0].n_levels):
         row = first_row(s, np.int64(at))
         while row >= 0:
             j = np.int64(s.preemptible[row].job)
             if s.classes[s.jobs[j].cls].priority < priority:
-                s.victims[2 * n] = risk_of(s, row)
-                s.victims[2 * n + 1] = j
-                n += 1
+                gather_job(s, risk_of(s, row), j)
             row = next_row(s, row)
-    return n
+    deal_out(s)
 
 
 @kernel()
@@ -274,8 +237,8 @@ def preempt_for_replicas(s, pool, priority, chips, lacking):
 
     The pool has no usable domain with room for one. Jobs under notice count as gone.
     """
-    m = list_for_replicas(s, pool, priority)
-    if m == 0:
+    gather_below(s, pool, priority)
+    if s.turns[0].gathered == 0:
         return
     open_loans(s, pool, chips, s.clock[0].windows != 0 and ask_windows(s, KEEP_OFF, pool) != 0)
     fitting, one = np.int64(0), np.int64(1)
@@ -283,12 +246,12 @@ def preempt_for_replicas(s, pool, priority, chips, lacking):
     while row >= 0:
         fitting += lend_replicas(s, np.int64(s.preemptible[row].job), one, chips)
         row = next_row(s, row)
-    heap_victims(s, m)
-    chosen = np.int64(2 * s.active.shape[0])
+    chosen = chosen_at(s)
     end = chosen
-    while m > 0 and fitting < lacking:
-        j = take_victim(s, m)
-        m -= 1
+    while fitting < lacking:
+        j = next_victim(s)
+        if j < 0:
+            break
         fitting += lend_replicas(s, j, one, chips)
         s.victims[end] = j
         end += 1
@@ -326,23 +289,22 @@ def preempt_for_chips(s, j, site, d, need):
     if not s.clock[0].preemption:
         return False
     first, below = levels_below(s, np.int64(st.pool), standing(s, j))
-    count = np.int64(0)
+    chips = np.int64(st.free)
+    no_victims(s)
     for at in range(first, first + below):
-        count = add_victims(s, np.int64(at), count)
-    n, chips = np.int64(0), np.int64(st.free)
-    for i in range(count):
-        v = np.int64(s.victims[2 * i + 1])
-        if s.runs[v].site != site or s.classes[s.jobs[v].cls].grace > 0 or is_hit(s, d, v):
-            continue
-        s.victims[2 * n] = s.victims[2 * i]
-        s.victims[2 * n + 1] = v
-        n += 1
-        chips += s.runs[v].chips
+        row = first_row(s, np.int64(at))
+        while row >= 0:
+            v = np.int64(s.preemptible[row].job)
+            if s.runs[v].site == site and s.classes[s.jobs[v].cls].grace <= 0 and not is_hit(s, d, v):
+                gather_job(s, turn_of(s, row), v)
+                chips += s.runs[v].chips
+            row = next_row(s, row)
     if chips < need:
         return False
-    heap_victims(s, n)
-    while n > 0 and st.free < need:
-        v = take_victim(s, n)
-        n -= 1
+    deal_out(s)
+    while st.free < need:
+        v = next_victim(s)
+        if v < 0:
+            break
         preempt(s, v)
     return st.free >= need

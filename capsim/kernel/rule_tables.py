@@ -244,3 +244,14 @@ PREEMPTIBLE = np.dtype(
     align=True,
 )
 """A running job that may be stopped: all that its work at risk depends on."""
+
+TURNS = np.dtype(
+    [
+        ("gathered", "i8"),  # victims dealt out
+        ("taken", "i8"),  # of these: taken
+        ("at", "i8"),  # where in ``victims`` the heap of the class whose turn it is begins
+        ("heap", "i8"),  # victims in it
+    ],
+    align=True,
+)
+"""The one row of scalars of the order in which victims are stopped."""

@@ -289,10 +289,10 @@ def stop_job(s, j, how):
     c = s.clock[0]
     run = s.runs[j]
     close_segment(s, j, how)
-    give_back(s, j)
-    run.version += 1
     if c.preemption:
         unlist(s, j)
+    give_back(s, j)
+    run.version += 1
     run.preempt_at = NEVER
     tell(s, STOP_RUN, j)
     c.running -= 1

@@ -84,6 +84,10 @@ class State(NamedTuple):
     preemptible: np.ndarray
     list_blocks: np.ndarray
     listed: np.ndarray
+    tops: np.ndarray
+    clearable: np.ndarray
+    turns: np.ndarray
+    class_ends: np.ndarray
     class_limits: np.ndarray
     rank_bits: np.ndarray
     allowances: np.ndarray
@@ -146,6 +150,10 @@ DTYPES = {
     "preemptible": rule_tables.PREEMPTIBLE,
     "list_blocks": np.dtype("i4"),
     "listed": np.dtype("i4"),
+    "tops": np.dtype("i4"),
+    "clearable": np.dtype("i4"),
+    "turns": rule_tables.TURNS,
+    "class_ends": np.dtype("i8"),
     "class_limits": rule_tables.CLASS_LIMIT,
     "rank_bits": np.dtype("u8"),
     "allowances": rule_tables.ALLOWANCE,
