@@ -419,6 +419,7 @@ CLOCK = np.dtype(
         ("n_list_blocks", "i4"),  # of their blocks: ever used
         ("loan_stamp", "i4"),  # the copy of the free map that loans are made to
         ("loan_masked", "i4"),  # 1: it lacks the domains of the sites' masks
+        ("stale", "i4"),  # jobs stopped by preemption since their ends were taken off the heap
         ("rank_words", "i4"),  # first word of the lowest level of the occupied ranks
         ("n_weights_due", "i4"),  # jobs in ``weights_due``
     ],

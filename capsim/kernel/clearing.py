@@ -1,8 +1,8 @@
-"""Which domains would be empty if jobs of lower levels were stopped: counted by site, so that a gang that needs
-whole domains is refused without a look at the jobs.
+"""Which domains would be empty if jobs of lower levels were stopped: counted by site, so that a gang that
+needs whole domains is refused without a look at the jobs.
 
-The *top* of a domain is the highest list among those of the jobs that have chips there: 0 under notice, then the
-lists of the pool, last ``never`` for jobs that cannot be stopped; -1: it has none. Services and broken
+The *top* of a domain is the highest list among those of the jobs that have chips there: 0 under notice, then
+the lists of the pool, last one more for jobs that cannot be stopped; -1: it has none. Services and broken
 chips are left out, so the counts are bounds from above. Kept only under a policy with preemption.
 """
 
@@ -25,34 +25,18 @@ def top_of(s, j):
 
 
 @kernel()
-def set_top(s, d, top):
-    """Count a domain at another top."""
-    old = np.int64(s.tops[d])
-    if old == top:
-        return
-    at = np.int64(s.doms[d].site) * (s.clock[0].n_levels + 2)
-    if old >= 0:
-        s.clearable[at + old] -= 1
+def count_tops(s, site, was, top, n):
+    """n domains of a site have another top."""
+    at = site * (s.clock[0].n_levels + 2)
+    if was >= 0:
+        s.clearable[at + was] -= n
     if top >= 0:
-        s.clearable[at + top] += 1
-    s.tops[d] = top
+        s.clearable[at + top] += n
 
 
 @kernel()
-def hold_domains(s, j):
-    """A running job came into its list, or to further domains."""
-    top = top_of(s, j)
-    p = np.int64(s.runs[j].first_piece)
-    while p >= 0:
-        d = np.int64(s.pieces[p].domain)
-        if s.tops[d] < top:
-            set_top(s, d, top)
-        p = np.int64(s.pieces[p].next)
-
-
-@kernel()
-def settle_top(s, d, but):
-    """Find the top of a domain anew; job ``but`` does not count."""
+def find_top(s, d, but):
+    """The top of a domain by the jobs there; job ``but`` does not count."""
     top = np.int64(-1)
     p = np.int64(s.doms[d].first_piece)
     while p >= 0:
@@ -60,22 +44,38 @@ def settle_top(s, d, but):
         if holder != but and holder < s.clock[0].cap_jobs:
             top = max(top, top_of(s, holder))
         p = np.int64(s.pieces[p].next_here)
-    set_top(s, d, top)
+    return top
 
 
 @kernel()
-def release_domains(s, j):
-    """A running job, still in its list and on its chips, is about to leave either."""
-    top = top_of(s, j)
+def settle_top(s, d, top):
+    """Set the top of a domain."""
+    was = np.int64(s.tops[d])
+    if was != top:
+        s.tops[d] = top
+        count_tops(s, np.int64(s.doms[d].site), was, top, np.int64(1))
+
+
+@kernel()
+def move_tops(s, j, was, top):
+    """A running job came to its chips (``was`` -1), into another list, or is about to leave (``top`` -1)."""
+    site, alone = np.int64(s.runs[j].site), np.int64(0)
+    but = j if top < 0 else np.int64(-1)
     p = np.int64(s.runs[j].first_piece)
     while p >= 0:
         piece = s.pieces[p]
         d = np.int64(piece.domain)
-        if piece.prev_here < 0 and piece.next_here < 0:
-            set_top(s, d, np.int64(-1))
-        elif s.tops[d] == top:
-            settle_top(s, d, j)
+        here = np.int64(s.tops[d])
+        if piece.prev_here < 0 and piece.next_here < 0 and here == was and site >= 0:
+            s.tops[d] = top
+            alone += 1
+        elif top > here:
+            settle_top(s, d, top)
+        elif here == was and top < was:
+            settle_top(s, d, find_top(s, d, but))
         p = np.int64(piece.next)
+    if alone > 0:
+        count_tops(s, site, was, top, alone)
 
 
 @kernel()

@@ -6,7 +6,7 @@ import numpy as np
 
 from capsim.jit import kernel
 from capsim.kernel.bits import bit_next
-from capsim.kernel.clearing import settle_top
+from capsim.kernel.clearing import find_top, settle_top, top_of
 from capsim.kernel.domains import (
     broken_account,
     free_account,
@@ -251,6 +251,8 @@ def add_chips(s, j, site, d, n):
             return
         p = np.int64(s.pieces[p].next_here)
     s.runs[j].first_piece = piece_new(s, np.int64(s.runs[j].first_piece), j, d, n, np.int64(0))
+    if s.clock[0].preemption:
+        settle_top(s, d, max(np.int64(s.tops[d]), top_of(s, j)))
     if s.clock[0].easy:
         refresh_last(s, site, d)
 
@@ -287,7 +289,7 @@ def replace_chips(s, j, site, p):
         s.runs[j].first_piece = piece_unlink(s, np.int64(s.runs[j].first_piece), p)
         piece_leave_domain(s, p)
         if s.clock[0].preemption:
-            settle_top(s, np.int64(piece.domain), np.int64(-1))
+            settle_top(s, np.int64(piece.domain), find_top(s, np.int64(piece.domain), np.int64(-1)))
         piece_free(s, p)
     return True
 

@@ -13,15 +13,15 @@ import numpy as np
 
 from capsim.jit import kernel
 from capsim.kernel import rule_tables
-from capsim.kernel.clearing import hold_domains, release_domains
+from capsim.kernel.clearing import move_tops, top_of
 from capsim.kernel.state import State
 from capsim.tables import NEVER
 
 BLOCK_SIZE = 64
 """Jobs in one block of a list."""
 
-CLASSES = 256
-"""Coarse classes into which victims are dealt out: four to each doubling."""
+VICTIM_CLASSES = 1024
+"""Classes by which victims are sorted: enough for 16 to each doubling of an int64."""
 
 EXEMPT = np.iinfo(np.int64).max
 """Standing of the list of las' jobs that are exempt: no head is above it."""
@@ -67,20 +67,20 @@ def level_of(s, j):
 @kernel()
 def list_running(s, j):
     """Enter a running job into the list where it belongs, if there is one."""
+    enter_list(s, j)
+    move_tops(s, j, np.int64(-1), top_of(s, j))
+
+
+@kernel()
+def enter_list(s, j):
+    """Add a running job to the list of its pool where it belongs, if there is one."""
     c, run = s.clock[0], s.runs[j]
     level = level_of(s, j)
     s.listed[j] = -1
     if c.levels:
         s.standings[j].look_at = 0
-    if level >= 0:
-        enter_list(s, j, level)
-    hold_domains(s, j)
-
-
-@kernel()
-def enter_list(s, j, level):
-    """Add a running job to a list of its pool."""
-    c, run = s.clock[0], s.runs[j]
+    if level < 0:
+        return
     at = np.int64(run.pool) * (c.n_levels + 1) + level
     held = s.levels[at]
     if held.count & _MASK == 0:
@@ -107,8 +107,14 @@ def enter_list(s, j, level):
 
 @kernel()
 def unlist(s, j):
-    """Take a running job, still on its chips, out of its list, if it is in one."""
-    release_domains(s, j)
+    """A running job, still on its chips, is about to leave them."""
+    move_tops(s, j, top_of(s, j), np.int64(-1))
+    leave_list(s, j)
+
+
+@kernel()
+def leave_list(s, j):
+    """Take a job out of its list, if it is in one."""
     c = s.clock[0]
     row = np.int64(s.listed[j])
     if row < 0:
@@ -131,20 +137,21 @@ def unlist(s, j):
 @kernel()
 def relist(s, j):
     """A running job came under notice, or into another queue."""
-    unlist(s, j)
-    list_running(s, j)
+    was = top_of(s, j)
+    leave_list(s, j)
+    enter_list(s, j)
+    top = top_of(s, j)
+    if top != was:
+        move_tops(s, j, was, top)
 
 
 @kernel()
 def note_restart(s, j):
-    """A running job begins a segment anew, perhaps on other chips: so does its work at risk, and with las its
-    exemption."""
+    """A running job begins a segment anew: so does its work at risk, and with las its exemption."""
     row = np.int64(s.listed[j])
     if s.clock[0].levels:
         relist(s, j)
-        return
-    hold_domains(s, j)
-    if row >= 0:
+    elif row >= 0:
         s.preemptible[row].since = s.runs[j].begun + s.runs[j].overhead_ms
 
 
@@ -219,9 +226,9 @@ def lay_levels(state: State) -> State:
         preemptible=np.zeros(blocks * BLOCK_SIZE, rule_tables.PREEMPTIBLE),
         list_blocks=np.zeros(blocks, np.int32),
         listed=np.full(len(state.jobs), -1, np.int32),
-        victims=np.zeros(5 * running, np.int64),
+        victims=np.zeros(7 * running, np.int64),
         turns=np.zeros(1, rule_tables.TURNS),
-        class_ends=np.zeros(CLASSES, np.int64),
+        class_ends=np.zeros(VICTIM_CLASSES, np.int32),
         tops=np.full(len(state.doms), -1, np.int32),
         clearable=np.zeros(len(state.sites) * (lists + 1), np.int32),
     )

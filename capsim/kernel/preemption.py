@@ -6,27 +6,29 @@ import numpy as np
 
 from capsim.jit import kernel
 from capsim.kernel.clearing import may_clear
-from capsim.kernel.heap import heap_push
+from capsim.kernel.heap import heap_push, heap_rise
 from capsim.kernel.hooks import KEEP_OFF, LEAST, MASK, ask_windows, on_pool
 from capsim.kernel.loans import fits_lent, lend, lend_replicas, loan_bounds, open_loans
 from capsim.kernel.preemptible import first_row, levels_below, next_row, relist, risk_of, standing
 from capsim.kernel.progress import CHECKPOINTED, FAILED
 from capsim.kernel.running import move_estimate, requeue_job, try_start
-from capsim.kernel.state import KEY_SHIFT, STOP
+from capsim.kernel.state import FINISH, KEY_SHIFT, STOP
 from capsim.kernel.victims import (
-    chosen_at,
     deal_out,
     gather_job,
     gather_lists,
     next_victim,
     no_victims,
-    second_table,
+    table_at,
     turn_of,
 )
-from capsim.tables import NEVER
+from capsim.tables import NEVER, RUNNING
 
 PROBED = 32
 """Victims taken one by one before it is asked whether all together would do."""
+
+STALE = 1024
+"""Events of attempts that are over, and as many as jobs run, that may be on the heap."""
 
 
 @kernel()
@@ -48,8 +50,29 @@ def preempt(s, j):
     s.count[0].preemptions += 1
     if cls.grace <= 0:
         requeue_job(s, j, CHECKPOINTED if cls.stall == 0 else FAILED)
+        forget_end(s)
         return
     give_notice(s, j, c.now + cls.grace)
+
+
+@kernel()
+def forget_end(s):
+    """The end of a stopped job's attempt stays on the heap; when there may be many they are taken off."""
+    c, heap = s.clock[0], s.heap
+    c.stale += 1
+    if c.stale < c.running + STALE:
+        return
+    c.stale = 0
+    n = np.int64(0)
+    for i in range(c.n_heap):
+        time, key, data = heap[i].time, heap[i].key, heap[i].data
+        if key >> KEY_SHIFT == FINISH:
+            run = s.runs[key & ((1 << KEY_SHIFT) - 1)]
+            if run.state != RUNNING or run.version != data:
+                continue
+        heap_rise(s, n, time, key, data)
+        n += 1
+    c.n_heap = n
 
 
 @kernel()
@@ -75,46 +98,39 @@ def reach_stop(s, j):
 
 
 @kernel()
-def lend_rest(s, low, high):
-    """``lend`` for the victims that were not taken yet."""
-    turn, base = s.turns[0], second_table(s)
-    for i in range(turn.heap):
-        lend(s, np.int64(s.victims[turn.at + 2 * i + 1]), np.int64(1), low, high)
-    for i in range(turn.taken + turn.heap, turn.gathered):
-        lend(s, np.int64(s.victims[base + 2 * i + 1]), np.int64(1), low, high)
-
-
-@kernel()
 def is_doubtful(s, pool, n, below):
-    """Whether n chips, at most a domain, may be too many for what a domain has when all that may stop are gone."""
+    """Whether n chips, at most a domain, may be too many for every domain although all victims go."""
     p = s.pools[pool]
     return n <= p.domain_chips and not may_clear(s, pool, np.int64(p.segment), np.int64(1), below)
 
 
 @kernel()
-def all_would_do(s, pool, n, used):
-    """Whether n chips, at most a domain, can be placed if all victims go.
-
-    If so, only the ``used`` victims taken so far have lent their chips afterwards, and the jobs under notice.
-    """
+def lend_first(s, pool, n, masked, taken):
+    """Copy the free map; the jobs under notice and the first ``taken`` victims lend their chips to it."""
     low, high = loan_bounds(s, pool, n)
-    lend_rest(s, low, high)
-    if not fits_lent(s, pool, n, np.int64(1)):
-        return False
-    c = s.clock[0]
-    open_loans(s, pool, n, c.loan_masked != 0)
-    lend_list(s, pool * (c.n_levels + 1) + c.n_levels, low, high)
-    chosen = chosen_at(s)
-    for i in range(chosen, chosen + used):
+    open_loans(s, pool, n, masked)
+    lists = np.int64(s.clock[0].n_levels)
+    lend_list(s, pool * (lists + 1) + lists, low, high)
+    at = table_at(s, 3)
+    for i in range(at, at + taken):
         lend(s, np.int64(s.victims[i]), np.int64(1), low, high)
-    return True
+
+
+@kernel()
+def all_would_do(s, pool, n, masked):
+    """Whether n chips, at most a domain, can be placed if all victims go, and the jobs under notice."""
+    lend_first(s, pool, n, masked, np.int64(0))
+    low, high = loan_bounds(s, pool, n)
+    for i in range(s.turns[0].gathered):
+        lend(s, np.int64(s.victims[2 * i + 1]), np.int64(1), low, high)
+    return fits_lent(s, pool, n, np.int64(1))
 
 
 @kernel()
 def drop_spared(s, pool, n, sites, used):
     """Of the ``used`` victims taken, last first, drop those without whom n chips can be placed: -1 there."""
     low, high = loan_bounds(s, pool, n)
-    chosen = chosen_at(s)
+    chosen = table_at(s, 3)
     for i in range(chosen + used - 1, chosen - 1, -1):
         j = np.int64(s.victims[i])
         lend(s, j, np.int64(-1), low, high)
@@ -125,31 +141,46 @@ def drop_spared(s, pool, n, sites, used):
 
 
 @kernel()
+def whole_lacking(s, pool, n):
+    """Whole domains that the best site lacks for n chips, and one more for the remainder; at least 1."""
+    p = s.pools[pool]
+    if n <= p.domain_chips:
+        return np.int64(1)
+    most = np.int64(0)
+    for i in range(p.first_site, p.first_site + p.n_sites):
+        st = s.sites[s.site_order[i]]
+        if st.usable:
+            most = max(most, np.int64(st.whole))
+    return max(np.int64(1), n // p.segment + 1 - most)
+
+
+@kernel()
 def choose_victims(s, pool, n, sites, below, masked):
     """Lend victims of the lowest ``below`` lists in order until n chips can be placed, then drop those not
     needed.
 
     ``masked``: on the map that advance reservations leave. Returns how many were looked at, -1: not even all
-    would do. They are from ``chosen_at`` on; those dropped are -1 there.
+    would do. They are the last table of ``victims``; those dropped are -1 there.
     """
-    c = s.clock[0]
-    first = pool * (c.n_levels + 1)
-    chosen = chosen_at(s)
-    open_loans(s, pool, n, masked)
+    lend_first(s, pool, n, masked, np.int64(0))
+    if fits_lent(s, pool, n, sites):
+        return np.int64(0)
     low, high = loan_bounds(s, pool, n)
-    lend_list(s, first + c.n_levels, low, high)
-    used = np.int64(0)
-    if not fits_lent(s, pool, n, sites):
-        gather_lists(s, first, below)
-    while not fits_lent(s, pool, n, sites):
+    gather_lists(s, pool * (s.clock[0].n_levels + 1), below, n, whole_lacking(s, pool, n))
+    chosen, used = table_at(s, 3), np.int64(0)
+    while True:
         j = next_victim(s)
         if j < 0:
             return np.int64(-1)
         lend(s, j, np.int64(1), low, high)
         s.victims[chosen + used] = j
         used += 1
-        if used == PROBED and is_doubtful(s, pool, n, below) and not all_would_do(s, pool, n, used):
-            return np.int64(-1)
+        if fits_lent(s, pool, n, sites):
+            break
+        if used == PROBED and is_doubtful(s, pool, n, below):
+            if not all_would_do(s, pool, n, masked):
+                return np.int64(-1)
+            lend_first(s, pool, n, masked, used)
     drop_spared(s, pool, n, sites, used)
     return used
 
@@ -204,7 +235,7 @@ def preempt_for_job(s, j):
         used = choose_victims(s, pool, n, np.int64(cls.max_sites), below, masked)
         if used < 0:
             continue
-        chosen = chosen_at(s)
+        chosen = table_at(s, 3)
         for v in range(chosen, chosen + used):
             if s.victims[v] >= 0:
                 preempt(s, np.int64(s.victims[v]))
@@ -228,7 +259,7 @@ def gather_below(s, pool, priority):
             if s.classes[s.jobs[j].cls].priority < priority:
                 gather_job(s, risk_of(s, row), j)
             row = next_row(s, row)
-    deal_out(s)
+    deal_out(s, NEVER)
 
 
 @kernel()
@@ -246,7 +277,7 @@ def preempt_for_replicas(s, pool, priority, chips, lacking):
     while row >= 0:
         fitting += lend_replicas(s, np.int64(s.preemptible[row].job), one, chips)
         row = next_row(s, row)
-    chosen = chosen_at(s)
+    chosen = table_at(s, 3)
     end = chosen
     while fitting < lacking:
         j = next_victim(s)
@@ -301,7 +332,7 @@ def preempt_for_chips(s, j, site, d, need):
             row = next_row(s, row)
     if chips < need:
         return False
-    deal_out(s)
+    deal_out(s, NEVER)
     while st.free < need:
         v = next_victim(s)
         if v < 0:

@@ -247,8 +247,10 @@ PREEMPTIBLE = np.dtype(
 
 TURNS = np.dtype(
     [
-        ("gathered", "i8"),  # victims dealt out
+        ("gathered", "i8"),  # victims
+        ("dealt", "i8"),  # of these: dealt out in order
         ("taken", "i8"),  # of these: taken
+        ("bound", "i8"),  # those before this turn were dealt out
         ("at", "i8"),  # where in ``victims`` the heap of the class whose turn it is begins
         ("heap", "i8"),  # victims in it
     ],

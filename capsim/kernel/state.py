@@ -153,7 +153,7 @@ DTYPES = {
     "tops": np.dtype("i4"),
     "clearable": np.dtype("i4"),
     "turns": rule_tables.TURNS,
-    "class_ends": np.dtype("i8"),
+    "class_ends": np.dtype("i4"),
     "class_limits": rule_tables.CLASS_LIMIT,
     "rank_bits": np.dtype("u8"),
     "allowances": rule_tables.ALLOWANCE,

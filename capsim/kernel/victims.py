@@ -1,7 +1,8 @@
-"""The order in which running jobs are stopped: gathered from their lists, sorted only as far as they are taken.
+"""The order in which running jobs are stopped: gathered from their lists, sorted as far as they are taken.
 
-A head needs few of many, so the jobs are dealt out by coarse classes of what they are sorted by, and within a
-class a heap gives the next one.
+A head takes few of many. So it is guessed from their chips how far it will go; the jobs up to there are dealt
+out by fine classes of what they are sorted by; and within a class a heap gives the next one. If the guess was
+too low, the others are dealt out after them.
 """
 
 from __future__ import annotations
@@ -9,27 +10,37 @@ from __future__ import annotations
 import numpy as np
 
 from capsim.jit import kernel, leading_zeros
-from capsim.kernel.preemptible import CLASSES, first_row, next_row, risk_of
+from capsim.kernel.preemptible import VICTIM_CLASSES, first_row, next_row, risk_of
+from capsim.tables import NEVER
+
+_BITS = 4
+_PARTS = 1 << _BITS
+"""Classes to each doubling."""
+
 
 @kernel()
-def chosen_at(s):
-    """Where in ``victims`` those that were taken are noted; before it two tables of (turn, job)."""
-    return np.int64(4 * s.active.shape[0])
-
-
-@kernel()
-def second_table(s):
-    """Where in ``victims`` those that were dealt out lie."""
-    return np.int64(2 * s.active.shape[0])
+def table_at(s, i):
+    """Where the i-th table of ``victims`` begins. Tables of (turn, job): 0 gathered, 1 chosen to be dealt out
+    next, 2 dealt out; then 3, the jobs that were taken, one word each.
+    """
+    return 2 * i * np.int64(s.active.shape[0])
 
 
 @kernel()
 def class_of(turn):
-    """The class of a number >= 0, growing with it, by its highest bit and the two below."""
-    if turn < 4:
+    """The class of a turn >= 0, growing with it, by its highest bit and those below."""
+    if turn < _PARTS:
         return np.int64(turn)
     high = 63 - leading_zeros(np.uint64(turn))
-    return 4 * high + ((turn >> (high - 2)) & 3) - 4
+    return ((high - _BITS + 1) << _BITS) + ((turn >> (high - _BITS)) & (_PARTS - 1))
+
+
+@kernel()
+def least_turn(k):
+    """The least turn of class k."""
+    if k < _PARTS:
+        return np.int64(k)
+    return np.int64(_PARTS + (k & (_PARTS - 1))) << ((k >> _BITS) - 1)
 
 
 @kernel()
@@ -62,14 +73,13 @@ def sift(s, at, i, n):
 def no_victims(s):
     """Begin anew: nobody is gathered."""
     turn = s.turns[0]
-    turn.gathered = 0
-    turn.taken = 0
-    turn.heap = 0
+    turn.gathered, turn.dealt, turn.taken, turn.heap = 0, 0, 0, 0
+    turn.bound = 0
 
 
 @kernel()
 def gather_job(s, turn, j):
-    """One more victim, to be dealt out; ``turn`` >= 0: what it is sorted by."""
+    """One more victim; ``turn`` >= 0: what it is sorted by."""
     n = np.int64(s.turns[0].gathered)
     s.victims[2 * n] = turn
     s.victims[2 * n + 1] = j
@@ -78,54 +88,86 @@ def gather_job(s, turn, j):
 
 @kernel()
 def turn_of(s, row):
-    """What a job in a list is sorted by: its work at risk; with las its list, the lower the earlier."""
-    return np.int64(s.preemptible[row].level) if s.clock[0].levels else risk_of(s, row)
+    """What a job in a list is sorted by: its work at risk; with las its list, then the highest index."""
+    c = s.clock[0]
+    if not c.levels:
+        return risk_of(s, row)
+    one, cap = s.preemptible[row], np.int64(c.cap_jobs)
+    return (one.level % (c.n_levels + 1) << 31) | (
+        (cap - 1 - one.job) << (leading_zeros(np.uint64(cap)) - 33)
+    )
 
 
 @kernel()
-def gather_lists(s, first, below):
-    """Gather the jobs of the lists from ``first`` on, ``below`` of them, and deal them out."""
+def gather_lists(s, first, below, n, need):
+    """Gather the jobs of the lists from ``first`` on, ``below`` of them, and deal out the first of them.
+
+    So many that they leave room for n chips, as a guess: a job of n chips or more, n at most a domain, or
+    larger ones that together hold ``need`` whole domains.
+    """
     no_victims(s)
+    pool = s.pools[first // (s.clock[0].n_levels + 1)]
+    full, used = np.int64(pool.domain_chips), np.int64(pool.segment)
+    for k in range(VICTIM_CLASSES):
+        s.class_ends[k] = 0
     for at in range(first, first + below):
         row = first_row(s, np.int64(at))
         while row >= 0:
-            gather_job(s, turn_of(s, row), np.int64(s.preemptible[row].job))
+            turn, chips = turn_of(s, row), np.int64(s.preemptible[row].chips)
+            gather_job(s, turn, np.int64(s.preemptible[row].job))
+            if chips >= min(n, full):
+                s.class_ends[class_of(turn)] += max(np.int64(1), chips // used)
             row = next_row(s, row)
-    deal_out(s)
+    k, room = np.int64(0), np.int64(0)
+    while k < VICTIM_CLASSES and room < need:
+        room += s.class_ends[k]
+        k += 1
+    deal_out(s, least_turn(k) if k < VICTIM_CLASSES else NEVER)
 
 
 @kernel()
-def deal_out(s):
-    """Sort those that were gathered by the class of their risk into the second table."""
+def deal_out(s, bound):
+    """Sort those gathered whose turn is before ``bound``, and which were not dealt out yet, by its class."""
     turn, v, ends = s.turns[0], s.victims, s.class_ends
-    for k in range(CLASSES):
+    begin, chosen, sorted_at = np.int64(turn.bound), table_at(s, 1), table_at(s, 2)
+    m = np.int64(0)
+    for i in range(turn.gathered):
+        mine = v[2 * i]
+        v[chosen + 2 * m] = mine
+        v[chosen + 2 * m + 1] = v[2 * i + 1]
+        m += np.int64(begin <= mine < bound)
+    for k in range(VICTIM_CLASSES):
         ends[k] = 0
-    n = np.int64(turn.gathered)
-    for i in range(n):
-        ends[class_of(v[2 * i])] += 1
-    total = np.int64(0)
-    for k in range(CLASSES):
-        count = ends[k]
+    least, most = np.int64(VICTIM_CLASSES), np.int64(-1)
+    for i in range(m):
+        k = class_of(v[chosen + 2 * i])
+        ends[k] += 1
+        least, most = min(least, k), max(most, k)
+    total = np.int64(turn.dealt)
+    for k in range(least, most + 1):
+        count = np.int64(ends[k])
         ends[k] = total
         total += count
-    base = second_table(s)
-    for i in range(n):
-        k = class_of(v[2 * i])
-        to = base + 2 * ends[k]
+    for i in range(m):
+        k = class_of(v[chosen + 2 * i])
+        to = sorted_at + 2 * ends[k]
         ends[k] += 1
-        v[to] = v[2 * i]
-        v[to + 1] = v[2 * i + 1]
+        v[to] = v[chosen + 2 * i]
+        v[to + 1] = v[chosen + 2 * i + 1]
+    turn.bound = bound
+    turn.dealt = total
 
 
 @kernel()
 def next_victim(s):
-    """The next job to be stopped of those that were dealt out; -1 if all were taken."""
+    """The next job to be stopped of those gathered; -1 if all were taken."""
     turn, v = s.turns[0], s.victims
-    base = second_table(s)
     if turn.heap == 0:
-        if turn.taken == turn.gathered:
+        if turn.taken == turn.dealt and turn.bound < NEVER:
+            deal_out(s, NEVER)
+        if turn.taken == turn.dealt:
             return np.int64(-1)
-        turn.at = base + 2 * turn.taken
+        turn.at = table_at(s, 2) + 2 * turn.taken
         turn.heap = s.class_ends[class_of(v[turn.at])] - turn.taken
         for i in range(turn.heap // 2 - 1, -1, -1):
             sift(s, np.int64(turn.at), np.int64(i), np.int64(turn.heap))
