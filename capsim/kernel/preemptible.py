@@ -183,6 +183,12 @@ def levels_below(s, pool, standing):
 
 
 @kernel()
+def last_rows(count):
+    """Rows in use of the last block of a list with so many jobs."""
+    return ((count - 1) & _MASK) + 1
+
+
+@kernel()
 def first_row(s, at):
     """Cursor over a list: its last row, and those left after it; see ``next_row``. -1: the list is empty."""
     count = np.int64(s.levels[at].count)

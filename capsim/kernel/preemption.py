@@ -166,7 +166,7 @@ def choose_victims(s, pool, n, sites, below, masked):
     if fits_lent(s, pool, n, sites):
         return np.int64(0)
     low, high = loan_bounds(s, pool, n)
-    gather_lists(s, pool * (s.clock[0].n_levels + 1), below, n, whole_lacking(s, pool, n))
+    gather_lists(s, pool, below, n, whole_lacking(s, pool, n))
     chosen, used = table_at(s, 3), np.int64(0)
     while True:
         j = next_victim(s)
@@ -327,7 +327,7 @@ def preempt_for_chips(s, j, site, d, need):
         while row >= 0:
             v = np.int64(s.preemptible[row].job)
             if s.runs[v].site == site and s.classes[s.jobs[v].cls].grace <= 0 and not is_hit(s, d, v):
-                gather_job(s, turn_of(s, row), v)
+                gather_job(s, turn_of(s, row, np.int64(at - first)), v)
                 chips += s.runs[v].chips
             row = next_row(s, row)
     if chips < need:

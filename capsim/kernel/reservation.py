@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from capsim.jit import count_ones, kernel, trailing_zeros
-from capsim.kernel.bits import ONE, bit_set, bit_test, word_part
+from capsim.kernel.bits import ONE, bit_next, bit_next_without, bit_set, bit_test, word_part
 from capsim.kernel.domains import mark_move
 from capsim.kernel.ends import ends_first, ends_next, ends_slot
 from capsim.kernel.hooks import SHADOW, ask_windows
@@ -18,6 +18,9 @@ from capsim.kernel.placement import (
 )
 from capsim.kernel.shadow import free_at, pool_shadow, span_choose
 from capsim.tables import NEVER
+
+NEAR = 1024
+"""Domains of a site that are looked at one by one for the remainder of a gang."""
 
 
 @kernel()
@@ -175,13 +178,90 @@ def best_rest(s, site, lo, hi, r):
 
 
 @kernel()
+def part_by_ends(s, site, r):
+    """(chips, domain): as ``rest_of_site``, of the domains where some jobs, not all, end by the shadow.
+
+    All its chips and -1 if there is none. Of a gang's pieces only the first, placed last, may be of a part of
+    a domain, unless broken chips were replaced.
+    """
+    st, time = s.sites[site], s.clock[0].shadow
+    best, found = np.int64(st.domain_chips), np.int64(-1)
+    cursor = ends_first(s, site, np.int64(-1))
+    while cursor >= 0:
+        slot = ends_slot(s, site, cursor)
+        if s.ends[slot].time > time:
+            break
+        run = s.runs[s.ends[slot].job]
+        p = np.int64(run.first_piece)
+        while p >= 0:
+            piece = s.pieces[p]
+            p = np.int64(piece.next) if run.restarts > 0 else np.int64(-1)
+            if piece.chips + piece.spare == st.domain_chips:
+                continue
+            d = np.int64(piece.domain)
+            dom = s.doms[d]
+            if dom.site != site or dom.leaving or dom.last_end <= time:
+                continue
+            if dom.free + piece.chips + piece.spare > best:
+                continue
+            free = free_at(s, d, time)
+            if free < r or free > best or (free == best and d >= found):
+                continue
+            if not bit_test(s.bits, st.reserved_at, d - st.first_domain):
+                best, found = free, d
+        cursor = ends_next(s, site, cursor)
+    return best, found
+
+
+@kernel()
+def part_as_now(s, site, level, end):
+    """The first domain before ``end``, not reserved, with ``level`` chips free now and no more at the shadow,
+    when it is not wholly free; -1.
+    """
+    st, time = s.sites[site], s.clock[0].shadow
+    row = st.rows_at + (level - 1) * st.row_stride
+    i = bit_next_without(s.bits, row, np.int64(st.words), np.int64(0), st.reserved_at)
+    while i >= 0 and i + st.first_domain < end:
+        d = i + st.first_domain
+        if s.doms[d].last_end > time and free_at(s, d, time) == level:
+            return d
+        i = bit_next_without(s.bits, row, np.int64(st.words), i + 1, st.reserved_at)
+    return np.int64(-1)
+
+
+@kernel()
+def rest_of_site(s, site, r):
+    """Of the domains of a site, not reserved, the one with least chips >= r at the shadow, lowest index; -1.
+
+    The marks are at the shadow. One of the first domains often has just r chips. Else first come domains
+    that are not wholly free then: with more chips than now those of jobs that end, with as many those of the
+    map of free chips.
+    """
+    st = s.sites[site]
+    lo, hi = np.int64(st.first_domain), np.int64(st.first_domain + st.n_domains)
+    d = best_rest(s, site, lo, min(hi, lo + NEAR), r)
+    if hi - lo <= NEAR or (d >= 0 and free_at(s, d, s.clock[0].shadow) == r):
+        return d
+    best, found = part_by_ends(s, site, r)
+    level = bit_next(s.bits, st.levels_at, np.int64(st.level_words), r)
+    while 0 <= level <= min(best, np.int64(st.domain_chips - 1)):
+        d = part_as_now(s, site, level, hi if level < best else found)
+        if d >= 0:
+            return d
+        level = bit_next(s.bits, st.levels_at, np.int64(st.level_words), level + 1)
+    if found < 0:
+        i = bit_next_without(s.bits, st.mark_at, np.int64(st.words), np.int64(0), st.reserved_at)
+        found = i + lo if i >= 0 else i
+    return found
+
+
+@kernel()
 def reserve_rest(s, site, b, r):
     """Reserve the remainder: best fit in block b, else in the site."""
     lo = np.int64(s.blocks[b].first_domain)
     d = best_rest(s, site, lo, lo + s.blocks[b].n_domains, r)
     if d < 0:
-        lo = np.int64(s.sites[site].first_domain)
-        d = best_rest(s, site, lo, lo + s.sites[site].n_domains, r)
+        d = rest_of_site(s, site, r)
     reserve_part(s, site, d, r)
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 
 from capsim.jit import kernel, leading_zeros
-from capsim.kernel.preemptible import VICTIM_CLASSES, first_row, next_row, risk_of
+from capsim.kernel.preemptible import BLOCK_SIZE, VICTIM_CLASSES, last_rows, risk_of
 from capsim.tables import NEVER
 
 _BITS = 4
@@ -87,40 +87,45 @@ def gather_job(s, turn, j):
 
 
 @kernel()
-def turn_of(s, row):
-    """What a job in a list is sorted by: its work at risk; with las its list, then the highest index."""
+def turn_of(s, row, level):
+    """What a job of a pool's list ``level`` is sorted by: its work at risk; with las list, then index."""
     c = s.clock[0]
     if not c.levels:
         return risk_of(s, row)
-    one, cap = s.preemptible[row], np.int64(c.cap_jobs)
-    return (one.level % (c.n_levels + 1) << 31) | (
-        (cap - 1 - one.job) << (leading_zeros(np.uint64(cap)) - 33)
-    )
+    cap = np.int64(c.cap_jobs)
+    late = (cap - 1 - s.preemptible[row].job) << (leading_zeros(np.uint64(cap)) - 33)
+    return (level << 31) | late
 
 
 @kernel()
-def gather_lists(s, first, below, n, need):
-    """Gather the jobs of the lists from ``first`` on, ``below`` of them, and deal out the first of them.
+def gather_lists(s, pool, below, n, need):
+    """Gather the jobs of the lowest ``below`` lists of a pool, and deal out the first of them.
 
     So many that they leave room for n chips, as a guess: a job of n chips or more, n at most a domain, or
     larger ones that together hold ``need`` whole domains.
     """
     no_victims(s)
-    pool = s.pools[first // (s.clock[0].n_levels + 1)]
-    full, used = np.int64(pool.domain_chips), np.int64(pool.segment)
+    v, room, least = s.victims, s.class_ends, min(n, np.int64(s.pools[pool].domain_chips))
+    per_chip = 1.0 / s.pools[pool].segment
     for k in range(VICTIM_CLASSES):
-        s.class_ends[k] = 0
-    for at in range(first, first + below):
-        row = first_row(s, np.int64(at))
-        while row >= 0:
-            turn, chips = turn_of(s, row), np.int64(s.preemptible[row].chips)
-            gather_job(s, turn, np.int64(s.preemptible[row].job))
-            if chips >= min(n, full):
-                s.class_ends[class_of(turn)] += max(np.int64(1), chips // used)
-            row = next_row(s, row)
-    k, room = np.int64(0), np.int64(0)
-    while k < VICTIM_CLASSES and room < need:
-        room += s.class_ends[k]
+        room[k] = 0
+    m, first = np.int64(0), pool * (s.clock[0].n_levels + 1)
+    for level in range(below):
+        held = s.levels[first + level]
+        block, rows = np.int64(held.block), last_rows(np.int64(held.count))
+        while block >= 0:
+            for row in range(block * BLOCK_SIZE, block * BLOCK_SIZE + rows):
+                turn, chips = turn_of(s, row, level), np.int64(s.preemptible[row].chips)
+                v[2 * m] = turn
+                v[2 * m + 1] = s.preemptible[row].job
+                m += 1
+                if chips >= least:
+                    room[class_of(turn)] += max(np.int64(1), np.int64(chips * per_chip))
+            block, rows = np.int64(s.list_blocks[block]), np.int64(BLOCK_SIZE)
+    s.turns[0].gathered = m
+    k, total = np.int64(0), np.int64(0)
+    while k < VICTIM_CLASSES and total < need:
+        total += room[k]
         k += 1
     deal_out(s, least_turn(k) if k < VICTIM_CLASSES else NEVER)
 
