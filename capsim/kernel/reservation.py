@@ -19,7 +19,7 @@ from capsim.kernel.placement import (
 from capsim.kernel.shadow import free_at, pool_shadow, span_choose
 from capsim.tables import NEVER
 
-NEAR = 1024
+NEAR = 256
 """Domains of a site that are looked at one by one for the remainder of a gang."""
 
 

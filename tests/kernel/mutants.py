@@ -21,6 +21,8 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 CLUSTER = ("tests/kernel/test_oracle_cluster.py", "tests/kernel/test_decisions.py")
 PREEMPTION = ("tests/kernel/test_preemption.py", "tests/kernel/test_cluster.py")
+RANKS = ("tests/kernel/test_ranks.py", "-k", "levels")
+REMAINDERS = ("tests/kernel/test_many_domains.py",)
 REPLAY = ("tests/kernel/test_oracle_replay.py",)
 RESERVED = (
     "tests/kernel/test_reservations.py",
@@ -142,9 +144,94 @@ MUTANTS = (
     Mutant(
         "most work lost first",
         "victims of preemption are taken by most work at risk",
-        "kernel/preemption.py",
-        (("else risk_of(s, row)\n", "else -risk_of(s, row)\n"),),
+        "kernel/victims.py",
+        (("        return risk_of(s, row)\n", "        return (1 << 60) - risk_of(s, row)\n"),),
         PREEMPTION,
+    ),
+    Mutant(
+        "only those guessed",
+        "a head gives up when the victims that were guessed to do are taken",
+        "kernel/victims.py",
+        (("            deal_out(s, NEVER)\n        if turn", "            pass\n        if turn"),),
+        PREEMPTION,
+    ),
+    Mutant(
+        "top kept",
+        "a domain stays with the list of a job that has left it to others",
+        "kernel/clearing.py",
+        (
+            (
+                "        elif here == was and top < was:\n",
+                "        elif here == was and top < was and top >= 0:\n",
+            ),
+        ),
+        PREEMPTION,
+    ),
+    Mutant(
+        "exemption without the restart",
+        "las: a job may be stopped as soon as it has run, not worked, so long",
+        "kernel/preemptible.py",
+        (("run.begun + run.overhead_ms + rules.exempt", "run.begun + rules.exempt"),),
+        PREEMPTION,
+    ),
+    Mutant(
+        "exemption asked now",
+        "las: whether a job is exempt is asked at the stop, not at the last computation of the keys",
+        "kernel/preemptible.py",
+        (("rules.keyed_at < run.begun", "s.clock[0].now < run.begun"),),
+        PREEMPTION,
+    ),
+    Mutant(
+        "stops at any pass",
+        "las: a head stops jobs in passes that have computed no keys too",
+        "kernel/preemption.py",
+        (("    if c.levels and s.rules[0].keyed_at != c.now:\n", "    if c.levels and c.now < 0:\n"),),
+        PREEMPTION,
+    ),
+    Mutant(
+        "queue looked at too late",
+        "las: a running job goes to its lower queue at the computation after it has reached the threshold",
+        "kernel/ordering.py",
+        (
+            (
+                "            if s.standings[j].look_at <= s.clock",
+                "            if s.standings[j].look_at < s.clock",
+            ),
+        ),
+        PREEMPTION,
+    ),
+    Mutant(
+        "words above left set",
+        "an occupied rank's word is empty, those above say that it is not",
+        "kernel/rank_bits.py",
+        (("        if new != 0 or at == 0:\n", "        if True:\n"),),
+        RANKS,
+    ),
+    Mutant(
+        "words above left clear",
+        "a rank is occupied in a word that was empty, those above do not say so",
+        "kernel/rank_bits.py",
+        (("        if old != 0 or at == 0:\n", "        if True:\n"),),
+        RANKS,
+    ),
+    Mutant(
+        "remainder on reserved chips",
+        "the head's remainder is promised in a domain that its whole domains take too",
+        "kernel/reservation.py",
+        (
+            (
+                "            if not bit_test(s.bits, st.reserved_at, d - st.first_domain):\n                best",
+                "            if True:\n                best",
+            ),
+        ),
+        REMAINDERS,
+    ),
+    Mutant(
+        "remainder of what is free now",
+        "chips that jobs leave by the shadow do not count for the head's remainder",
+        "kernel/reservation.py",
+        (("        if s.ends[slot].time > time:\n", "        if s.ends[slot].time <= time:\n"),),
+        REMAINDERS,
     ),
     Mutant(
         "checkpoint forgotten",
