@@ -79,18 +79,9 @@ def build(prepared: Prepared, draws: Draws, demand: DemandWorld, run: int) -> Ru
     classes = Classes(len(prepared.places))
     tokens, ceiling, chips = _service_rates(prepared, draws)
     services = _services(prepared, chips)
-    speed = {
-        p: s
-        for p, place in enumerate(prepared.places)
-        if (s := _research_speed(prepared, draws, place.system)) > 0
-    }
+    speed, allowed = _research_speeds(prepared, draws)
     prices: dict[str, float] = {}
     dispatch = Dispatch(prepared, prices)
-    barred = forbidden_places(prepared, draws.converts, prepared.calendar.start).get(
-        RESEARCH_WORK, frozenset()
-    )
-    barred |= places_without_data(prepared, RESEARCH_WORK)
-    allowed = {p: s for p, s in speed.items() if p not in barred}
     preference = dispatch.research_order(speed)
     research, of_tenant = _research_classes(prepared, classes, allowed, preference, demand)
     run_classes = _run_classes(prepared, classes)
@@ -110,7 +101,6 @@ def build(prepared: Prepared, draws: Draws, demand: DemandWorld, run: int) -> Ru
     more = most_bursts(evaluation, len(prepared.study.demand.training_runs), prepared.calendar.end_ms)
     terms = cluster_terms(prepared, tenants, demand, of_work)
     cluster = Cluster(layout, jobs, classes, services, max_extra_jobs=ROOM + more, **terms)
-    portfolio = prepared.portfolio
     ctx = Context(
         env=simpy.Environment(),
         cluster=cluster,
@@ -119,8 +109,8 @@ def build(prepared: Prepared, draws: Draws, demand: DemandWorld, run: int) -> Ru
         demand=demand,
         end=prepared.calendar.end_ms,
         tranche=tranche,
-        lots={lot.key: LotState(planned=lot.planned) for lot in portfolio.lots},
-        shells={shell.key: ShellState() for shell in portfolio.shells},
+        lots={lot.key: LotState(planned=lot.planned) for lot in prepared.portfolio.lots},
+        shells={shell.key: ShellState() for shell in prepared.portfolio.shells},
         research_classes=research,
         research_speed=allowed,
         prices=prices,
@@ -274,6 +264,18 @@ def _research_speed(prepared: Prepared, draws: Draws, system: str) -> float:
     if rate is None:
         return 0.0
     return rate.flops / prepared.rates.reference * draws.rate_error(system, "training", rate.log_error)
+
+
+def _research_speeds(prepared: Prepared, draws: Draws) -> tuple[dict[int, float], dict[int, float]]:
+    """Speed of research by place; and where it may run at the start, by contract and for its data."""
+    speed = {
+        p: s
+        for p, place in enumerate(prepared.places)
+        if (s := _research_speed(prepared, draws, place.system)) > 0
+    }
+    forbidden = forbidden_places(prepared, draws.converts, prepared.calendar.start)
+    barred = forbidden.get(RESEARCH_WORK, frozenset()) | places_without_data(prepared, RESEARCH_WORK)
+    return speed, {p: s for p, s in speed.items() if p not in barred}
 
 
 def _research_classes(

@@ -243,6 +243,30 @@ def _queue(leaves: int, easy: bool, clock: np.ndarray) -> tuple[np.ndarray, np.n
     return tree, bits
 
 
+def _lengths(sites: np.ndarray, domains: int, pools: int, tranches: int, cap: int) -> dict[str, int]:
+    """Lengths of the arrays that are empty at the start, by name; lays the bitmaps of the sites."""
+    n_bits, n_counts, n_ends = _lay_bitmaps(sites, cap)
+    chips = int((sites["n_domains"].astype(np.int64) * sites["domain_chips"]).sum())
+    running = min(cap, chips)
+    end_blocks = running // 4 + 4 * len(sites) + 4
+    return {
+        "count": 1,
+        "pieces": 8 * domains + running + 65536,  # pages that nobody touches cost nothing
+        "heap": running + 65536,
+        "ends": end_blocks * END_BLOCK_SIZE,
+        "end_blocks": end_blocks,
+        "end_order": n_ends,
+        "bits": n_bits,
+        "counts": n_counts,
+        "kinds": len(sites) * N_KINDS,
+        "tally": pools * N_KINDS,
+        "victims": 2 * running + 16,
+        "active": running + 16,
+        "drawn": tranches * 3 * BATCH,
+        "weights_due": cap,
+    } | dict.fromkeys(RULE_ARRAYS, 1)
+
+
 def build(
     layout: Layout,
     jobs: np.ndarray,
@@ -267,10 +291,7 @@ def build(
     _failure_rates(layout, tranches)
     rows, places = _classes(classes, len(pools))
     cap = len(jobs) + extra
-    n_bits, n_counts, n_ends = _lay_bitmaps(sites, cap)
-    chips = int((sites["n_domains"].astype(np.int64) * sites["domain_chips"]).sum())
-    running = min(cap, chips)
-    end_blocks = running // 4 + 4 * len(sites) + 4
+    lengths = _lengths(sites, len(doms), len(pools), len(tranches), cap)
     leaves = 1 << max(1, (cap - 1).bit_length())
     clock = _clock(len(jobs), cap, leaves)
     clock["easy"], clock["n_pieces"] = easy, len(doms)
@@ -298,20 +319,4 @@ def build(
         "scores": _score_tables(pools, blocks, score) if score is not None else np.zeros(1, np.int64),
         "failures": np.zeros(0, tables.FAILURE) if layout.failures is None else layout.failures,
     }
-    lengths = {
-        "count": 1,
-        "pieces": 8 * len(doms) + running + 65536,  # pages that nobody touches cost nothing
-        "heap": running + 65536,
-        "ends": end_blocks * END_BLOCK_SIZE,
-        "end_blocks": end_blocks,
-        "end_order": n_ends,
-        "bits": n_bits,
-        "counts": n_counts,
-        "kinds": len(sites) * N_KINDS,
-        "tally": len(pools) * N_KINDS,
-        "victims": 2 * running + 16,
-        "active": running + 16,
-        "drawn": len(tranches) * 3 * BATCH,
-        "weights_due": cap,
-    } | dict.fromkeys(RULE_ARRAYS, 1)
     return State(**{f: blank[f] if f in blank else np.zeros(lengths[f], DTYPES[f]) for f in State._fields})
