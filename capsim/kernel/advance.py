@@ -71,6 +71,7 @@ def handle_events(s, time, last_kind):
             failures.strike_tranche(s, index, data)
             continue
         heap_drop(s)
+        failures.expect(s)
         if kind == FINISH:
             run = s.runs[index]
             if run.state == RUNNING and run.version == data:

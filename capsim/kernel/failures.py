@@ -24,13 +24,22 @@ from capsim.kernel.draws import FAR, GAP, NODE_SHIFT, REPAIR_TIME, WHERE, draw_b
 from capsim.kernel.heap import heap_drop, heap_push, heap_replace
 from capsim.kernel.placement import best_fit
 from capsim.kernel.preemption import preempt_for_chips
+from capsim.kernel.rows import prefetch
 from capsim.kernel.running import fail_job, leave_domain, restart_in_place
 from capsim.kernel.serving import capacity_grew, capacity_shrank, lose_replicas
 from capsim.kernel.state import FAIL, KEY_SHIFT, REPAIR
 from capsim.tables import NEVER
 
-DOMAIN_SHIFT = 24
+DOMAIN_SHIFT = NODE_SHIFT
 """Repair events carry domain << DOMAIN_SHIFT | chips."""
+
+
+@kernel()
+def expect(s):
+    """The first event, nearly always a failure or a repair, is next: have its domain at hand by then."""
+    d = s.heap[0].data >> DOMAIN_SHIFT
+    prefetch(s.doms, d)
+    prefetch(s.pieces, d)
 
 
 @kernel()
@@ -84,6 +93,7 @@ def strike_tranche(s, t, where):
         heap_replace(s, due, (np.int64(FAIL) << KEY_SHIFT) | t, after)
     else:
         heap_drop(s)
+    expect(s)
     pool = s.pools[s.sites[tr.site].pool]
     node = where & ((np.int64(1) << NODE_SHIFT) - 1)
     chip = min(node * pool.node_chips, np.int64(pool.domain_chips - 1))

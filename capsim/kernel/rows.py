@@ -15,7 +15,7 @@ import numba
 import numpy as np
 from llvmlite import ir  # type: ignore[import-untyped]
 from numba import extending, types
-from numba.extending import models, register_model
+from numba.extending import intrinsic, models, register_model
 
 lower_builtin: Any = extending.lower_builtin
 lower_getattr_generic: Any = extending.lower_getattr_generic
@@ -122,3 +122,20 @@ def _set_field(context: Any, builder: Any, signature: Any, arguments: Any, name:
     row, value_type = signature.args
     kind, pointer, label = _field(context, builder, row, arguments[0], name)
     _store(context, builder, kind, context.cast(builder, arguments[1], value_type, kind), pointer, label)
+
+
+@intrinsic
+def prefetch(typingctx: Any, array: Any, index: Any) -> Any:
+    """Have an element of an array of the state on its way into the cache; any index will do."""
+
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        pointer = _address(context, builder, array, args[0], index, args[1])
+        byte, flag = ir.IntType(8).as_pointer(), ir.IntType(32)
+        kind = ir.FunctionType(ir.VoidType(), [byte, flag, flag, flag])
+        name = "llvm.prefetch.p0i8"
+        function = builder.module.globals.get(name) or ir.Function(builder.module, kind, name)
+        to_write, near, data = ir.Constant(flag, 1), ir.Constant(flag, 3), ir.Constant(flag, 1)
+        builder.call(function, [builder.bitcast(pointer, byte), to_write, near, data])
+        return context.get_dummy_value()
+
+    return types.none(array, index), codegen
