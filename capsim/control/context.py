@@ -35,6 +35,7 @@ class LotState:
         left: ms at which its holder ends it for convenience, before its time; -1 where it does not.
         rent_until: ms at which rent ends, after all terms, though the chips stay: they were bought, or make
             good what was lost; -1 where they do not.
+        exchanged: whether its chips went back for those of a refresh, before the end of its contract.
         renewals: (begin, end, USD per chip-hour) of each further term.
         bought: ms at which leased chips were bought; -1 if they were not.
         reclaimed: (begin, end, chips) of spot capacity that was taken away in part.
@@ -56,6 +57,7 @@ class LotState:
     let: list[tuple[int, int, float]] = field(default_factory=list)
     reclaimed: list[tuple[int, int, int]] = field(default_factory=list)
     signed: int = 0
+    exchanged: bool = False
 
 
 @dataclass

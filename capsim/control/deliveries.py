@@ -156,6 +156,7 @@ class Deliveries:
         """Chips that a refresh brings: the old ones leave."""
         for old in self.ctx.prepared.portfolio.lots:
             if old.key in lot.instead_of and self.ctx.lots[old.key].status == "delivered":
+                self.ctx.lots[old.key].exchanged = True
                 self.remove(old, "ended", "refresh", f"{old.chips:,} {old.system} leave for {lot.system}")
 
     def _delay(self, lot: Lot) -> int:

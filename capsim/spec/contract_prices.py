@@ -262,7 +262,9 @@ class Prepay(Section):
         default="as_billed", description="against the whole rent until it is used up, or evenly to the end"
     )
     refundable: Flag = Field(
-        default=True, description="what is not drawn down comes back when its holder leaves for convenience"
+        default=True,
+        description="what is not drawn down comes back when its holder leaves for convenience, or exchanges"
+        " the chips by a refresh",
     )
 
 

@@ -384,6 +384,22 @@ def test_a_refresh_brings_new_chips_and_takes_the_old_ones(tmp_path: Path) -> No
     assert ledger.usd["o", "premium"][5] == pytest.approx(1e6)
 
 
+@pytest.mark.parametrize(("refundable", "back"), [("", 63_115_200.0), (", refundable: false", 0.0)])
+def test_what_was_prepaid_for_chips_that_a_refresh_takes_comes_back(
+    tmp_path: Path, refundable: str, back: float
+) -> None:
+    terms = OPTION.replace("KIND", "kind: refresh, quantity: 3600, replaces: [gb200_nvl72]")
+    prepay = f", prepay: {{share: 10%, before: 0d, credited_after: 3y{refundable}}}"
+    ledger = booked(lived(study(tmp_path, terms + prepay, ", options: [o.x]")))
+    # 10 % of 7,200 chips x 43,830 h x $2, of which nothing is drawn before the exchange of September 2026;
+    # 10 % of 3,600 x 43,830 h x $3 = $47,336,400 for the new ones is still there at the end
+    assert ledger.nominal("o", "prepayment") == pytest.approx(63_115_200 + 47_336_400)
+    assert -ledger.nominal("o", "drawdown") == pytest.approx(back)
+    assert -ledger.nominal("o", "undrawn") == pytest.approx(47_336_400)
+    if back:
+        assert -ledger.usd["o", "drawdown"][8] == pytest.approx(back)
+
+
 @pytest.mark.parametrize(("used", "swapped"), [(0.9, True), (0.5, False)])
 def test_a_swap_changes_tranches_that_are_still_to_come(tmp_path: Path, used: float, swapped: bool) -> None:
     terms = OPTION.replace("KIND", "kind: swap, replaces: [gb200_nvl72]")

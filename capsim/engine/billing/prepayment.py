@@ -65,9 +65,9 @@ def _what_is_left(ledger: Ledger, ctx: Context, lot: Lot, state: LotState, left:
         spec = ctx.prepared.study.uncertainty.suppliers[ctx.provider(lot.offer)]
         back = state.ended + int(spec.recovery_after or 0)
         ledger.add_at(lot.offer, "recovery", back, -float(spec.recovery or 0.0) * left)
-    elif state.left >= 0:
+    elif state.left >= 0 or state.exchanged:
         if offer.prepay is not None and offer.prepay.refundable:
-            ledger.add_at(lot.offer, "drawdown", state.left, -left)
+            ledger.add_at(lot.offer, "drawdown", state.left if state.left >= 0 else state.ended, -left)
     elif state.status == "ended" and lot.ends is not None and state.delivered > max(state.planned, 0):
         # a late supplier gives back what was paid for hours of a fixed window that it did not deliver
         ledger.add_at(lot.offer, "drawdown", state.ended - 1, -left)
