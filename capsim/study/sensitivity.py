@@ -114,7 +114,8 @@ def sensitivity(
     inputs = [_valid(loaded, one) for one in weak_inputs(loaded.study, held)]
     look = _Look(trials, first, second, lead)
     runs = min(setup.plan.runs, MOST_RUNS)
-    announce(_plan(look, inputs, runs))
+    each = float(np.mean([results.metric("seconds", name, case) for name in (first, second)]))
+    announce(_plan(look, inputs, runs, each / trials.workers))
     seen = look.at(inputs, SCREEN_RUNS)
     order = sorted(range(len(inputs)), key=lambda i: (-seen[i].span, inputs[i].knob.path))
     chosen = [i for i in order[:SECOND_LOOK] if seen[i].span > 0]
@@ -126,16 +127,23 @@ def sensitivity(
     return Sensitivity(first, second, case, lead, tuple(found), len(inputs), len(chosen), trials.simulated)
 
 
-def _plan(look: _Look, inputs: Sequence[Input], runs: int) -> str:
-    """How many runs are to be simulated, in words."""
+def _plan(look: _Look, inputs: Sequence[Input], runs: int, seconds: float) -> str:
+    """How many runs are to be simulated, and how long that takes at so many `seconds` a run, in words."""
     lacking = look.lacking(inputs, SCREEN_RUNS)
     kept = 4 * len(inputs) + 2 - lacking
     text = f"{len(inputs)} weak inputs at both ends: {lacking:,} runs to simulate"
     text += f", {kept:,} kept from before" if kept else ""
+    more = 0
     if runs > SCREEN_RUNS:
         chosen = min(SECOND_LOOK, len(inputs))
-        text += f"; then up to {(4 * chosen + 2) * (runs - SCREEN_RUNS):,} for the {chosen} that move most"
-    return text
+        more = (4 * chosen + 2) * (runs - SCREEN_RUNS)
+        text += f"; then up to {more:,} for the {chosen} that move most"
+    return f"{text}; about {_length((lacking + more) * seconds)} in all, as fast as the comparison"
+
+
+def _length(seconds: float) -> str:
+    """Seconds as people say them."""
+    return f"{seconds:.0f} s" if seconds < 90 else f"{seconds / 60:.0f} min"
 
 
 @dataclass(frozen=True)

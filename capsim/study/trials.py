@@ -85,13 +85,18 @@ class Trials:
     def totals(self, trials: Sequence[Trial], runs: int) -> dict[Trial, Reals]:
         """Total cost of each trial in worlds 0 to `runs` - 1, USD discounted, one value a run.
 
-        Trials are simulated a few at a time and kept as they are finished: what is interrupted goes on there.
+        Each trial is kept when it is finished: what is interrupted (a CapsimError) goes on there.
         """
         new = [trial for trial in dict.fromkeys(trials) if len(self._find(trial)) < runs]
         if new:
-            with self.progress(self.lacking(new, runs)) as on_run:
-                for begin in range(0, len(new), AT_ONCE):
-                    self._simulate(new[begin : begin + AT_ONCE], runs, on_run)
+            try:
+                with self.progress(self.lacking(new, runs)) as on_run:
+                    for begin in range(0, len(new), AT_ONCE):
+                        self._simulate(new[begin : begin + AT_ONCE], runs, on_run)
+            except KeyboardInterrupt:
+                done = sum(len(self._known[trial]) >= runs for trial in new)
+                kept = f" are kept in {self.folder}; the same command goes on" if self.folder else ""
+                raise CapsimError(f"interrupted: {done} of {len(new)} trials{kept or ' were done'}") from None
         return {trial: np.array(self._known[trial][:runs]) for trial in trials}
 
     def _simulate(self, trials: Sequence[Trial], runs: int, on_run: OnRun) -> None:
@@ -106,12 +111,13 @@ class Trials:
         found: dict[Trial, dict[int, float]] = {trial: {} for trial in trials}
         with closing(simulate_all(tasks, prepared, self.simulate, self.workers)) as finished:
             for one in finished:
-                found[labels[one.result.case]][one.result.run] = one.result.metrics["total_npv"]
+                trial = labels[one.result.case]
+                found[trial][one.result.run] = one.result.metrics["total_npv"]
                 self.simulated += 1
                 on_run(1)
-        for trial, by_run in found.items():
-            self._known[trial] += [by_run[run] for run in sorted(by_run)]
-            self._keep(trial)
+                if len(found[trial]) + len(self._known[trial]) == runs:
+                    self._known[trial] += [found[trial][run] for run in sorted(found[trial])]
+                    self._keep(trial)
 
     def _prepared(self, trial: Trial, label: str) -> Any:
         study = self.loaded.study
