@@ -104,6 +104,7 @@ def autoscale(  # type: ignore[no-untyped-def]
             return step
         stock.take_stock(address, chips_now, held[step])
         take_stock(chips_now, kinds, reserve, healthy[step], free[step], available)
+        stock.keep_off_windows(address, kinds, available)
         allocate(need[step], tokens, chips, order, rank, available, wanted)
         stock.set_replicas(address, operate, wanted)
     return last

@@ -134,6 +134,7 @@ def add_reservations(
         live[:known] = state.live_windows[:known]
     else:
         booking["part"], booking["accrued"] = -1, state.clock["now"]
+        state.clock["rebuild"] = 1  # the head's reservation, if there is one, is not noted as windows need it
     state.sites["kept_at"] = kept
     booking["tenants"] = tenants
     booking["changes"] += 1

@@ -196,6 +196,23 @@ def test_a_reservation_where_services_run(root: Path) -> None:
     assert built.ctx.cluster.check() == []
 
 
+def test_services_go_elsewhere_while_their_place_is_reserved(root: Path) -> None:
+    """In the first fortnight of March all of own-cluster, where they would be, is kept for nobody."""
+    sets = (
+        "scheduler.reservations=[{offer: own-cluster, from: 2026-03-01, until: 2026-03-15, chips: 4608}]",
+        "horizon.end=2026-04-01",
+    )
+    study = root / "configs" / "quickstart.yaml"
+    held = []
+    for some in (sets[1:], sets):
+        built, _, _ = simulate_built(prepare(load_study(study, sets=list(some)), "big-cloud"), 0)
+        assert [place.offer for place in built.ctx.places()] == ["own-cluster", "big-cloud"]
+        replica_ms = built.autoscaler.held[73 * 4] - built.autoscaler.held[59 * 4]  # 1 to 15 March, by 6 h
+        held.append(replica_ms[0].tolist())
+    assert held[0][0] > 0 and held[0][1] == 0
+    assert held[1] == [0, held[0][0]]
+
+
 def test_without_the_section_nothing_is_different(tmp_path: Path) -> None:
     """The table has no rows, and rows alone change the digest."""
     plain, asked = run(tmp_path, JOBS), run(tmp_path, JOBS, "scheduler.tenants={}")

@@ -211,3 +211,67 @@ def test_replicas_keep_off_reserved_racks(chips: int, announced: int, held: tupl
     assert cluster.counters()["replicas_lost"] == 0
     (kept,) = cluster.reservations()
     assert (kept.domains, kept.reserved, kept.used, kept.idle) == ((0,), 40, 32, 8)
+
+
+def wide_case(seed: int, windows: int, racks: int, n_jobs: int) -> Case:
+    """150 racks in blocks of 8: bitmaps of three words."""
+    rng = np.random.default_rng(seed)
+    layout = Layout()
+    layout.tranche(layout.site(layout.pool(4)), 150, 8)
+    classes = (JobClass(locality=0.9), JobClass(speed=(0.5,)))
+    jobs = tuple(
+        Job(int(at), run, run + int(rng.integers(0, 9)), n, n, n, int(rng.integers(0, 2)), int(rng.integers(0, 4)))
+        for at, run, n in zip(
+            np.sort(rng.integers(0, n_jobs, n_jobs)), rng.integers(1, 60, n_jobs).tolist(), rng.choice([1, 4, 60, 130, 400], n_jobs).tolist(),
+            strict=True,
+        )
+    )  # fmt: skip
+    asked: list[Reservation] = []
+    for _ in range(windows):
+        start = int(rng.integers(0, 150))
+        tenants, known = [None, None, [0], [1, 2]][int(rng.integers(0, 4))], [0, start, start // 2]
+        one = Reservation(
+            0, start, start + int(rng.integers(1, 12)), domains=int(rng.integers(1, racks)), tenants=tenants,
+            announced=int(rng.choice(known)), flex=bool(rng.integers(0, 4) == 0), evict=bool(rng.integers(0, 2)),
+        )  # fmt: skip
+        together = [o for o in asked if o.start < one.end and one.start < o.end]
+        if sum(o.domains or 0 for o in [*together, one]) <= 150:
+            asked.append(one)
+    arrive = (Command(0, "activate", (0, None)),)
+    return Case(layout, classes, jobs, 10_000, commands=arrive, reservations=tuple(asked))
+
+
+@pytest.mark.parametrize(
+    ("seed", "windows", "racks", "n_jobs"),
+    [(1, 80, 8, 12), (2, 12, 70, 40), (3, 2, 150, 60), (4, 3, 150, 60)],
+)
+def test_many_and_large_windows_agree_with_the_slow_scheduler(
+    seed: int, windows: int, racks: int, n_jobs: int
+) -> None:
+    case = wide_case(seed, windows, racks, n_jobs)
+    cluster, slow = drive(case), Scheduler(case)
+    lives = slow.run()
+    assert cluster.runs["start"].tolist() == [life.start for life in lives]
+    assert cluster.runs["blocks"].tolist() == [life.blocks for life in lives]
+    for found, window in zip(cluster.reservations(), slow.world.windows, strict=True):
+        assert set(found.domains) == window.domains
+        assert (found.reserved, found.used, found.idle) == (window.reserved, window.used, window.idle)
+    assert cluster.check() == []
+
+
+def test_the_promise_of_the_head_outlives_a_reservation_made_for_later() -> None:
+    """B, of both racks, waits for 10 and C, of 20 ms, behind it. At 2 maintenance is arranged, to be announced
+    at 200: D, of 20 ms, still may not delay B.
+    """
+    jobs = (
+        Job(0, 10, 10, 4, 4, 4),
+        Job(1, 10, 10, 8, 8, 8),
+        Job(1, 20, 20, 4, 4, 4),
+        Job(3, 20, 20, 4, 4, 4),
+    )
+    cluster = cluster_of(replace(CASES[0].case(False), jobs=jobs))
+    cluster.activate(0)
+    cluster.advance(2)
+    cluster.reserve(window(250, 260, announced=200))
+    cluster.advance(100)
+    assert cluster.runs["start"][:4].tolist() == [0, 10, 20, 20]
