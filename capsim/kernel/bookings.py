@@ -28,12 +28,12 @@ from capsim.kernel.hooks import (
     function_address,
     set_timer,
 )
-from capsim.kernel.preemption import heap_victims, take_victim
 from capsim.kernel.progress import CHECKPOINTED
 from capsim.kernel.running import requeue_job
 from capsim.kernel.schedule import STARTED
 from capsim.kernel.serving import capacity_grew, stop_replicas
 from capsim.kernel.state import as_state
+from capsim.kernel.victims import sift
 from capsim.tables import NEVER
 
 UNANNOUNCED, ANNOUNCED, BEGUN, OVER = range(4)
@@ -193,16 +193,20 @@ def begin_window(s, r):
     clear_replicas(s, r)
     if not s.windows[r].evict:
         return
-    n = np.int64(0)
+    n, v = np.int64(0), s.victims
     for i in range(s.clock[0].running):
         j = np.int64(s.active[i])
         if not may_use(s, r, j) and holds_of(s, r, j):
-            s.victims[2 * n], s.victims[2 * n + 1] = j, j
+            v[2 * n], v[2 * n + 1] = j, j
             n += 1
-    heap_victims(s, n)
+    for i in range(n // 2 - 1, -1, -1):
+        sift(s, np.int64(0), np.int64(i), n)
     while n > 0:
-        requeue_job(s, take_victim(s, n), CHECKPOINTED)
+        j = np.int64(v[1])
         n -= 1
+        v[0], v[1] = v[2 * n], v[2 * n + 1]
+        sift(s, np.int64(0), np.int64(0), n)
+        requeue_job(s, j, CHECKPOINTED)
 
 
 @kernel()
