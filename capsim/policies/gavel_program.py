@@ -32,7 +32,7 @@ def highs() -> Any:
         import highspy
     except ImportError:
         raise CapsimError(
-            "Gavel's policies need HiGHS, which is not installed: pip install highspy"
+            "the policies of Gavel and Sia need HiGHS, which is not installed: pip install highspy"
         ) from None
     return highspy
 

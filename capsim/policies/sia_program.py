@@ -212,6 +212,7 @@ def solve_core(columns: Columns, jobs: Ints, chips: Ints, gap: float) -> tuple[I
     model.a_matrix_.value_ = np.column_stack([np.ones(size), columns.size]).ravel()
     model.integrality_ = [highspy.HighsVarType.kInteger] * size
     solver = new_solver()
+    solver.setOptionValue("presolve", "off")  # costs more than it saves on so few columns
     solver.setOptionValue("mip_rel_gap", 0.0)
     solver.setOptionValue("mip_abs_gap", max(gap, 1e-9))
     solver.setOptionValue("mip_max_nodes", MOST_NODES)

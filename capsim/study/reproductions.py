@@ -18,8 +18,10 @@ import numpy as np
 from capsim.engine.queue_options import QueueOptions
 from capsim.engine.replay import Machine, Schedule, measure, replay_trace, with_estimates
 from capsim.engine.replay_policies import POLICIES
+from capsim.engine.replay_types import Types, types_of
 from capsim.engine.same_instant import ORDERS as INSTANT_ORDERS
 from capsim.randomness import generator
+from capsim.spec.chip_types import ChipTypes
 from capsim.study.replays import compare_schedules
 from capsim.workload.traces import JobTrace, RawJobs, clean, read_jobs
 
@@ -31,6 +33,26 @@ PHILLY_CHIPS = (512, 640)
 FINER = (1, 10, 100)
 """Thresholds of least attained service in chip-hours, one more than by default."""
 HOUR, DAY = 3600.0, 86_400.0
+
+TWO_WEEKS = (56.0, 70.0)
+"""Days of the Philly trace whose jobs are replayed on two chip types."""
+TYPED_CHIPS = ((192, 384),)
+SLOW_SPEEDS = {"a": 0.25, "b": 0.5, "c": 0.8}
+"""Speed of three equally frequent classes on the slow type over the fast one (assumed)."""
+MOST_STRETCHED = 64
+"""Chips that an elastic job may have at most (assumed)."""
+RESTART_S = 30
+"""Time of a restart: the default of Sia's artifact, which measured 25 to 250 s by model."""
+TYPED_POLICIES = {
+    "gavel-throughput": ("gavel-throughput", None),
+    "gavel-max-min": ("gavel-max-min", None),
+    "sia, rigid jobs": ("sia", None),
+    "sia, elastic, 5 % serial": ("sia", 0.05),
+    "sia, elastic, 20 % serial": ("sia", 0.2),
+    "las": ("las", None),
+    "fcfs": ("fcfs", None),
+}
+"""Rows of the table: policy, and the part of elastic jobs' work that does not scale (assumed)."""
 
 RACK, GANG, RACKS, BLOCK = 72, 64, 64, 8
 """A fleet of 64 racks of 72 chips in blocks of 8; gangs take 64 chips of a rack."""
@@ -206,6 +228,72 @@ def philly(traces: Path, sizes: Sequence[int] = PHILLY_CHIPS) -> Table:
         "preemptions",
     )
     return Table(heading, tuple(rows), values)
+
+
+def submitted_between(trace: JobTrace, first: float, last: float, longest: int | None = None) -> JobTrace:
+    """The jobs submitted from the day ``first`` after the first submission, before the day ``last``.
+
+    ``longest``: only jobs of up to so many ms.
+    """
+    day = (trace.submit - trace.submit[0]) / (1000 * DAY)
+    rows = np.flatnonzero((day >= first) & (day < last) & (trace.run <= (longest or trace.run.max())))
+    columns = {name: getattr(trace, name)[rows] for name in ("job", "submit", "size", "run", "requested")}
+    return replace(trace, tenant=trace.tenant[rows], **columns)
+
+
+def two_types(trace: JobTrace, fast: int, slow: int, serial: float | None) -> Types:
+    """``fast`` and ``slow`` chips, and three classes of jobs that lose differently on the slow ones.
+
+    ``serial``: of elastic jobs; None: jobs keep their sizes.
+    """
+    elastic = {} if serial is None else {"elastic": {"most": MOST_STRETCHED, "serial": serial}}
+    classes = {name: {"speeds": {"fast": 1, "slow": speed}, **elastic} for name, speed in SLOW_SPEEDS.items()}
+    given = ChipTypes.model_validate(
+        {
+            "types": {"fast": {"chips": fast}, "slow": {"chips": slow}},
+            "classes": classes,
+            "restart": f"{RESTART_S} s",
+        }
+    )
+    return types_of(given, trace, seed=0)
+
+
+def elastic_jobs(
+    traces: Path,
+    machines: Sequence[tuple[int, int]] = TYPED_CHIPS,
+    names: Sequence[str] = tuple(TYPED_POLICIES),
+) -> Table:
+    """Sia against Gavel and queues on two chip types; differences are to Gavel's first policy."""
+    trace = submitted_between(read_jobs(traces / "philly_sia.csv.gz"), *TWO_WEEKS)
+    rows, values = list[tuple[str, ...]](), dict[str, float]()
+    for fast, slow in machines:
+        schedules = [
+            replay_trace(trace, policy=policy, types=two_types(trace, fast, slow, serial))
+            for policy, serial in (TYPED_POLICIES[name] for name in names)
+        ]
+        for name, row in zip(names, compare_schedules(schedules)["policies"], strict=True):
+            completion, difference = row["completion_s"], row["completion_s"].get("vs_first")
+            low, high = (value / HOUR for value in completion["interval"]["mean"])
+            held = row["utilisation"] * row["chips"] * row["makespan_s"] / HOUR
+            ends = [difference[end] / HOUR for end in ("low", "high")] if difference else []
+            rows.append(
+                (
+                    f"{fast} + {slow}",
+                    name,
+                    f"{completion['mean'] / HOUR:.2f} ({low:.1f} .. {high:.1f})",
+                    " .. ".join(f"{end:+.1f}" for end in ends),
+                    f"{completion['p99'] / HOUR:.1f}",
+                    f"{row['makespan_s'] / DAY:.1f}",
+                    f"{held / 1000:.0f}",
+                    f"{row['finish_time_fairness']['mean']:.1f}",
+                    f"{row['preemptions']:,}",
+                )
+            )
+            key = f"{name} {fast}"
+            values |= {key: completion["mean"], f"{key} p99": completion["p99"], f"{key} held": held}
+            values[f"{key} rho"] = row["finish_time_fairness"]["mean"]
+    heading = ("chips", "policy", "mean JCT, h (95 % interval)", "difference, h", "p99, h", "makespan, d")
+    return Table((*heading, "1,000 chip-hours held", "mean ρ", "preemptions"), tuple(rows), values)
 
 
 def gang_trace(load: float, jobs: int = GANG_JOBS) -> JobTrace:

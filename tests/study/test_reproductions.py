@@ -10,7 +10,7 @@ from capsim.engine.replay import replay_trace, with_estimates
 from capsim.engine.replay_policies import POLICIES
 from capsim.report.reproductions import markdown
 from capsim.study import reproductions
-from capsim.study.reproductions import ESTIMATES, LOADS, Table
+from capsim.study.reproductions import ESTIMATES, LOADS, TYPED_POLICIES, Table
 from capsim.workload.traces import read_jobs
 
 pytestmark = pytest.mark.shared
@@ -98,3 +98,39 @@ def test_gangs_in_racks(document: list[str]) -> None:
         assert values[f"{on} {load} spare"] > values[f"{on} {load} expected spare"]
         waits = [values[f"{machine} {load} wait"] for machine in ("no segments", off, on)]
         assert waits == sorted(waits)
+
+
+def test_sia_on_two_chip_types_in_part(shared: Path, document: list[str]) -> None:
+    table = reproductions.elastic_jobs(shared / "traces", ((192, 384),), ("gavel-throughput", "las", "fcfs"))
+    current(table, document)
+    assert table.values["gavel-throughput 192"] < table.values["las 192"] < table.values["fcfs 192"]
+    rows = {cells[2].strip(): cells for line in document if len(cells := line.split("|")) == 11}
+    mean, p99, makespan, stops = (
+        {
+            name: float(cells[column].split()[0].replace(",", ""))
+            for name, cells in rows.items()
+            if "sia" in name
+        }
+        for column in (3, 5, 6, 9)
+    )
+    base = table.values["gavel-throughput 192"] / 3600, table.values["gavel-throughput 192 p99"] / 3600
+    for serial, saved in ((5, (0.50, 0.50, 0.18)), (20, (0.37, 0.41, 0.09))):
+        name = f"sia, elastic, {serial} % serial"
+        assert 1 - mean[name] / base[0] == pytest.approx(saved[0], abs=0.006)
+        assert 1 - p99[name] / base[1] == pytest.approx(saved[1], abs=0.006)
+        assert 1 - makespan[name] / 23.6 == pytest.approx(saved[2], abs=0.006)
+    assert 1 - mean["sia, rigid jobs"] / base[0] == pytest.approx(0.08, abs=0.006)
+    assert stops["sia, rigid jobs"] == pytest.approx(62_735 / 14, rel=0.03)
+
+
+def test_elastic_jobs_of_one_day_end_sooner_under_sia(shared: Path) -> None:
+    """The order of the table's rows, on the day's jobs of up to 8 h and a twelfth of the machine."""
+    whole = read_jobs(shared / "traces" / "philly_sia.csv.gz")
+    trace = reproductions.submitted_between(whole, 60, 61, longest=8 * 3_600_000)
+    mean = {}
+    for name in ("gavel-throughput", "sia, rigid jobs", "sia, elastic, 5 % serial"):
+        policy, serial = TYPED_POLICIES[name]
+        done = replay_trace(trace, policy=policy, types=reproductions.two_types(trace, 16, 32, serial))
+        mean[name] = float((done.end - done.eligible).mean())
+    assert mean["sia, elastic, 5 % serial"] < 0.7 * mean["gavel-throughput"]
+    assert mean["sia, elastic, 5 % serial"] < mean["sia, rigid jobs"] < mean["gavel-throughput"]
