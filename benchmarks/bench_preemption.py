@@ -1,7 +1,9 @@
 """What preemption and quotas cost: the same jobs without, in one process, one after another.
 
 Goal: at most 2 times the processor time (1 M jobs of the mixes of ``capsim bench``, 524,160 chips in racks
-of 72, load .9, EASY). Jobs checkpoint every hour and restart in 5 minutes, in both runs (assumed).
+of 72, load .9, EASY). Jobs checkpoint every hour and restart in 5 minutes, in both runs (assumed). What is
+timed is the loop alone: no drawing of jobs, no layout of the cluster. Every stop is a further start, so the
+ratio has a floor above 1: compare the columns of stops and starts.
 
 ``python benchmarks/bench_preemption.py [--jobs N] [--mix MIX] [--load X] [--repeats N] [WORD ...]`` prints a
 table of the settings whose names contain all words; ``pytest benchmarks/bench_preemption.py`` runs JOBS jobs
