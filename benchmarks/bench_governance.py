@@ -60,6 +60,12 @@ def quotas(reclaim: bool) -> Callable[[int], dict[str, Any]]:
     return lambda span: {"governance": Governance(tenants, reclaim=reclaim)}
 
 
+def by_flavor(span: int) -> dict[str, Any]:
+    """The same quotas, by flavor, where all chips are of one: what the rules themselves cost."""
+    tenants = [Tenant(quota={0: LARGE // TENANTS}, cohort=0) for _ in range(TENANTS)]
+    return {"governance": Governance(tenants, reclaim=False, flavors=[[0]])}
+
+
 CASES = (
     Rules("none", lambda span: {}),
     Rules("reservations for maintenance", windows),
@@ -67,6 +73,7 @@ CASES = (
     Rules("reservations announced two days before", announced_late),
     Rules("quotas in one cohort", quotas(False)),
     Rules("quotas in one cohort, reclaim", quotas(True)),
+    Rules("quotas by flavor, one flavor", by_flavor),
     Rules("jobs at a time", lambda span: {"governance": Governance([Tenant(max_running=500)] * TENANTS)}),
 )
 

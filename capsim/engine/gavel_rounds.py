@@ -25,12 +25,18 @@ LEAST_SHARE = 1e-9
 
 @dataclass
 class GavelRounds:
-    """Gavel's account of shares and rounds [job, type]. ``speed`` is 0 where a job cannot run."""
+    """Gavel's account of shares and rounds [job, type]. ``speed`` is 0 where a job cannot run.
+
+    ``tenant`` of each job and ``weights`` of the tenants: a job's weight is its tenant's over the tenant's
+    jobs of the round; 1 for all without them.
+    """
 
     objective: str
     size: Ints
     speed: Floats
     chips: Ints
+    tenant: Ints | None = None
+    weights: Floats | None = None
 
     def __post_init__(self) -> None:
         self.share = np.zeros_like(self.speed)
@@ -41,12 +47,20 @@ class GavelRounds:
         """The jobs of a round by priority; the program is solved if the active jobs have changed."""
         if changed:
             self.share[active] = allocate(
-                self.objective, self.speed[active], self.size[active], self.chips
+                self.objective, self.speed[active], self.size[active], self.chips, self.weight(active)
             ).shares
         self.target[active] += self.share[active]
         jobs, kinds, free = self.by_priority(active)
         self.received[jobs, kinds] += 1
         return Placement(jobs, kinds, self.speed[jobs, kinds], self.size[jobs], free)
+
+    def weight(self, active: Ints) -> Floats | None:
+        """Weights of the active jobs; None where all count alike."""
+        if self.tenant is None or self.weights is None:
+            return None
+        tenant = self.tenant[active]
+        found: Floats = self.weights[tenant] / np.bincount(tenant)[tenant]
+        return found
 
     def by_priority(self, active: Ints) -> tuple[Ints, Ints, Ints]:
         """Jobs that run in this round, the type of each, chips left over by type."""
@@ -90,12 +104,19 @@ class GavelRounds:
 
 
 def run_gavel(
-    objective: str, jobs: Columns, speed: Floats, chips: Ints, round_ms: int, restart_ms: int = 0
+    objective: str,
+    jobs: Columns,
+    speed: Floats,
+    chips: Ints,
+    round_ms: int,
+    restart_ms: int = 0,
+    tenant: Ints | None = None,
+    weights: Floats | None = None,
 ) -> Done:
     """Gavel's rounds until every job has ended.
 
     ``speed`` [job, type] is 0 where a job cannot run. ``objective`` is one of ``gavel.OBJECTIVES``.
+    ``tenant``, ``weights``: see GavelRounds.
     """
-    return run_rounds(
-        GavelRounds(objective, jobs.size, speed, chips), Progress(jobs, round_ms, restart_ms), chips
-    )
+    policy = GavelRounds(objective, jobs.size, speed, chips, tenant, weights)
+    return run_rounds(policy, Progress(jobs, round_ms, restart_ms), chips)

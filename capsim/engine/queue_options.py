@@ -37,15 +37,17 @@ class QueueOptions:
 
         ``tenants``: those of a file of --tenants.
         """
-        orders = {parse_policy(name).order for name in policies}
+        parsed = [parse_policy(name) for name in policies]
+        orders = {policy.order for policy in parsed}
         problems = [
             f"--order-option {order}.{option}: no policy here has the order {order}; name one or leave it out"
             for order, own in self.options.items()
             for option in own
             if order not in orders
         ]
-        if self.shares and orders.isdisjoint(SHARING):
-            problems.append(f"--share: no policy here looks at shares; name one of {', '.join(SHARING)}")
+        if self.shares and orders.isdisjoint(SHARING) and not any(policy.weighted for policy in parsed):
+            able = ", ".join((*SHARING, "gavel-max-min"))
+            problems.append(f"--share: no policy here looks at shares; name one of {able}")
         problems += [
             f"--share: {name!r} has its terms in the file of --tenants; write its share there"
             for name in self.shares

@@ -173,7 +173,9 @@ def _on_types(
     elif policy.objective:
         from capsim.engine.gavel_rounds import run_gavel
 
-        done = run_gavel(policy.objective, jobs, speed, types.chips, types.round_ms, types.restart_ms)
+        weights = rules.weights(trace, options.shares) if policy.weighted else None
+        rounds = (types.round_ms, types.restart_ms)
+        done = run_gavel(policy.objective, jobs, speed, types.chips, *rounds, chosen.tenant, weights)
     elif policy.rounds:
         from capsim.engine.sia_rounds import run_sia
 

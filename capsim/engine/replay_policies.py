@@ -48,6 +48,11 @@ class ReplayPolicy:
         return GAVEL.get(self.name, "")
 
     @property
+    def weighted(self) -> bool:
+        """Whether it is a policy of rounds that looks at the tenants' shares."""
+        return self.objective in ("max-min", "agnostic")
+
+    @property
     def rounds(self) -> bool:
         """Whether the chips are given out in rounds."""
         return self.name in IN_ROUNDS

@@ -88,7 +88,13 @@ class ReplayRules:
             self.file.check_names(trace.tenants, trace.job_classes)
         problems = []
         for policy in policies:
-            if policy.rounds or policy.backfill == "conservative":
+            if policy.weighted and self.file is not None:
+                if not self.shares_only:
+                    problems.append(
+                        f"policy {policy.name} knows shares of tenants only, no limits, classes, dependencies"
+                        " or fates; leave it out"
+                    )
+            elif policy.rounds or policy.backfill == "conservative":
                 problems.append(
                     f"policy {policy.name} knows no tenants, classes, dependencies or fates; leave it out"
                 )
@@ -169,6 +175,24 @@ class ReplayRules:
             of_class = [int(self.class_terms(name).max_chips or 2**62) for name in trace.job_classes]
             within &= trace.size <= np.array(of_class, dtype=np.int64)[trace.job_class]
         return within
+
+    def weights(self, trace: JobTrace, shares: Mapping[str, float]) -> NDArray[np.float64] | None:
+        """Weights of the trace's tenants by --share and the file; None where neither is given."""
+        if self.file is None and not shares:
+            return None
+        return np.array([shares.get(name, float(self.terms_of(name).share)) for name in trace.tenants])
+
+    @property
+    def shares_only(self) -> bool:
+        """Whether nothing but shares of tenants is asked for."""
+        if self.file is None or replace(self, file=None) != ReplayRules():
+            return False
+        terms = self.file.terms
+        alone = all(
+            row.quota is None and row.max_running is None and row.cohort is None
+            for row in (*terms.tenants.values(), terms.others)
+        )
+        return alone and not (terms.classes or terms.drains or terms.reservations)
 
     def flavors(self, trace: JobTrace, types: Sequence[str]) -> dict[str, list[int]]:
         """Pools of each chip type where some tenant's quota is by type; ``types``: that of each pool."""

@@ -7,8 +7,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from capsim.engine.gavel_rounds import run_gavel
+from capsim.engine.gavel_rounds import GavelRounds, run_gavel
 from capsim.engine.replay_jobs import Columns
+from capsim.engine.rounds import Progress
 
 pytest.importorskip("highspy", reason="highspy is not installed: make install")
 
@@ -34,6 +35,28 @@ def test_two_jobs_take_turns_on_one_chip() -> None:
     assert in_rounds(done.wait) == [1, 2]
     assert done.preemptions.tolist() == [1, 1]
     assert done.unused == {"wanted": 0.0, "busy": 1.0}
+
+
+def test_tenants_by_their_shares() -> None:
+    """One chip; a's share is 3, b's 1, so the time is to be 3/4 and 1/4: A, B, A, A (ends), B (ends). Alike they
+    take turns: A, B, A, B (ends), A (ends)."""
+    jobs, alone = jobs_of((0, 1, 3), (0, 1, 2)), (np.ones((2, 1)), np.array([1]))
+    weighted = run_gavel(
+        "max-min", jobs, *alone, ROUND, tenant=np.array([0, 1]), weights=np.array([3.0, 1.0])
+    )
+    assert in_rounds(weighted.end) == [4, 5]
+    assert in_rounds(run_gavel("max-min", jobs, *alone, ROUND).end) == [5, 4]
+
+
+def test_jobs_of_a_tenant_divide_its_weight() -> None:
+    """a's two jobs have a quarter of the chip each, b's one a half."""
+    rounds = GavelRounds(
+        "max-min", np.ones(3, dtype=np.int64), np.ones((3, 1)), np.array([1]), np.array([0, 0, 1]), np.ones(2)
+    )
+    active = np.arange(3)
+    progress = Progress(jobs_of((0, 1, 1), (0, 1, 1), (0, 1, 1)), ROUND, 0)
+    rounds.place(0, active, True, progress)
+    assert rounds.share.ravel() == pytest.approx([0.25, 0.25, 0.5])
 
 
 def test_a_restart_costs_its_time() -> None:

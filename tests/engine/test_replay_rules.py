@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from capsim.engine.queue_options import read_queue_options
+from capsim.engine.queue_options import QueueOptions, read_queue_options
 from capsim.engine.replay import Machine, Schedule, measure, replay_trace
 from capsim.engine.replay_rules import ReplayRules
 from capsim.engine.replay_types import types_of
@@ -283,6 +283,28 @@ def test_a_reservation_announced_late(tmp_path: Path, more: str, end: int) -> No
     """At 50, for 60 to 100. It takes the domain of job 1, which is to end first; evicted, it goes on at 100."""
     found = reserve(tmp_path, "1,0,2,150,a\n2,1,2,200,a\n", "60 s", "40 s", f", announced: 50 s{more}")
     assert (found.end / 1000).tolist() == [end, 201]
+
+
+def test_gavel_heeds_shares_and_nothing_else(tmp_path: Path) -> None:
+    """One chip, rounds of 6 min: with a share of 3 a's job of 3 rounds ends before b's of 2, alike after it."""
+    pytest.importorskip("highspy", reason="highspy is not installed: make install")
+    path = tmp_path / "types.yaml"
+    path.write_text("types: {v: {chips: 1}}\nclasses: {all: {speeds: {v: 1}}}\n")
+    trace = jobs(tmp_path, "1,0,1,1080,a\n2,0,1,720,b\n", "tenant")
+    types = types_of(read_chip_types(path), trace, 0)
+    rules = ruled(tmp_path, "tenants: {a: {share: 3}}")
+    found = replay_trace(trace, policy="gavel-max-min", types=types, rules=rules)
+    assert (found.end / 360_000).tolist() == [4, 5]
+    shared = replay_trace(
+        trace, policy="gavel-agnostic", types=types, options=QueueOptions(shares={"a": 3.0})
+    )
+    assert (shared.end / 360_000).tolist() == [4, 5]
+    assert (replay_trace(trace, policy="gavel-max-min", types=types).end / 360_000).tolist() == [5, 4]
+    with pytest.raises(InputError, match="gavel-max-min knows shares of tenants only"):
+        limited = ruled(tmp_path, "tenants: {a: {share: 3, max_running: 1}}")
+        replay_trace(trace, policy="gavel-max-min", types=types, rules=limited)
+    with pytest.raises(InputError, match="gavel-throughput knows no tenants"):
+        replay_trace(trace, policy="gavel-throughput", types=types, rules=rules)
 
 
 def test_a_chip_type_reserved_for_a_tenant(tmp_path: Path) -> None:
