@@ -7,7 +7,7 @@ import importlib
 import importlib.util
 import sys
 import traceback
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Callable, Generator, Iterable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -103,9 +103,12 @@ def _review(
         at += int(spec.review)
         today = ctx.prepared.calendar.day(ctx.now)
         try:
-            actions = list(decide(view(ctx, memory)) or ())
+            answer: Any = decide(view(ctx, memory))
+            actions = list(answer or ()) if isinstance(answer, Iterable | None) else None
         except Exception as error:
             raise CapsimError(f"{who} failed on {today}: {_told(error, spec)}") from error
+        if actions is None:
+            raise CapsimError(f"{who} on {today}: returns {answer!r}; return a list of actions, or nothing")
         for action in actions:
             wrong = _refused(action, ctx, spec, purchases)
             if wrong:

@@ -68,6 +68,7 @@ def decide(view):
         ("def decide(view):\n    return 1 / 0", r"s: mine.py:decide failed on 2026-02-20: ZeroDivisionError: .*mine.py, line 3"),
         ("def decide(view):\n    view.chips['held'] = 3", "failed on 2026-02-20: TypeError"),
         ("def decide(view):\n    return [Buy('held', 72)]", "buys 'held', which is not in its may_buy"),
+        ("def decide(view):\n    return 5", "returns 5; return a list of actions, or nothing"),
         ("def decide(view):\n    return ['buy']", "'buy' is no action; return a list of Buy"),
         ("def decide(view):\n    return [Terminate('elsewhere')]", "Terminate of 'elsewhere', which it does not hold"),
         ("import nothing_of_this_name", "s: mine.py:decide cannot be loaded: ModuleNotFoundError"),
