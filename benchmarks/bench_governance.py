@@ -54,6 +54,29 @@ def announced_late(span: int) -> dict[str, Any]:
     }
 
 
+def whole_site(span: int) -> dict[str, Any]:
+    """All chips for maintenance, half way, known from the start."""
+    return {"reservations": [Reservation(0, span // 2, span // 2 + WINDOW_LENGTH, chips=LARGE)]}
+
+
+def small_windows(span: int) -> dict[str, Any]:
+    """Five hundred of four racks for 6 hours, at random instants, for one tenant."""
+    starts = np.sort(np.random.default_rng(5).integers(0, int(0.98 * span), 500)).tolist()
+    return {"reservations": [Reservation(0, at, at + 6 * HOUR, domains=4, tenants=[3]) for at in starts]}
+
+
+def back_to_back(span: int) -> dict[str, Any]:
+    """One follows the other, each for another tenant."""
+    length = span // WINDOWS
+    starts = [length * i for i in range(WINDOWS)]
+    return {
+        "reservations": [
+            Reservation(0, at, at + length, chips=WINDOW_CHIPS, tenants=[i % TENANTS])
+            for i, at in enumerate(starts)
+        ]
+    }
+
+
 def quotas(reclaim: bool) -> Callable[[int], dict[str, Any]]:
     """Equal quotas in one cohort, with or without reclaim."""
     tenants = [Tenant(quota=LARGE // TENANTS, cohort=0) for _ in range(TENANTS)]
@@ -71,6 +94,11 @@ CASES = (
     Rules("reservations for maintenance", windows),
     Rules("reservations for two of 50 tenants", lambda span: windows(span, tenants=[0, 1])),
     Rules("reservations announced two days before", announced_late),
+    Rules("reservations for everybody", lambda span: windows(span, classes=[0])),
+    Rules("reservations, flexible", lambda span: windows(span, tenants=[0, 1], flex=True)),
+    Rules("reservations, one of the whole site", whole_site),
+    Rules("reservations, 500 small", small_windows),
+    Rules("reservations back to back", back_to_back),
     Rules("quotas in one cohort", quotas(False)),
     Rules("quotas in one cohort, reclaim", quotas(True)),
     Rules("quotas by flavor, one flavor", by_flavor),
