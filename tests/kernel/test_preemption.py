@@ -80,3 +80,25 @@ def test_the_crowd_fills_more_than_a_block_and_a_probe() -> None:
     assert SMALL > 2 * BLOCK_SIZE
     stopped = [drive(crowd(seed, "priority")).counters()["preemptions"] for seed in range(6)]
     assert max(stopped) > PROBED
+
+
+def test_victims_at_a_site_that_drains_do_not_stand_for_others() -> None:
+    """They have least work at risk and chips enough, but nobody may start there: the next ones are stopped."""
+    layout = Layout()
+    pool = layout.pool(CHIPS, 2)
+    for rank in (0, 1):
+        layout.tranche(layout.site(pool, rank), 2, 2)
+    jobs = [Job(submit, 300, 300, CHIPS, CHIPS, CHIPS) for submit in (0, 0, 20, 20)]
+    case = Case(
+        layout=layout,
+        classes=(JobClass(preemptible=True, interval=500), JobClass(priority=1)),
+        jobs=(*jobs, Job(40, 10, 10, CHIPS, CHIPS, CHIPS, cls=1)),
+        horizon=1_000,
+        commands=(Command(0, "activate", (0,)), Command(0, "activate", (1,)), Command(30, "drain", (1,))),
+        order="priority",
+        preemption=True,
+    )
+    cluster = drive(case)
+    agree(case, cluster)
+    assert cluster.runs["preemptions"].tolist() == [0, 1, 0, 0, 0]
+    assert cluster.runs["start"][4] == 40
