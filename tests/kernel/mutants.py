@@ -22,7 +22,6 @@ ROOT = Path(__file__).resolve().parents[2]
 CLUSTER = ("tests/kernel/test_oracle_cluster.py", "tests/kernel/test_decisions.py")
 PREEMPTION = ("tests/kernel/test_preemption.py", "tests/kernel/test_cluster.py")
 RANKS = ("tests/kernel/test_ranks.py", "-k", "levels")
-REMAINDERS = ("tests/kernel/test_many_domains.py",)
 REPLAY = ("tests/kernel/test_oracle_replay.py",)
 RESERVED = (
     "tests/kernel/test_reservations.py",
@@ -213,25 +212,6 @@ MUTANTS = (
         "kernel/rank_bits.py",
         (("        if old != 0 or at == 0:\n", "        if True:\n"),),
         RANKS,
-    ),
-    Mutant(
-        "remainder on reserved chips",
-        "the head's remainder is promised in a domain that its whole domains take too",
-        "kernel/reservation.py",
-        (
-            (
-                "            if not bit_test(s.bits, st.reserved_at, d - st.first_domain):\n                best",
-                "            if True:\n                best",
-            ),
-        ),
-        REMAINDERS,
-    ),
-    Mutant(
-        "remainder of what is free now",
-        "chips that jobs leave by the shadow do not count for the head's remainder",
-        "kernel/reservation.py",
-        (("        if s.ends[slot].time > time:\n", "        if s.ends[slot].time <= time:\n"),),
-        REMAINDERS,
     ),
     Mutant(
         "checkpoint forgotten",
