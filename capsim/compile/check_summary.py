@@ -90,7 +90,7 @@ def _demand(study: Study, report: Report) -> None:
         chips = [scale * float(value) for value in demand.research.capacity.values()]
         text = f"{chips[0]:,.0f} to {chips[-1]:,.0f} mean chips of {study.reference}"
         report.info(f"research: {text}", "demand", "research")
-        if demand.research.campaigns > 0:
+        if demand.research.campaigns > 0 and study.horizon.start < study.horizon.end:
             report.info(_campaign_sizes(study, demand.research), "demand", "research", "chips")
     curves = [
         [scale * float(v) for v in service.tokens.values()] for service in demand.inference if service.tokens

@@ -290,8 +290,8 @@ MUTANTS = (
         "kernel/barred_pass.py",
         (
             (
-                "        if size <= b.own and is_special(s, j):\n",
-                "        if size <= b.free and is_special(s, j):\n",
+                "        if size <= b.own and duration <= longest and is_special(s, j):\n",
+                "        if size <= b.free and duration <= longest and is_special(s, j):\n",
             ),
         ),
         RESERVED,
@@ -318,7 +318,7 @@ MUTANTS = (
     Mutant(
         "class without a limit",
         "the chips of a class's admitted jobs are not counted",
-        "kernel/admission.py",
+        "kernel/allowances.py",
         (("limit.admitted + s.jobs[j].size_max <= limit.chips", "s.jobs[j].size_max <= limit.chips"),),
         ("tests/kernel/test_tenants.py",),
     ),
