@@ -182,9 +182,10 @@ def part_by_ends(s, site, r):
     """(chips, domain): as ``rest_of_site``, of the domains where some jobs, not all, end by the shadow.
 
     All its chips and -1 if there is none. Of a gang's pieces only the first, placed last, may be of a part of
-    a domain, unless broken chips were replaced.
+    a domain, unless spare chips took over or broken ones were replaced.
     """
     st, time = s.sites[site], s.clock[0].shadow
+    spares = st.segment < st.domain_chips
     best, found = np.int64(st.domain_chips), np.int64(-1)
     cursor = ends_first(s, site, np.int64(-1))
     while cursor >= 0:
@@ -195,7 +196,7 @@ def part_by_ends(s, site, r):
         p = np.int64(run.first_piece)
         while p >= 0:
             piece = s.pieces[p]
-            p = np.int64(piece.next) if run.restarts > 0 else np.int64(-1)
+            p = np.int64(piece.next) if spares or run.restarts > 0 else np.int64(-1)
             if piece.chips + piece.spare == st.domain_chips:
                 continue
             d = np.int64(piece.domain)

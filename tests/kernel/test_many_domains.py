@@ -49,3 +49,29 @@ def test_heads_with_a_remainder_on_a_large_site(seed: int) -> None:
     cluster = drive(case)
     agree(case, cluster)
     assert cluster.counters()["shadows"] > 20
+
+
+@pytest.mark.parametrize("broken", [0, 1])
+def test_a_remainder_in_a_domain_whose_spare_chip_took_over(broken: int) -> None:
+    """3 of 4 chips of each domain: a chip breaks in one of a gang's two domains, and the gang goes on there.
+
+    The next one needs a domain and 2 chips. Both are there when the first ends at 100: the other domain, and
+    of the 3 chips that are left in this one 2.
+    """
+    layout = Layout()
+    site = layout.site(layout.pool(CHIPS, 1, CHIPS - 1))
+    layout.tranche(site, NEAR + 3, 1)
+    long = [Job(0, 900, 900, n, n, n) for n in (NEAR * 3, CHIPS - 1)]
+    gangs = [Job(1, 99, 99, 6, 6, 6), Job(2, 50, 50, 5, 5, 5)]
+    case = Case(
+        layout=layout,
+        classes=(JobClass(),),
+        jobs=(*long, *gangs, Job(20, 150, 150, 1, 1, 1)),
+        horizon=50,
+        commands=(Command(0, "activate", (0,)),),
+        failures=(Failure(10, NEAR + 1 + broken, CHIPS - 1, False, 500),),
+    )
+    cluster = drive(case)
+    agree(case, cluster)
+    clock = cluster._s.clock[0]
+    assert (clock["shadow"], clock["resv_domain"], clock["resv_extra"]) == (100, NEAR + 1 + broken, 1)
