@@ -12,9 +12,10 @@ from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
 from capsim.kernel.api import Cluster
+from capsim.kernel.layout import Layout
 from tests.kernel.driving import drive
 from tests.oracles import named
-from tests.oracles.case import Case
+from tests.oracles.case import Case, Command, Job, JobClass, Service
 from tests.oracles.cases import FEATURES, cases
 from tests.oracles.fragments import reasons
 from tests.oracles.scheduler import Scheduler
@@ -176,3 +177,33 @@ def test_splitting_time_changes_nothing(data: st.DataObject, stops: list[int]) -
         assert np.array_equal(whole.runs[name], split.runs[name]), name
     assert np.array_equal(whole.chip_time(), split.chip_time())
     assert whole.counters() == split.counters()
+
+
+def test_a_service_that_wants_what_it_wanted_gives_no_notice() -> None:
+    """A service lacks a replica of 8 chips from 1 on, and job 6 has notice until 3. Job 7 starts at 1 after that.
+
+    At 2 another service is told to have the none that it has: no operation, so job 7 gets no notice.
+    """
+    layout = Layout()
+    layout.tranche(layout.site(layout.pool(8, 1)), 1)
+    case = Case(
+        layout=layout,
+        classes=(JobClass(preemptible=True, grace=2),),
+        jobs=(*[Job(0, 1, 1, 1, 1, 1)] * 6, Job(0, 2, 2, 1, 1, 1), Job(0, 2, 2, 2, 2, 2)),
+        horizon=2_000,
+        services=(
+            Service({0: 8}, kind=3, priority=1, preempts=True),
+            Service({0: 1}, kind=3, priority=0, preempts=False),
+        ),
+        commands=(
+            Command(0, "activate", (0, None)),
+            Command(1, "resize", (0, 0, 1)),
+            Command(2, "resize", (1, 0, 0)),
+        ),
+        order="priority",
+        backfill="none",
+        preemption=True,
+    )
+    cluster = drive(case)
+    agree(case, cluster)
+    assert cluster.runs["preemptions"].tolist() == [0] * 6 + [1, 0]

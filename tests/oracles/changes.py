@@ -150,7 +150,11 @@ def stop_holder(world: World, holder: Holder) -> None:
 def command(world: World, called: Command) -> bool:
     """Do one operation that the engine calls; whether there was anything to do."""
     done = OPERATIONS[called.name](world, *called.arguments, **called.options) is not False
-    world.called |= done or called.name not in ("activate", "retire")  # of no domains: nothing is called
+    world.called |= done or called.name not in (
+        "activate",
+        "retire",
+        "resize",
+    )  # nothing to do: nothing is called
     return done
 
 
