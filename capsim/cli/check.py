@@ -71,7 +71,7 @@ def _check_cases(
             problems += error.problems
             continue
         first = first or loaded
-        for item in run_checks(loaded):
+        for item in run_checks(loaded, telling=loaded is first):
             if item.level != "info" or loaded is first or item.check in CASE_CHECKS:
                 findings.setdefault((item.check, item.where), (name, item))
     return first, list(findings.values()), problems

@@ -43,11 +43,19 @@ CHECKS: Final[dict[str, Callable[[Loaded, Report], None]]] = {
 }
 """Every check by its name; `references` and `as-of` belong to loading."""
 
+TELLING: Final = frozenset({"cross-check", "provenance"})
+"""Checks that find no error and no warning: they only tell what the study rests on."""
 
-def run_checks(loaded: Loaded, names: Sequence[str] | None = None) -> list[Finding]:
-    """Findings of the named checks (all where None), the decision date's first."""
+
+def run_checks(loaded: Loaded, names: Sequence[str] | None = None, *, telling: bool = True) -> list[Finding]:
+    """Findings of the named checks (all where None), the decision date's first.
+
+    Without ``telling`` the checks that only tell (`TELLING`) are left out, which is faster.
+    """
     findings = list(loaded.findings) if names is None else []
     for name in CHECKS if names is None else names:
+        if name in TELLING and not telling:
+            continue
         report = Report(name, loaded)
         CHECKS[name](loaded, report)
         findings += report.findings

@@ -18,7 +18,6 @@ from capsim.compile.regions import is_local, routed
 from capsim.spec.demand import Research
 from capsim.spec.hardware import Stack
 from capsim.spec.study import Study
-from capsim.workload.demand import expected_sizes
 
 #: accounting kinds of the kernel, by index
 KINDS = ("training", "rl", "research", "inference")
@@ -93,13 +92,14 @@ def prepare(study: Study, strategy: str, *, case: str, token: str, rates: RateBo
     portfolio = build_portfolio(study, study.strategies[strategy], calendar)
     systems = sorted({lot.system for lot in portfolio.lots} | {study.reference})
     rented = sorted(overflow_systems(study) - set(systems))
-    found = build_rates(rates if rates is not None else RateBook(study), systems, rented)
+    book = rates if rates is not None else RateBook(study)
+    found = build_rates(book, systems, rented)
     places = _places(study, portfolio, found)
     ports = porting_dates(study, portfolio, calendar)
     notes = (
         *portfolio.notes,
         *_without_rollouts(study, strategy, found),
-        *_too_large_campaigns(study, strategy, portfolio, places),
+        *_too_large_campaigns(book, strategy, portfolio, places),
     )
     return Prepared(token, case, strategy, study, calendar, portfolio, found, places, ports, notes)
 
@@ -115,9 +115,10 @@ def _without_rollouts(study: Study, strategy: str, rates: Rates) -> Iterator[str
 
 
 def _too_large_campaigns(
-    study: Study, strategy: str, portfolio: Portfolio, places: tuple[Place, ...]
+    book: RateBook, strategy: str, portfolio: Portfolio, places: tuple[Place, ...]
 ) -> Iterator[str]:
     """Campaigns that are larger than any place of the strategy: they never start."""
+    study = book.study
     research = study.demand.research
     rented = any("research" in overflow.workloads for overflow in study.overflow)
     limits = study.scheduler.limits or study.scheduler.tenants
@@ -131,8 +132,7 @@ def _too_large_campaigns(
     if not room:
         return
     largest = max(room, key=lambda place: room[place])
-    hours = (study.horizon.end - study.horizon.start).days * 24
-    sizes, work = expected_sizes(research, study.horizon.start, hours, float(study.demand.scale))
+    sizes, work = book.campaign_sizes
     lost = float(work[sizes > room[largest]].sum())
     if lost > LEAST_TOO_LARGE:
         yield (

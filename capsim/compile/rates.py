@@ -8,12 +8,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
-from functools import partial
+from functools import cached_property, partial
+
+import numpy as np
+from numpy.typing import NDArray
 
 from capsim.compile.regions import base_name, routed
-from capsim.spec.demand import Service, TrainingRun
+from capsim.spec.demand import Research, Service, TrainingRun
 from capsim.spec.study import Study
 from capsim.workload.calibration import Calibration, shipped
+from capsim.workload.demand import expected_sizes
 from capsim.workload.disaggregated import serve_split
 from capsim.workload.inference import DoesNotFit, Serving, serve
 from capsim.workload.reinforcement import phase_flops, split_chips
@@ -131,6 +135,14 @@ class RateBook:
         self._training: dict[tuple[str, str, str, int], Rate] = {}
         self._rl: dict[tuple[str, str], RlRate | DoesNotFit] = {}
         self._serving: dict[tuple[str, str, bool], Serving | DoesNotFit] = {}
+
+    @cached_property
+    def campaign_sizes(self) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+        """Expected sizes of the study's drawn campaigns and their shares of the work (`expected_sizes`)."""
+        horizon, demand = self.study.horizon, self.study.demand
+        assert isinstance(demand.research, Research)
+        hours = (horizon.end - horizon.start).days * 24
+        return expected_sizes(demand.research, horizon.start, hours, float(demand.scale))
 
     def training(self, model: str, system: str, precision: str, chips: int) -> Rate:
         """The rate of a gang of so many chips of a system."""

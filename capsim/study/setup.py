@@ -91,7 +91,10 @@ def set_up(request: Request) -> Setup:
         seeded = read_study(request.study, sets=sets, as_of=request.as_of)
     base = plain.resolve(BASE_CASE)
     plan = _plan(request, plain, base.study)
-    loaded = {case: _checked(seeded, case) for case in plan.cases}
+    loaded = {
+        case: _checked(base if case == BASE_CASE and seeded is plain else seeded.resolve(case))
+        for case in plan.cases
+    }
     prepared: dict[tuple[str, str], Prepared] = {}
     for case, found in loaded.items():
         rates = RateBook(found.study)
@@ -141,9 +144,9 @@ def _known(what: str, wanted: Sequence[str], known: Sequence[str]) -> tuple[str,
     return tuple(dict.fromkeys(wanted)) if wanted else tuple(known)
 
 
-def _checked(draft: Draft, case: str) -> Loaded:
-    loaded = draft.resolve(case)
-    wrong = [finding.where for finding in run_checks(loaded) if finding.level == "error"]
+def _checked(loaded: Loaded) -> Loaded:
+    findings = run_checks(loaded, telling=False)
+    wrong = [finding.where for finding in findings if finding.level == "error"]
     if wrong:
         raise StudyError(wrong)
     return loaded

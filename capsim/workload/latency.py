@@ -85,6 +85,12 @@ class Engine:
         lone = str(self.lone_prompt).encode()
         return hashlib.sha256(self.step.tobytes() + self.constants.tobytes() + lone).hexdigest()
 
+    def step_at(self, batch: float) -> float:
+        """Ticks of a step of ``batch`` sequences on average, 0 to the most, linear between whole ones."""
+        below = min(int(batch), len(self.step) - 2)
+        first, next_ = float(self.step[below]), float(self.step[below + 1])
+        return (next_ - first) * (batch - below) + first
+
     def lone_excess(self, inputs: NDArray[np.int64]) -> NDArray[np.float64]:
         """Seconds that prompts of ``inputs`` tokens take longer than their share of a busy engine, (n,)."""
         c, n = self.constants, inputs.astype(np.float64)
@@ -252,10 +258,10 @@ def closed_form_tpot(engine: Engine, lengths: Lengths, rate: float) -> float:
     context = lengths.inputs + lengths.outputs * (1 + lengths.output_spread**2) / 2
     if free <= 0:
         return math.inf
-    sizes, most = np.arange(len(engine.step)), float(len(engine.step) - 1)
+    most = float(len(engine.step) - 1)
     batch = 1.0
     for _ in range(FIXED_POINT_ROUNDS):
-        step = float(np.interp(batch, sizes, engine.step)) + float(c[PER_CONTEXT]) * batch * context
+        step = engine.step_at(batch) + float(c[PER_CONTEXT]) * batch * context
         tpot = step * TICK / free
         wanted = min(rate * lengths.outputs * tpot, most)
         if abs(wanted - batch) <= 1e-4 * batch:

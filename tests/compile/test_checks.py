@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from capsim.compile.checks import CHECKS, require_sound, run_checks
+from capsim.compile.checks import CHECKS, TELLING, require_sound, run_checks
 from capsim.errors import StudyError
 from capsim.spec.findings import Finding
 from capsim.spec.loader import load_study
@@ -314,6 +314,14 @@ def test_errors_stop_and_strict_stops_at_warnings() -> None:
     assert any(item.level == "warning" for item in require_sound(warned))
     with pytest.raises(StudyError, match="for want of a probability"):
         require_sound(warned, strict=True)
+
+
+def test_a_study_can_be_checked_without_what_only_tells() -> None:
+    loaded = load_study(RICH, sets=["uncertainty.conversion={live: 100%}"])
+    told = run_checks(loaded, sorted(TELLING))
+    assert {item.check for item in told} == TELLING and {item.level for item in told} == {"info"}
+    rest = run_checks(loaded, telling=False)
+    assert rest and sorted(map(str, rest + told)) == sorted(map(str, run_checks(loaded)))
 
 
 @pytest.mark.parametrize("name", ["quickstart", "frontier-lab"])

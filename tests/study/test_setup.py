@@ -107,6 +107,16 @@ def test_strategies_share_what_the_workload_models_said(monkeypatch: pytest.Monk
         assert prepared == prepare(loaded, strategy)  # as compiled alone
 
 
+def test_strategies_share_the_expected_sizes_of_campaigns(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[int] = []
+    sizes = rates.expected_sizes
+    monkeypatch.setattr(rates, "expected_sizes", lambda *given: (asked.append(1), sizes(*given))[1])
+    few = ("demand.research.campaigns=200",)
+    warnings = set_up(Request("quickstart", sets=few)).warnings
+    assert len(asked) == 1
+    assert len([text for text in warnings if "campaigns too large to start" in text]) > 1, "asked by several"
+
+
 @pytest.mark.usefixtures("light")
 def test_a_written_spec_is_the_resolved_study(tmp_path: Any) -> None:
     path = tmp_path / "spec.yaml"

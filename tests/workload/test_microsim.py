@@ -128,6 +128,14 @@ def test_replicas_are_near_the_closed_form(model: str, system: str, layout: Layo
         assert 0 < batch <= most
 
 
+def test_a_step_of_a_broken_batch_lies_between_whole_ones() -> None:
+    random = np.random.default_rng(5)
+    steps = np.cumsum(random.integers(1, 10**7, 200))
+    engine = Engine(steps, np.zeros(6, dtype=np.int64))
+    for batch in (0.0, 1.0, 198.0, 198.5, 199.0, *random.random(100) * 199):
+        assert engine.step_at(batch) == np.interp(batch, np.arange(200), steps)
+
+
 def test_latency_grows_with_load_and_interpolates() -> None:
     latency = Latency(
         np.array([0.1, 0.5, 1.0]),
