@@ -15,6 +15,7 @@ from capsim.cli.options import Json, Quiet
 
 if TYPE_CHECKING:
     from capsim.engine.replay import ReplayRules, Schedule
+    from capsim.engine.replay_policies import ReplayPolicy
     from capsim.workload.traces import JobTrace
 
 File = Annotated[Path, typer.Argument(help="SWF, Philly CSV, job table (CSV or Parquet), .gz as well")]
@@ -132,7 +133,7 @@ def replay(
 
 def schedule_all(
     trace: JobTrace,
-    policies: Sequence[str],
+    policies: Sequence[ReplayPolicy],
     rules: ReplayRules,
     types: Path | None,
     seed: int,
@@ -140,13 +141,14 @@ def schedule_all(
 ) -> list[Schedule]:
     """A schedule by each policy, after a look at what any of them cannot do."""
     from capsim.engine.replay import replay_trace
-    from capsim.engine.replay_policies import parse_policy
+    from capsim.engine.replay_policies import check_machine
     from capsim.engine.replay_types import types_of
     from capsim.spec.chip_types import read_chip_types
 
-    rules.check(trace, [parse_policy(name) for name in policies])
+    check_machine(policies, domains=how["machine"].domain > 0, types=types is not None)
+    rules.check(trace, policies)
     kinds = types_of(read_chip_types(types), trace, seed) if types else None
-    return [replay_trace(trace, policy=name, types=kinds, rules=rules, **how) for name in policies]
+    return [replay_trace(trace, policy=policy, types=kinds, rules=rules, **how) for policy in policies]
 
 
 def write_starts(out: Path, schedules: Sequence[Schedule]) -> None:

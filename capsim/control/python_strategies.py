@@ -3,14 +3,9 @@
 from __future__ import annotations
 
 import datetime
-import importlib
-import importlib.util
-import sys
-import traceback
 from collections.abc import Callable, Generator, Iterable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
-from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
@@ -23,6 +18,7 @@ from capsim.control.purchases import Purchases
 from capsim.errors import CapsimError
 from capsim.spec.conditions import Condition
 from capsim.spec.strategies import PythonStrategy
+from capsim.spec.user_code import load_function, told
 
 Action = Buy | Other
 
@@ -68,23 +64,14 @@ def start_python(
     try:
         decide = load(*spec.source, spec.sha256)
     except Exception as error:
-        raise CapsimError(f"{who} cannot be loaded: {_told(error, spec)}") from error
+        raise CapsimError(f"{who} cannot be loaded: {told(error, spec.source[0])}") from error
     ctx.env.process(_review(ctx, deliveries, spec, purchases, decide))
 
 
 @lru_cache(maxsize=64)
 def load(place: str, name: str, digest: str | None) -> Decide:
     """The function `name` of a file or an importable module; a file is loaded once a process and content."""
-    if place.endswith(".py"):
-        spec = importlib.util.spec_from_file_location(f"capsim_strategy_{Path(place).stem}", place)
-        if spec is None or spec.loader is None:
-            raise ImportError(f"{place} is no Python file")
-        module = importlib.util.module_from_spec(spec)
-        sys.modules[spec.name] = module
-        spec.loader.exec_module(module)
-    else:
-        module = importlib.import_module(place)
-    found: Decide = getattr(module, name)
+    found: Decide = load_function(place, name, "strategy")
     return found
 
 
@@ -106,7 +93,7 @@ def _review(
             answer: Any = decide(view(ctx, memory))
             actions = list(answer or ()) if isinstance(answer, Iterable | None) else None
         except Exception as error:
-            raise CapsimError(f"{who} failed on {today}: {_told(error, spec)}") from error
+            raise CapsimError(f"{who} failed on {today}: {told(error, spec.source[0])}") from error
         if actions is None:
             raise CapsimError(f"{who} on {today}: returns {answer!r}; return a list of actions, or nothing")
         for action in actions:
@@ -171,11 +158,3 @@ def _refused(action: object, ctx: Context, spec: PythonStrategy, purchases: list
     ):
         return "shares of Resell are between 0 and 1"
     return ""
-
-
-def _told(error: Exception, spec: PythonStrategy) -> str:
-    """An error of the user's code in one line: what, and the last line of that code that led to it."""
-    text = f"{type(error).__name__}: {error}".splitlines()[0]
-    frames = [f for f in traceback.extract_tb(error.__traceback__) if f.filename == spec.source[0]]
-    frames = frames or traceback.extract_tb(error.__traceback__)[-1:]
-    return f"{text} ({Path(frames[-1].filename).name}, line {frames[-1].lineno})" if frames else text

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from capsim.engine.replay_policies import ReplayPolicy, parse_policy
+from capsim.engine.replay_policies import SHARING, ReplayPolicy
 from capsim.errors import InputError
 from capsim.spec.governance import TenantTerms
 from capsim.spec.quantities import DURATION, NUMBER, Form, did_you_mean
@@ -21,9 +21,6 @@ FORMS: dict[str, Form] = {
 }
 """How each option is written; thresholds are chip-time, so ``10h`` is ten hours of one chip."""
 
-SHARING = ("fair-share", "drf", "themis")
-"""Orders that look at the tenants' shares."""
-
 
 @dataclass(frozen=True)
 class QueueOptions:
@@ -32,20 +29,21 @@ class QueueOptions:
     options: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     shares: Mapping[str, float] = field(default_factory=dict)
 
-    def check_used(self, policies: Sequence[str], tenants: Mapping[str, TenantTerms] | None = None) -> None:
+    def check_used(
+        self, policies: Sequence[ReplayPolicy], tenants: Mapping[str, TenantTerms] | None = None
+    ) -> None:
         """Raise InputError for options and shares that none of the policies looks at, or are said twice.
 
         ``tenants``: those of a file of --tenants.
         """
-        parsed = [parse_policy(name) for name in policies]
-        orders = {policy.order for policy in parsed}
+        orders = {policy.order for policy in policies}
         problems = [
             f"--order-option {order}.{option}: no policy here has the order {order}; name one or leave it out"
             for order, own in self.options.items()
             for option in own
             if order not in orders
         ]
-        if self.shares and orders.isdisjoint(SHARING) and not any(policy.weighted for policy in parsed):
+        if self.shares and not any(policy.shared or policy.weighted for policy in policies):
             able = ", ".join((*SHARING, "gavel-max-min"))
             problems.append(f"--share: no policy here looks at shares; name one of {able}")
         problems += [
@@ -72,7 +70,8 @@ class QueueOptions:
             by_class=by_class,
             backfill=replay.backfill,
             preemption=replay.preempts or preemption,
-            order_options=self.options.get(replay.order, {}),
+            placement=replay.placement,
+            order_options=self.options.get(replay.order, {}) if isinstance(replay.order, str) else {},
         )
 
 

@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from capsim.engine.queue_options import SHARING, QueueOptions
+from capsim.engine.queue_options import QueueOptions
 from capsim.engine.replay_jobs import Columns, Done, Machine, with_estimates
-from capsim.engine.replay_policies import POLICIES, ReplayPolicy, parse_policy
+from capsim.engine.replay_policies import POLICIES, ReplayPolicy, check_machine, parse_policy
 from capsim.engine.replay_rules import ReplayRules, Submitted, submitted
 from capsim.engine.replay_types import Types
 from capsim.engine.schedule_figures import Outcomes, idle_while_wanted, schedule_figures, wait_by_size
@@ -36,17 +36,19 @@ __all__ = [
 class Schedule:
     """Starts and ends of the jobs of a trace that fit the machine, in the trace's (submission, file) order.
 
-    ``index`` is each scheduled job's place in the trace, ``start`` and ``end`` int64 ms on the trace's own
-    clock, ``run`` ms that it takes undisturbed at its greatest speed, all attempts together, ``wait`` ms in
-    the queue, ``preemptions`` their number, ``lost`` chip-ms done again. ``eligible`` is the submission, or
-    later the instant from which a job waited for no other. ``unused`` are mean shares of the machine by use,
-    where they were sampled; ``typed``: on several chip types; ``left_out``: how many jobs were not scheduled,
-    by reason; ``fates``: index into FATES of each job; ``shares``: those of --share; ``reserved`` and
-    ``quotas``: see Done; ``fate_time``: chip-ms by what came of it, with --fates.
+    ``shared``: the policy looks at the tenants' shares. ``index`` is each scheduled job's place in the
+    trace, ``start`` and ``end`` int64 ms on the trace's own clock, ``run`` ms that it takes undisturbed at
+    its greatest speed, all attempts together, ``wait`` ms in the queue, ``preemptions`` their number,
+    ``lost`` chip-ms done again. ``eligible`` is the submission, or later the instant from which a job waited
+    for no other. ``unused`` are mean shares of the machine by use, where they were sampled; ``typed``: on
+    several chip types; ``left_out``: how many jobs were not scheduled, by reason; ``fates``: index into
+    FATES of each job; ``shares``: those of --share; ``reserved`` and ``quotas``: see Done; ``fate_time``:
+    chip-ms by what came of it, with --fates.
     """
 
     trace: JobTrace
     policy: str
+    shared: bool
     chips: int
     index: Ints
     start: Ints
@@ -94,7 +96,7 @@ class Schedule:
 def replay_trace(
     trace: JobTrace,
     *,
-    policy: str,
+    policy: str | ReplayPolicy,
     chips: int | None = None,
     machine: Machine | None = None,
     types: Types | None = None,
@@ -105,13 +107,14 @@ def replay_trace(
     """Schedule every job of ``trace`` that fits on ``chips`` chips, or on ``types``.
 
     ``chips`` is the header's MaxProcs by default.
-    ``policy`` is a name as docs/traces.md defines it; ``options`` are settings of its order, ``rules`` what
-    governs the cluster. Jobs are ended at their requested time.
+    ``policy`` is a name as docs/traces.md defines it, or what such a name stands for; ``options`` are
+    settings of its order, ``rules`` what governs the cluster. Jobs are ended at their requested time.
     ``same_instant`` is one of ``capsim.engine.same_instant.ORDERS``.
     Raises InputError for an unknown policy, machine or option, and for rules that the policy cannot follow.
     """
-    chosen, machine = parse_policy(policy), machine or Machine()
+    chosen, machine = parse_policy(policy) if isinstance(policy, str) else policy, machine or Machine()
     options, rules = options or QueueOptions(), rules or ReplayRules()
+    check_machine([chosen], domains=machine.domain > 0, types=types is not None)
     rules.check(trace, [chosen])
     options.check_tenants(trace.tenants)
     if rules.file is not None:
@@ -124,8 +127,6 @@ def replay_trace(
     if types is not None:
         plain = chips is None and machine == Machine()
         return _on_types(trace, chosen, types, options, rules, plain)
-    if chosen.rounds:
-        raise InputError(f"policy {chosen.name} needs chip types; describe them with --types FILE.yaml")
     size = chips if chips is not None else trace.chips
     if size is None:
         raise InputError(f"{trace.source}: the file names no MaxProcs; say how many chips with --chips N")
@@ -237,6 +238,7 @@ class _Chosen:
         return Schedule(
             trace=self.trace,
             policy=policy.name,
+            shared=policy.shared,
             chips=chips,
             index=self.index[began],
             start=done.start[began] + zero,
@@ -359,7 +361,7 @@ def _governed(schedule: Schedule) -> dict[str, Any]:
             }
             for row in schedule.reserved
         ]
-    if rules.file is not None or schedule.shares or parse_policy(schedule.policy).order in SHARING:
+    if rules.file is not None or schedule.shares or schedule.shared:
         names = schedule.trace.tenants
         shares = {name: float(rules.terms_of(name).share) for name in names} | dict(schedule.shares)
         stopped = bool(schedule.preemptions.any()) or rules.retried(schedule.trace)

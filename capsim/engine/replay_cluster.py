@@ -55,8 +55,6 @@ def run_cluster(
     machine: Machine,
 ) -> Done:
     """Schedule the jobs to the last end. Needs at least one job."""
-    if policy.backfill == "conservative":
-        raise InputError("conservative backfilling knows interchangeable chips only; leave --domain out")
     if chips > MOST_CHIPS:
         raise InputError(
             f"{chips:,} chips are too many for {policy.name}"
@@ -71,8 +69,6 @@ def run_cluster(
 
 def run_typed(policy: ReplayPolicy, jobs: Columns, queue: Queue, types: Types) -> Done:
     """Schedule the jobs on a pool of each chip type, each where it is estimated to run shortest."""
-    if policy.backfill == "conservative":
-        raise InputError("conservative backfilling knows one type of chips only; leave --types out")
     layout, classes = Layout(), Classes(len(types.chips))
     for chips in types.chips.tolist():
         layout.tranche(layout.site(layout.pool(chips)), 1)
@@ -178,7 +174,8 @@ def _sample(
     cluster: Cluster, jobs: Columns, chips: int, agenda: Agenda, feedback: Feedback | None
 ) -> dict[str, float]:
     """Run to the last end; mean shares of the machine that are free by reason, wanted, and held as spares."""
-    step = max(int(jobs.submit[-1]) // SAMPLES, 60_000)
+    span = int(jobs.submit[-1]) + int((jobs.size * jobs.run).sum()) // chips
+    step = min(max(int(jobs.submit[-1]) // SAMPLES, 60_000), max(span // SAMPLES, 1_000))
     sums = dict.fromkeys((*REASONS, "wanted"), 0)
     now, samples = step, 0
     while True:

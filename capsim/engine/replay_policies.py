@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from capsim.errors import InputError
 
@@ -20,17 +22,25 @@ IN_ROUNDS = (*GAVEL, SIA)
 BACKFILLING = ("none", "easy", "conservative")
 
 
+SHARING = ("fair-share", "drf", "themis")
+"""Orders that look at the tenants' shares."""
+
+BEST_FIT = "best-fit"
+
+
 @dataclass(frozen=True)
 class ReplayPolicy:
-    """A queue order and a backfilling; ``name`` is what was written, without spaces.
+    """A queue order, a backfilling and a placement; ``name`` is what reports call it.
 
+    ``order`` and ``placement`` are built-in names or compiled functions (``capsim.policies.orders``).
     ``depth``: queued jobs that hold a reservation under conservative backfilling, 0: all.
     """
 
     name: str
-    order: str
+    order: str | Callable[..., Any]
     backfill: str
     depth: int = 0
+    placement: str | Callable[..., Any] = BEST_FIT
 
     @property
     def scalar(self) -> bool:
@@ -41,6 +51,11 @@ class ReplayPolicy:
     def preempts(self) -> bool:
         """Whether the order stops running jobs: least attained service does, as in Tiresias."""
         return self.order == "las"
+
+    @property
+    def shared(self) -> bool:
+        """Whether the order looks at the tenants' shares."""
+        return self.order in SHARING
 
     @property
     def objective(self) -> str:
@@ -58,52 +73,98 @@ class ReplayPolicy:
         return self.name in IN_ROUNDS
 
 
-def orders() -> tuple[str, ...]:
-    """The built-in queue orders (imported here because they load numba)."""
-    from capsim.policies.orders import ORDERS
-
-    return tuple(ORDERS)
-
-
 def parse_policy(text: str) -> ReplayPolicy:
-    """The policy of a name such as ``fcfs``, ``easy``, ``sjf+easy``, ``conservative``, ``gavel-max-min`` or
-    ``sia``.
+    """The policy of a name such as ``fcfs``, ``easy``, ``sjf+easy``, ``easy+spread``, ``conservative``,
+    ``gavel-max-min``, ``sia`` or ``own.py:function+easy``.
 
-    An order alone has no backfilling, a backfilling alone has the order fcfs; ``conservative:N`` limits the
-    reservations to N. Raises InputError otherwise.
+    An order alone has no backfilling, a backfilling alone has the order fcfs, the placement is best-fit;
+    ``conservative:N`` limits the reservations to N. Raises InputError otherwise.
     """
-    name = text.replace(" ", "")
-    base, colon, depth = name.partition(":")
-    if base == "conservative" and colon:
+    words = [word.strip() for word in text.split("+")]
+    base, colon, depth = words[0].partition(":")
+    if base == "conservative" and colon and len(words) == 1:
         if not depth.isdecimal() or int(depth) < 1:
             raise InputError(f"policy {text!r}: write conservative:N with a number of reservations from 1 on")
-        return ReplayPolicy(name, "fcfs", base, int(depth))
-    if name in POLICIES:
-        return ReplayPolicy(name, "fcfs", "none" if name == "fcfs" else name)
-    if name in IN_ROUNDS:
-        return ReplayPolicy(name, "fcfs", "none")
-    order, plus, backfill = name.partition("+")
-    known = orders()
-    if order not in known or (plus and backfill not in BACKFILLING):
+        return ReplayPolicy(words[0], "fcfs", base, int(depth))
+    if words[0] in IN_ROUNDS and len(words) == 1:
+        return ReplayPolicy(words[0], "fcfs", "none")
+    parts = [_part(word, text) for word in words]
+    kinds = [kind for kind, _, _ in parts]
+    if kinds not in FORMS:
+        raise InputError(f"policy {text!r}: write ORDER, ORDER+BACKFILLING or ORDER+BACKFILLING+PLACEMENT")
+    names = {kind: name for kind, name, _ in parts}
+    values = {kind: value for kind, _, value in parts}
+    order, placement = values.get("order", "fcfs"), values.get("placement", BEST_FIT)
+    backfill = names.get("backfilling", "none")
+    if backfill == "conservative" and (order != "fcfs" or placement != BEST_FIT):
         raise InputError(
-            f"unknown policy {text!r}; write an order ({', '.join(known)}), easy or conservative,"
-            f" ORDER+easy, or one of {', '.join(IN_ROUNDS)}"
+            f"policy {text!r}: conservative backfilling keeps the order fcfs and knows interchangeable chips"
+            f" only; write {names.get('order', 'fcfs')}+easy"
         )
-    if order == "fcfs" and backfill in ("easy", "conservative"):
-        return ReplayPolicy(backfill, "fcfs", backfill)
-    if backfill == "conservative":
-        raise InputError(
-            f"policy {text!r}: conservative backfilling keeps the order fcfs; write {order}+easy"
-        )
-    return ReplayPolicy(order if backfill in ("", "none") else name, order, backfill or "none")
+    if order == "fcfs" and backfill != "none":
+        name = backfill
+    else:
+        name = "+".join([names["order"], *([backfill] if backfill != "none" else [])])
+    if placement != BEST_FIT:
+        name += f"+{names['placement']}"
+    return ReplayPolicy(name, order, backfill, placement=placement)
 
 
-def parse_policies(text: str, depth: int | None = None) -> list[str]:
+FORMS = [
+    [*first, *last]
+    for first in (["order"], ["backfilling"], ["order", "backfilling"])
+    for last in ([], ["placement"])
+]
+"""What the parts of a name may be, in their order."""
+
+
+def _part(word: str, text: str) -> tuple[str, str, str | Callable[..., Any]]:
+    """What one part of a policy's name is, what reports call it, and the built-in name or function."""
+    from capsim.policies.orders import ORDERS, PLACEMENTS
+    from capsim.policies.own import offered, own_policy
+
+    kinds = {"order": ORDERS, "backfilling": BACKFILLING, "placement": PLACEMENTS}
+    for kind, known in kinds.items():
+        if word in known:
+            return kind, word, word
+    if ":" in word or word in offered():
+        own = own_policy(word)
+        return own.kind, own.name, own.function
+    raise InputError(
+        f"unknown policy {text!r}; write an order ({', '.join(ORDERS)}), easy or conservative,"
+        f" ORDER+easy, ORDER+easy+PLACEMENT (with --domain: {', '.join(PLACEMENTS)}), file.py:function for"
+        f" an order or placement of your own, or one of {', '.join(IN_ROUNDS)}"
+    )
+
+
+def check_machine(policies: Sequence[ReplayPolicy], *, domains: bool, types: bool) -> None:
+    """Raise InputError, with all problems, for policies that do not go with the machine.
+
+    ``domains``: it has scale-up domains; ``types``: several chip types.
+    """
+    problems = []
+    for policy in policies:
+        if policy.rounds and not types:
+            problems.append(f"policy {policy.name} needs chip types; describe them with --types FILE.yaml")
+        if policy.backfill == "conservative" and (domains or types):
+            problems.append(
+                f"conservative backfilling knows {'one type of' if types else 'interchangeable'} chips only;"
+                f" leave {'--types' if types else '--domain'} out"
+            )
+        if policy.placement != BEST_FIT and not domains:
+            problems.append(
+                f"policy {policy.name}: placement is among scale-up domains; say --domain D, the chips of one"
+            )
+    if problems:
+        raise InputError("\n".join(problems))
+
+
+def parse_policies(text: str, depth: int | None = None) -> list[ReplayPolicy]:
     """Names separated by commas, each checked; InputError names all that are wrong or doubled.
 
     ``depth`` stands for ``conservative:depth`` in place of ``conservative``.
     """
-    names, problems = list[str](), list[str]()
+    found, problems = list[ReplayPolicy](), list[str]()
     parts = [part.strip() for part in text.split(",")]
     if depth is not None:
         if "conservative" not in parts:
@@ -111,13 +172,13 @@ def parse_policies(text: str, depth: int | None = None) -> list[str]:
         parts = [f"{part}:{depth}" if part == "conservative" else part for part in parts]
     for part in parts:
         try:
-            name = parse_policy(part).name
+            policy = parse_policy(part)
         except InputError as error:
             problems.append(str(error))
             continue
-        if name in names:
-            problems.append(f"policy {name!r} is named twice; name it once")
-        names.append(name)
+        if policy.name in [other.name for other in found]:
+            problems.append(f"policy {policy.name!r} is named twice; name it once")
+        found.append(policy)
     if problems:
         raise InputError("\n".join(problems))
-    return names
+    return found

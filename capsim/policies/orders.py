@@ -62,6 +62,16 @@ def placement(function: Callable[[int, int, int], int]) -> Any:
     return kernel(SCORE_SIGNATURE)(function)
 
 
+def compiled_order(function: Callable[..., Any]) -> Any:
+    """A queue order as the kernel can call it: compiled, unless it is."""
+    return function if hasattr(function, "nopython_signatures") else order(function)
+
+
+def compiled_placement(function: Callable[..., Any]) -> Any:
+    """A placement as the kernel can call it: compiled, unless it is."""
+    return function if hasattr(function, "nopython_signatures") else placement(function)
+
+
 @kernel(numba.void(numba.types.FunctionType(SCORE_SIGNATURE), numba.int64, numba.int64[::1]))
 def tabulate(function: Any, size: Any, table: Any) -> None:
     """table[needed * (size + 1) + free] = function(needed, free, size)."""
@@ -157,6 +167,13 @@ def _plain_keys(
         raise ValueError(
             f"order {name!r} is unknown: use one of {', '.join(ORDERS)} or a function made by @order"
         )
+    if not hasattr(name, "nopython_signatures"):
+        raise ValueError(f"order {name!r} is not compiled: decorate it with @order")
     keys = np.empty(len(jobs))
     evaluate_order(name, np.ascontiguousarray(jobs), keys)
+    if np.isnan(keys).any():
+        raise ValueError(
+            f"order {name.__name__} gives no number for the job at place {int(np.argmax(np.isnan(keys)))}:"
+            " return one for every job"
+        )
     return keys
