@@ -65,6 +65,10 @@ Shares = Annotated[
     list[str] | None, typer.Option("--share", metavar="TENANT=NUMBER", help="Share of a tenant (1)")
 ]
 Out = Annotated[Path | None, typer.Option("--out", help="Write job,start: .csv, .csv.gz, .parquet")]
+PerJob = Annotated[
+    Path | None,
+    typer.Option("--per-job", help="Write a row a job and policy, with its figures: .csv, .csv.gz, .parquet"),
+]
 Chart = Annotated[Path | None, typer.Option("--chart", metavar="FILE.svg", help="Draw the wait by job size")]
 Seed = Annotated[int, typer.Option("--seed", help="Seed of the intervals' draws and of the jobs' classes")]
 
@@ -92,6 +96,7 @@ def replay(
     order_option: OrderOptions = None,
     share: Shares = None,
     out: Out = None,
+    per_job: PerJob = None,
     chart: Chart = None,
     seed: Seed = 0,
     format: Format = None,
@@ -107,8 +112,9 @@ def replay(
     from capsim.workload.traces import read_jobs
     from capsim.workload.traces.writing import check_name
 
-    if out is not None:
-        check_name(out)
+    for path in (out, per_job):
+        if path is not None:
+            check_name(path)
     policies = parse_policies(policy, depth)
     options = read_queue_options(order_option or (), share or ())
     governed = read_governance(tenants) if tenants else None
@@ -124,10 +130,15 @@ def replay(
     done = time.perf_counter()
     if out is not None:
         write_starts(out, schedules)
+    if per_job is not None:
+        write_per_job(per_job, schedules)
     found = compare_schedules(schedules, seed)
     if not quiet:
         timing = f"read in {loaded - began:.2f} s, scheduled in {done - loaded:.2f} s"
-        typer.echo(f"{len(trace):,} jobs: {timing} (kernel loading included)", err=True)
+        typer.echo(
+            f"{len(trace):,} job{'' if len(trace) == 1 else 's'}: {timing} (kernel loading included)",
+            err=True,
+        )
     show_replay(found, trace.cleaning.sentences(), chart, as_json)
 
 
@@ -159,6 +170,14 @@ def write_starts(out: Path, schedules: Sequence[Schedule]) -> None:
     names = ["start"] if len(schedules) == 1 else [f"start_{schedule.policy}" for schedule in schedules]
     starts = {name: seconds(schedule.start) for name, schedule in zip(names, schedules, strict=True)}
     write_table(out, {"job": schedules[0].job, **starts})
+
+
+def write_per_job(out: Path, schedules: Sequence[Schedule]) -> None:
+    """A row a job and policy."""
+    from capsim.engine import replay_table
+    from capsim.workload.traces import write_table
+
+    write_table(out, replay_table.per_job(schedules))
 
 
 def show_replay(found: dict[str, Any], cleaning: list[str], chart: Path | None, as_json: bool) -> None:

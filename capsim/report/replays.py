@@ -38,6 +38,9 @@ LEFT_OUT = {
 
 MOST_TENANTS = 10
 
+MAKESPANS = (("days", 86400, 2), ("hours", 3600, 2), ("s", 1, 1))
+"""Units in which the makespan is shown, their seconds and decimals: the first of which there are two."""
+
 
 def replay_report(found: dict[str, Any], cleaning: Sequence[str], width: int) -> list[Line]:
     """The whole report of ``study.replays.compare_schedules`` for ``width`` columns."""
@@ -45,7 +48,7 @@ def replay_report(found: dict[str, Any], cleaning: Sequence[str], width: int) ->
     first = rows[0]
     several = f"{len(rows)} policies" if len(rows) > 1 else first["policy"]
     head = [Line(f"{first['file']}: {several} on {first['chips']:,} chips", "bold")]
-    head += paragraph("", f"{first['jobs']:,} jobs scheduled", width)
+    head += paragraph("", f"{first['jobs']:,} job{'' if first['jobs'] == 1 else 's'} scheduled", width)
     for sentence in cleaning:
         head += paragraph("", sentence, width)
     for key, text in LEFT_OUT.items():
@@ -127,9 +130,11 @@ def unused_column(top: str, bottom: str, key: str, yields: int) -> Column[Row]:
 
 def machine_table(rows: Sequence[Row], width: int) -> list[Line]:
     """Use of the machine, fairness over tenants, preemptions."""
+    longest = max(row["makespan_s"] for row in rows)
+    unit, seconds, decimals = next(scale for scale in MAKESPANS if longest >= 2 * scale[1] or scale[1] == 1)
     columns: list[Column[Row]] = [
         Column("", "policy", lambda row: row["policy"], left=True),
-        Column("makespan", "days", lambda row: f"{row['makespan_s'] / 86400:,.2f}"),
+        Column("makespan", unit, lambda row: f"{row['makespan_s'] / seconds:,.{decimals}f}"),
         Column("used", "%", lambda row: percent(row["utilisation"], 1)),
         Column("free while", "wanted %", lambda row: percent(row["fragmentation"], 1)),
         Column("Jain,", "tenants", lambda row: f"{row['jain_tenants']:.3f}", 2),

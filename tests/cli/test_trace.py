@@ -143,8 +143,11 @@ def test_policies_side_by_side(table: Path, tmp_path: Path, capsim: Command) -> 
     assert found["days"] is None
     assert out.read_text() == "job,start_fcfs,start_sjf+easy\n7,0,0\n8,10.5,10.5\n"
     assert chart.read_text().startswith("<svg")
-    text = capsim(*words, "--domain", "4", "--estimate", "exact").stdout
+    rows = tmp_path / "rows.csv"
+    text = capsim(*words, "--domain", "4", "--estimate", "exact", "--per-job", rows).stdout
     assert "fewer than five days" in text and "scat-" in text
+    assert [line.split() for line in text.splitlines() if "sjf+easy " in line][-3][:2] == ["sjf+easy", "15.5"]
+    assert rows.read_text().splitlines()[1].startswith('"fcfs",7,"all",4,0,0,0,10.5,10.5,0,')
 
 
 def test_chip_types(table: Path, tmp_path: Path, capsim: Command) -> None:
