@@ -105,9 +105,7 @@ def _campaign_sizes(study: Study, research: Research) -> str:
     """What the sizes of the table come to once the campaigns ask for the capacity."""
     hours = (study.horizon.end - study.horizon.start).days * 24
     sizes, _ = expected_sizes(research, study.horizon.start, hours, float(study.demand.scale))
-    half_week = min(84, hours // 2)  # sizes follow the submissions of a week, which the very ends cut
-    ends = sizes[:, half_week], sizes[:, -1 - half_week]
-    first, last = (f"{end[0]:,} to {end[-1]:,} chips" for end in ends)
+    first, last = (f"{end[0]:,} to {end[-1]:,} chips" for end in (sizes[:, 0], sizes[:, -1]))
     return f"research: {int(research.campaigns):,} campaigns, of {first} at the start and {last} at the end"
 
 

@@ -21,6 +21,7 @@ MS_HOUR = 3_600_000
 MS_DAY = 24 * MS_HOUR
 Z99 = 2.3263478740408408  # standard normal quantile of 0.99
 SAMPLED = 20_000  # draws for the mean run time of a campaign
+WEEK = 169  # hours: a week about the middle one
 FATES = ("completed", "failed", "cancelled")
 
 
@@ -230,11 +231,17 @@ def _growth(
     mean_work: float,
     scale: NDArray[np.float64],
 ) -> NDArray[np.float64]:
-    """By hour, what sizes are multiplied by if `total` campaigns of `mean_work` chip-hours are submitted."""
+    """By hour, what sizes are multiplied by if `total` campaigns of `mean_work` chip-hours are submitted.
+
+    The submissions of an hour are taken as the mean of the week about it, at the ends of the horizon of its
+    first or last week, so that nights and weekends are quieter and their campaigns no larger.
+    """
     wanted = log_linear(spec.capacity, start, np.arange(len(weight), dtype=np.int64) * MS_HOUR) * scale
     wanted *= 1.0 - float(spec.sub_node)
     per_hour = weight / weight.sum() * total
-    smooth = np.convolve(np.pad(per_hour, 84, mode="edge"), np.ones(169) / 169, mode="valid")
+    week = min(WEEK, len(weight))
+    means = np.convolve(per_hour, np.ones(week) / week, mode="valid")
+    smooth = np.pad(means, ((week - 1) // 2, week // 2), mode="edge")
     growth: NDArray[np.float64] = wanted / (smooth * mean_work)
     return growth
 

@@ -445,7 +445,7 @@ def test_research_fills_the_chips_that_services_leave_at_night(root: Path) -> No
         "demand.inference.chat.shape={peak: 1.8, weekend: 0%}",
         "demand.research.campaigns=40k",
         "demand.research.campaigns_growth=1",
-        "demand.research.capacity={2026-01: 4000, 2026-03: 4000}",
+        "demand.research.capacity={2026-01: 5000, 2026-03: 5000}",
         "demand.research.chips={8: 100%}",
         "demand.research.duration={median: 2 h, sigma: 0.5, max: 1 d}",
         "demand.research.sub_node=0%",

@@ -191,7 +191,8 @@ def test_a_reservation_where_services_run(root: Path) -> None:
     built, _, _ = simulate_built(prepare(load_study(study, sets=list(sets)), "big-cloud"), 0)
     (kept,) = built.ctx.cluster.reservations()
     fortnight = 14 * 86_400_000
-    assert len(kept.domains) == 1 and kept.used == 0
+    assert len(kept.domains) == 1
+    assert kept.used < 0.01 * kept.reserved, "only jobs that ran on past their estimates"
     assert 0.9 * 72 * fortnight < kept.idle <= kept.reserved == 72 * fortnight
     assert built.ctx.cluster.check() == []
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import date, datetime, time, timedelta
 
 import numpy as np
 import pytest
@@ -12,6 +12,7 @@ from capsim.control.world import draw_demand
 from capsim.spec.demand import Research
 from capsim.spec.loader import load_study
 from capsim.spec.study import Study
+from capsim.spec.values import Value
 from capsim.workload.demand import (
     MS_HOUR,
     expected_sizes,
@@ -76,8 +77,33 @@ def test_expected_sizes_are_those_that_are_drawn(lab: Study, calendar: Calendar)
     drawn = research_campaigns(research, calendar.start, hours, 1.0, np.ones(hours), ("a world",))
     for hour in (100, hours // 2, hours - 100):  # the largest that is drawn is the table's largest, as scaled
         near = np.abs(drawn["submit"] // MS_HOUR - hour) < 300
-        near &= np.abs(drawn["submit"] // MS_HOUR - hours / 2) < hours / 2 - 84
         assert drawn["chips"][near].max() == pytest.approx(sizes[-1, hour], rel=0.1)
+
+
+@pytest.mark.parametrize("start", [date(2026, 1, 1), date(2026, 1, 3), date(2026, 1, 5)])
+@pytest.mark.parametrize("hours", [24, 96, 169, 170, 800])
+def test_sizes_follow_the_submissions_of_the_week_about_an_hour(lab: Study, start: date, hours: int) -> None:
+    """Work per campaign = capacity over the mean submissions of the week about it that is inside the horizon."""
+    assert isinstance(lab.demand.research, Research)
+    capacity = {start: Value(9e6), start + timedelta(days=40): Value(15e6)}
+    spec = lab.demand.research.model_copy(update={"capacity": capacity, "campaigns": hours})
+    submitted = []
+    for hour in range(hours):
+        now = datetime.combine(start, time()) + timedelta(hours=hour)
+        rate = float(spec.campaigns_growth) ** (hour / (hours - 1))
+        rate *= 1.0 + float(spec.weekend) if now.weekday() in (5, 6) else 1.0
+        rate *= 1.0 if 8 <= now.hour < 20 else 1.0 + float(spec.night)
+        submitted.append(rate)
+    submitted = [rate * hours / sum(submitted) for rate in submitted]
+    sizes, _ = expected_sizes(spec, start, hours, 1.0)
+    scaled = sizes[-1] / max(spec.chips)
+    for hour in range(hours):
+        first = min(max(hour - 84, 0), max(hours - 169, 0))
+        mean = sum(submitted[first : first + 169]) / len(submitted[first : first + 169])
+        wanted = 9e6 * (15 / 9) ** (hour / 960)
+        if hour == 0:
+            unit = scaled[0] / (wanted / mean)
+        assert scaled[hour] == pytest.approx(unit * wanted / mean, rel=1e-4)
 
 
 def test_fewer_campaigns_are_larger_ones(lab: Study, calendar: Calendar) -> None:
