@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+#: first index of the lots of an offer that are no tranches or orders; see `Lot.index`
+SUBSTITUTES, OPTIONS, RULES = 500, 1000, 2000
+
 
 @dataclass(frozen=True)
 class Lot:
@@ -12,7 +15,7 @@ class Lot:
     Attributes:
         key: ``offer/index/system``; draws that belong to the lot use it.
         offer: name of the offer.
-        index: number of the tranche or order within the offer.
+        index: number of the tranche or order within the offer, from 0 on; `name` is what people read.
         system: name of the system.
         chips: chips to be delivered, a multiple of the system's domain.
         planned: planned delivery, ms (may be before the horizon: then it is there at the start).
@@ -47,6 +50,22 @@ class Lot:
     contingent: bool = False
     option: str = ""
     instead_of: tuple[str, ...] = ()
+
+    @property
+    def name(self) -> str:
+        """`2`, the number of a tranche; `bought 1` by a rule, `substitute 1`; or the name of an option."""
+        if self.option:
+            return self.option.rpartition(".")[2]
+        for first, words in ((RULES, "bought"), (SUBSTITUTES, "substitute")):
+            if self.index >= first:
+                return f"{words} {self.index - first + 1}"
+        return str(self.index + 1)
+
+    @property
+    def words(self) -> str:
+        """`tranche 2`, `bought 1`, `substitute 1`, `option more`: the name, as a sentence says it."""
+        kind = "option " if self.option else "tranche " if self.index < SUBSTITUTES else ""
+        return f"{kind}{self.name}"
 
     @property
     def stands_in(self) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 
 from capsim.compile.calendar import DAYS_YEAR, MS_DAY, MS_HOUR, Calendar
-from capsim.compile.lots import Lot, Shell
+from capsim.compile.lots import OPTIONS, RULES, SUBSTITUTES, Lot, Shell
 from capsim.compile.price_table import with_prices
 from capsim.spec.hardware import System
 from capsim.spec.offers import SHELLS, Offer, Option
@@ -13,8 +13,6 @@ from capsim.spec.strategies import Order, Purchase, Strategy
 from capsim.spec.study import Study
 
 MS_MONTH = DAYS_YEAR / 12 * MS_DAY
-#: first index of the lots of an offer that are no tranches or orders; see `Lot.index`
-SUBSTITUTES, OPTIONS, RULES = 500, 1000, 2000
 #: most orders of one rule, ramp or purchase in Python; the next one counts on from there
 ROOM = 1000
 

@@ -66,14 +66,14 @@ def _renewals(ctx: Context, lot: Lot, end: int) -> Generator[Any, Any, int]:
             break
         wish = "always" if lot.offer in ctx.renewing else given or "never"
         if not holds(ctx, wish):
-            ctx.log("renewal", lot.offer, f"tranche {lot.index} is not renewed ({wish})")
+            ctx.log("renewal", lot.offer, f"{lot.words} is not renewed ({wish})")
             break
         last = state.renewals[-1][2] if state.renewals else lot.price_hour * state.price_factor
         price = renewal_price(ctx, lot, last) if spec.price == "market" else last
         price *= 1.0 + float(spec.change or 0.0)
         state.renewals.append((end, end + int(spec.term), price))
         end += int(spec.term)
-        ctx.log("renewal", lot.offer, f"tranche {lot.index}: {lot.chips:,} {lot.system} at ${price:.2f}/h")
+        ctx.log("renewal", lot.offer, f"{lot.words}: {lot.chips:,} {lot.system} at ${price:.2f}/h")
     return end
 
 

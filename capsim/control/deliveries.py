@@ -7,8 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from capsim.compile.calendar import MS_DAY
-from capsim.compile.lots import Lot, Shell
-from capsim.compile.portfolio import SUBSTITUTES
+from capsim.compile.lots import SUBSTITUTES, Lot, Shell
 from capsim.compile.remedies import acceptance_ms, leaves_at
 from capsim.control.context import Context
 from capsim.control.contract_ends import until_end
@@ -58,12 +57,12 @@ class Deliveries:
         if leave is not None and planned + state.delay > leave:
             yield ctx.until(leave)
             if state.status == "planned":
-                text = f"tranche {lot.index}: {lot.chips:,} {lot.system} too late, left"
+                text = f"{lot.words}: {lot.chips:,} {lot.system} too late, left"
                 self.remove(lot, "terminated", "termination", text)
             return
         yield from self._arrive(lot)
         if state.status == "delivered" and (yield from until_end(ctx, lot)):
-            self.remove(lot, "ended", "end", f"tranche {lot.index}: {lot.chips:,} {lot.system} go back")
+            self.remove(lot, "ended", "end", f"{lot.words}: {lot.chips:,} {lot.system} go back")
 
     def remove(self, lot: Lot, status: str, kind: str, text: str) -> None:
         """The contract of a lot ends now, whether its chips have come or not; logs `kind` and `text`."""
@@ -101,14 +100,14 @@ class Deliveries:
             return
         state.arrived = max(arrival, 0)
         late = f", {state.delay // MS_DAY} d late" if state.delay > 0 else ""
-        ctx.log("delivery", lot.offer, f"tranche {lot.index}: {lot.chips:,} {lot.system}{late}")
+        ctx.log("delivery", lot.offer, f"{lot.words}: {lot.chips:,} {lot.system}{late}")
         if arrival + test > ctx.now:
             if arrival + test >= ctx.end:
                 return
             yield ctx.until(arrival + test)
             if state.status != "planned":
                 return
-            ctx.log("acceptance", lot.offer, f"tranche {lot.index}: after {test / MS_DAY:.0f} d")
+            ctx.log("acceptance", lot.offer, f"{lot.words}: after {test / MS_DAY:.0f} d")
         state.status, state.delivered = "delivered", ctx.now
         self._end_substitutes(lot)
         if lot.option:
@@ -141,11 +140,8 @@ class Deliveries:
         state.arrived = state.delivered = ctx.now
         state.powered.append((ctx.now, lot.chips))
         ctx.cluster.activate(ctx.tranche[lot.key])
-        ctx.log(
-            "make-good",
-            lot.offer,
-            f"{lot.chips:,} {lot.system} until tranche {lot.index - SUBSTITUTES} comes",
-        )
+        late = f"tranche {lot.index - SUBSTITUTES + 1}"
+        ctx.log("make-good", lot.offer, f"{lot.chips:,} {lot.system} until {late} comes")
 
     def _end_substitutes(self, lot: Lot) -> None:
         for other in self.instead.get(lot.key, ()):

@@ -34,7 +34,7 @@ def leave(ctx: Context, deliveries: Deliveries, offer: str) -> None:
         if ctx.lots[lot.key].bought >= 0:
             continue  # bought chips are the buyer's
         if lot.offer == offer and ctx.lots[lot.key].status in ("planned", "delivered"):
-            text = f"tranche {lot.index}: {lot.chips:,} {lot.system} left for convenience"
+            text = f"{lot.words}: {lot.chips:,} {lot.system} left for convenience"
             deliveries.remove(lot, "left", "termination", text)
     for shell in ctx.prepared.portfolio.shells:
         if shell.offer == offer and ctx.shells[shell.key].status in ("planned", "delivered"):

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from capsim.compile.calendar import DAYS_YEAR, MS_DAY, MS_HOUR
-from capsim.compile.lots import Lot
-from capsim.compile.portfolio import ROOM, RULES
+from capsim.compile.lots import RULES, Lot
+from capsim.compile.portfolio import ROOM
 from capsim.control.context import Context
 from capsim.control.deliveries import Deliveries
 from capsim.spec.strategies import Buy

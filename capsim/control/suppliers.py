@@ -25,7 +25,7 @@ def _default(ctx: Context, deliveries: Deliveries, provider: str, at: int) -> Ge
         if state.bought >= 0 or (lot.price_chip > 0 and state.delivered >= 0):
             continue  # bought chips are the buyer's
         if ctx.provider(lot.offer) == provider and state.status in ("planned", "delivered"):
-            text = f"{provider} defaults: {lot.chips:,} {lot.system} of tranche {lot.index} are lost"
+            text = f"{provider} defaults: {lot.chips:,} {lot.system} of {lot.words} are lost"
             deliveries.remove(lot, "defaulted", "default", text)
     for shell in ctx.prepared.portfolio.shells:
         power = ctx.shells[shell.key]

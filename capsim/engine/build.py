@@ -14,8 +14,8 @@ from capsim.compile.calendar import MS_DAY
 from capsim.compile.checkpoints import checkpoint_times
 from capsim.compile.constraints import RESEARCH_WORK, Work, forbidden_places, tenant_places
 from capsim.compile.dispatch import places_without_data
-from capsim.compile.lots import Lot
-from capsim.compile.portfolio import SUBSTITUTES, placement_unit
+from capsim.compile.lots import SUBSTITUTES, Lot
+from capsim.compile.portfolio import placement_unit
 from capsim.compile.prepare import INFERENCE, RESEARCH, RL, TRAINING, Prepared, lot_domains, remote_places
 from capsim.compile.regions import base_name
 from capsim.compile.tenants import TenantTable, tenant_table

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from capsim.compile.portfolio import OPTIONS, RULES
+from capsim.compile.lots import OPTIONS, RULES
 from capsim.compile.prepare import Prepared
 from capsim.control.context import Context
 from capsim.engine.billing.adjustments import PORTING, ports
@@ -21,7 +21,7 @@ from capsim.engine.billing.prices import lot_price, shell_price
 from capsim.engine.figures import compute_figures
 from capsim.engine.metered import Metered, metered
 from capsim.engine.simulate import simulate_built
-from capsim.engine.statement_items import Builder, Hours, Item, lot_name, nominal, porting_items
+from capsim.engine.statement_items import Builder, Hours, Item, nominal, porting_items
 from capsim.errors import InputError
 from capsim.spec.quantities import did_you_mean
 
@@ -160,7 +160,7 @@ def _tranches(ctx: Context, offer: str) -> Iterator[Tranche]:
             else lot.price_chip * state.price_factor
         )
         yield Tranche(
-            tranche=lot_name(lot),
+            tranche=lot.name,
             system=lot.system,
             quantity=float(lot.chips),
             unit="chip-hour" if lot.price_hour > 0 else "chip",

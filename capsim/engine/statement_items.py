@@ -14,7 +14,6 @@ from numpy.typing import NDArray
 
 from capsim.compile.calendar import DAYS_YEAR, MS_DAY, MS_HOUR
 from capsim.compile.lots import Lot, Shell
-from capsim.compile.portfolio import RULES, SUBSTITUTES
 from capsim.control.context import Context, LotState
 from capsim.engine.billing.adjustments import PORTING, bill_premiums
 from capsim.engine.billing.ledger import MONTH_MS, YEAR_MS, Ledger, overlap
@@ -166,7 +165,7 @@ class Builder:
 
     def _lot(self, lot: Lot, state: LotState) -> None:
         ctx, edges = self.ctx, self.ledger.edges
-        name = lot_name(lot)
+        name = lot.name
         rent = self.rents.get(lot.key)
         if rent is not None:
             self._rent(name, ctx.prepared.study.offers[lot.offer], lot, state, rent)
@@ -311,7 +310,7 @@ class Builder:
     def _termination(self) -> None:
         """The fee on what remained payable of every lot and shell that was left."""
         ctx, portfolio = self.ctx, self.ctx.prepared.portfolio
-        found: list[tuple[str, Lot | Shell]] = [(lot_name(lot), lot) for lot in portfolio.lots]
+        found: list[tuple[str, Lot | Shell]] = [(lot.name, lot) for lot in portfolio.lots]
         found += [(f"{shell.index + 1}", shell) for shell in portfolio.shells]
         for name, item in found:
             at = left_at(ctx.lots[item.key] if isinstance(item, Lot) else ctx.shells[item.key])
@@ -426,13 +425,3 @@ def _late_days(ctx: Context, lot: Lot, state: LotState) -> tuple[float, str]:
     if capped is not None and capped < float(remedy.credit_per_day) * days:
         return capped, "days of rent"
     return days, "days"
-
-
-def lot_name(lot: Lot) -> str:
-    """`2`, the number of a tranche; `bought 1` by a rule, `substitute 1`; or the name of an option."""
-    if lot.option:
-        return lot.option.rpartition(".")[2]
-    for first, words in ((RULES, "bought"), (SUBSTITUTES, "substitute")):
-        if lot.index >= first:
-            return f"{words} {lot.index - first + 1}"
-    return str(lot.index + 1)

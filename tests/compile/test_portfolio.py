@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -89,3 +90,26 @@ strategies: {s: {rules: [{when: "backlog > 2w", review: 4w, buy: {offer: o, quan
     # two years are 8 quarters at two purchases each, and one to round up; reviews every four weeks would allow 26
     assert len(found.lots) == 16
     assert all(lot.contingent for lot in found.lots)
+
+
+def test_people_count_tranches_from_one(tmp_path: Path) -> None:
+    lot = portfolio(tmp_path, TWO + "strategies: {s: {hold: {o: 7200}}}").lots[0]
+    named = [
+        (replace(lot, index=index, option=option).name, replace(lot, index=index, option=option).words)
+        for index, option in (
+            (0, ""),
+            (11, ""),
+            (501, ""),
+            (2000, ""),
+            (1, "offer.more"),
+            (1000, "offer.more"),
+        )
+    ]
+    assert named == [
+        ("1", "tranche 1"),
+        ("12", "tranche 12"),
+        ("substitute 2", "substitute 2"),
+        ("bought 1", "bought 1"),
+        ("more", "option more"),
+        ("more", "option more"),
+    ]

@@ -52,6 +52,10 @@ def test_rent_starts_at_acceptance(tmp_path: Path) -> None:
     ctx = lived(study(tmp_path, "delivery: {acceptance: {duration: 14d}}"))
     assert state(ctx).arrived == 0
     assert state(ctx).delivered == 14 * MS_DAY
+    assert [(kind, text) for _, kind, _, text in ctx.events] == [
+        ("delivery", "tranche 1: 7,200 gb200_nvl72"),
+        ("acceptance", "tranche 1: after 14 d"),
+    ]
     # 730 - 14 days of $345,600
     assert booked(ctx).nominal("o", "commitment") == pytest.approx(716 * DAILY)
 

@@ -82,7 +82,7 @@ def in_default(prepared: synthetic.Synthetic, run: int) -> RunResult:
         "time_ms": np.array([when * MS_DAY] * 2),
         "kind": np.array(["default"] * 2),
         "subject": np.array(["azure-offer"] * 2),
-        "text": np.array(["tranche 0", "tranche 1"]),
+        "text": np.array(["tranche 1", "tranche 2"]),
     }
     return result
 
