@@ -139,7 +139,7 @@ def machine_table(rows: Sequence[Row], width: int) -> list[Line]:
         Column("free while", "wanted %", lambda row: percent(row["fragmentation"], 1)),
         Column("Jain,", "tenants", lambda row: f"{row['jain_tenants']:.3f}", 2),
         Column("ρ > 1", "% of jobs", lambda row: percent(row["finish_time_fairness"]["share_above_1"], 1), 3),
-        Column("back-", "filled %", lambda row: percent(row["backfilled_share"], 1), 4),
+        Column("back-", "filled %", lambda row: percent(row["backfilled_share"], 1), 4, name="backfilled %"),
     ]
     if any("goodput" in row for row in rows):
         columns.insert(3, Column("good-", "put %", lambda row: percent(row["goodput"], 1)))
