@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Annotated, Any, Final
 
 from capsim.spec import quantities as forms
+from capsim.spec.values import TextKind, problem
 
 _TERM: Final = re.compile(r"\s*(\w+)(?:\s+of\s+(\S+))?\s*([<>]=?)\s*([^<>=]+?)(?:\s+for\s+(.+?))?\s*")
 EXAMPLE: Final = "`backlog > 2w`, `utilisation > 85% for 30d`, or several joined by `and`, `or`"
@@ -75,6 +76,30 @@ def parse_condition(text: Any) -> tuple[tuple[Condition, ...], ...]:
 def comparisons(text: Any) -> tuple[Condition, ...]:
     """All comparisons of a condition. Raises ConditionError."""
     return tuple(condition for alternative in parse_condition(text) for condition in alternative)
+
+
+class ConditionKind(TextKind):
+    """A condition as it is written, refused where it cannot be read; `words` may stand in its place."""
+
+    example = EXAMPLE
+
+    def __init__(self, *words: str) -> None:
+        self.words = words
+
+    def read(self, raw: Any) -> str:
+        """The condition as written; refused where it cannot be read."""
+        text = super().read(raw)
+        if text not in self.words:
+            try:
+                parse_condition(text)
+            except ConditionError as error:
+                words = "".join(f"`{word}`, " for word in self.words)
+                raise problem(str(error), error.hint.replace("write ", f"write {words}", 1)) from None
+        return text
+
+
+ConditionText = Annotated[str, ConditionKind()]
+RenewalText = Annotated[str, ConditionKind("always", "never")]
 
 
 def _term(text: str) -> Condition:

@@ -11,6 +11,7 @@ from typing import Literal
 from pydantic import Field, model_validator
 
 from capsim.spec.base import Section
+from capsim.spec.conditions import ConditionText
 from capsim.spec.values import (
     ByKey,
     Count,
@@ -19,13 +20,13 @@ from capsim.spec.values import (
     Fraction,
     HazardPerYear,
     Number,
+    OfferName,
     OneOrByName,
     PositiveCount,
     PositiveDurationMs,
     RatePerYear,
     Share,
     SignedDurationMs,
-    Text,
     Usd,
     UsdPerHour,
     problem,
@@ -191,7 +192,7 @@ class SupplierDefault(Section):
 class Letting(Section):
     """Chips that a strategy lets to others, or sells where it bought them."""
 
-    offer: str
+    offer: OfferName
     share: Share = Field(description="of the offer's chips, in whole scale-up domains")
     discount: Share | None = Field(
         default=None, description="below the price that the market pays for these chips on that day"
@@ -205,7 +206,7 @@ class Resale(Letting):
     """The same from a date on."""
 
     starts: Date = Field(alias="from")
-    when: Text | None = Field(default=None, description="condition on that day; always where absent")
+    when: ConditionText | None = Field(default=None, description="condition on that day; always where absent")
     until: Date | None = Field(
         default=None,
         description="the condition is asked again every week, until it holds or this day is over",

@@ -21,6 +21,7 @@ from capsim.spec.values import (
     Flop,
     Fraction,
     HourOfDay,
+    ModelName,
     Multiple,
     Number,
     PositiveCount,
@@ -105,7 +106,7 @@ class TrainingRun(Section):
     """One named run with a date."""
 
     name: str
-    model: str
+    model: ModelName
     flops: Flop = Field(description="model FLOP of pretraining")
     precision: Precision
     chips: ChipRange
@@ -184,7 +185,7 @@ class Evaluation(Section):
 class ResearchStream(Section):
     """What every stream of research campaigns states, drawn or traced."""
 
-    model: str
+    model: ModelName
     precision: Precision
     systems: list[str]
     residency: list[str] = Field(
@@ -350,7 +351,7 @@ class Service(Section):
     """One inference service."""
 
     name: str
-    model: str
+    model: ModelName
     tokens: ByKey[Date, TokensPerDay] = Field(
         description="input plus output tokens a day, log-linear between dates"
     )

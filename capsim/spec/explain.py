@@ -17,7 +17,7 @@ from capsim.spec.merge import NewKey, Path
 from capsim.spec.nodes import Mapping, Mark, Sequence
 from capsim.spec.paths import join_path
 from capsim.spec.quantities import DATE_EXAMPLE, did_you_mean, shown
-from capsim.spec.values import DateKind, FlagKind, Quantity, TextKind
+from capsim.spec.values import DateKind, FlagKind, NameOf, Quantity, TextKind
 
 MOST_EXPLAINED: Final = 1_000
 """Verdicts of the schema that are put into words."""
@@ -143,8 +143,8 @@ def describe(kind: Any) -> str:
             return note.form.example
         if isinstance(note, DateKind):
             return DATE_EXAMPLE
-        if isinstance(note, TextKind):
-            return "a text"
+        if isinstance(note, TextKind | NameOf):
+            return note.example
         if isinstance(note, FlagKind):
             return "true or false"
     bare = _bare(kind)

@@ -43,6 +43,7 @@ from capsim.spec.values import (
     GigabytesPerSecond,
     Kilowatts,
     Number,
+    OfferName,
     OneOrByName,
     PositiveCount,
     PositiveDurationMs,
@@ -230,7 +231,7 @@ def _with_workloads(raw: object) -> object:
 class Overlap(Section):
     """Part of this offer describes the same chips or gigawatts as another."""
 
-    offer: str
+    offer: OfferName
     share: Share = Field(description="share of this offer's chips that are the other's")
 
 

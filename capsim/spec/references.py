@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import contextlib
 import datetime
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, NamedTuple, get_args
 
-from capsim.spec.conditions import NAMED, ConditionError, comparisons
+from capsim.spec.conditions import NAMED, comparisons
 from capsim.spec.hardware import Stack
 from capsim.spec.markets import Market
 from capsim.spec.offers import Offer
@@ -273,14 +272,9 @@ def _option(names: _Names, option: str, *path: str | int) -> None:
 
 
 def _condition(names: _Names, text: str, reviewed: bool, *path: str | int) -> None:
-    """A condition that can be read; `reviewed`: it is asked again and again, so it may have to last."""
+    """What a condition names; `reviewed`: it is asked again and again, so it may have to last."""
     study = names.study
-    try:
-        found = comparisons(text)
-    except ConditionError as error:
-        names.wrong.append(Wrong(path, str(error), error.hint))
-        return
-    for condition in found:
+    for condition in comparisons(text):
         if condition.of:
             kind = NAMED[condition.measure]
             known: Iterable[str] = study.markets if kind == "market" else study.offers
@@ -319,8 +313,7 @@ def used_names(study: Study) -> dict[str, set[str]]:
         for held in strategy.hold.values():
             systems.update(order.chip for order in (held if isinstance(held, list) else ()))
         for rule in strategy.rules:
-            with contextlib.suppress(ConditionError):  # told by `wrong_references`
-                markets |= {c.of for c in comparisons(rule.when) if c.measure == "price"}
+            markets |= {c.of for c in comparisons(rule.when) if c.measure == "price"}
     follows = (study.markets[name].follows for name in markets if name in study.markets)
     markets |= {spec.market for spec in follows if spec is not None}
     demand = study.demand

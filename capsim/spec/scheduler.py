@@ -15,6 +15,7 @@ from capsim.spec.values import (
     DurationMs,
     Flag,
     Number,
+    OfferName,
     PositiveCount,
     PositiveDurationMs,
     Share,
@@ -60,7 +61,7 @@ class OrderOptions(Section):
 class ReservedChips(Section):
     """Chips of an offer that are kept for tenants for a while, or for nobody: maintenance."""
 
-    offer: str
+    offer: OfferName
     system: str | None = Field(default=None, description="of the offer's systems; its only one where absent")
     starts: Date = Field(alias="from")
     until: Date = Field(description="exclusive")

@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal, NamedTuple, Self
 from pydantic import Discriminator, Field, PrivateAttr, Tag, model_validator
 
 from capsim.spec.base import Section
+from capsim.spec.conditions import ConditionText, RenewalText
 from capsim.spec.contract_delivery import Letting, Resale
 from capsim.spec.dispatch import DispatchRule
 from capsim.spec.values import (
@@ -17,6 +18,7 @@ from capsim.spec.values import (
     DurationMs,
     Flag,
     HeldChips,
+    OfferName,
     OneOrByName,
     PositiveCount,
     ReviewPeriodMs,
@@ -42,7 +44,7 @@ class Order(Section):
 class Buy(Section):
     """What may be bought while a run lasts: orders of one size, and how far they may go."""
 
-    offer: str
+    offer: OfferName
     chip: str | None = Field(default=None, description="the system; the offer's first where absent")
     quantity: PositiveCount = Field(description="chips of one order")
     lead: DurationMs = Field(description="from the order to the planned delivery")
@@ -54,7 +56,7 @@ class Buy(Section):
 class Rule(Section):
     """A trigger: when the condition holds at a review, do one thing."""
 
-    when: Text = Field(
+    when: ConditionText = Field(
         description="e.g. 'backlog > 2w' or 'utilisation > 85% for 30d'; conditions joined by 'and', 'or'"
     )
     review: ReviewPeriodMs
@@ -166,11 +168,11 @@ class Strategy(Section):
     hold: dict[str, Holding] = Field(default_factory=dict)
     share: Share | None = Field(default=None, description="slice of every holding that is simulated")
     options: list[str] = Field(default_factory=list, description="options exercised, as offer.option")
-    exercise: dict[str, Text] = Field(
+    exercise: dict[str, ConditionText] = Field(
         default_factory=dict,
         description="options exercised if a condition holds on their day of decision, by offer.option",
     )
-    renew: dict[str, Text] = Field(
+    renew: dict[str, RenewalText] = Field(
         default_factory=dict, description="renewals by offer: `always`, `never` or a condition"
     )
     terminate: dict[str, Date] = Field(

@@ -23,9 +23,11 @@ from capsim.spec.values import (
     Fraction,
     GigabytesPerSecond,
     GrowthPerYear,
+    OfferName,
     PositiveCount,
     Share,
     Sigma,
+    StrategyName,
     Text,
     Usd,
     Value,
@@ -122,7 +124,7 @@ class CrossCheck(Section):
 class Overflow(Section):
     """Renting on demand what committed capacity does not serve."""
 
-    offer: str
+    offer: OfferName
     budget_per_year: Usd
     workloads: list[Literal["inference", "research"]]
     after: DurationMs | None = Field(
@@ -134,7 +136,7 @@ class Overflow(Section):
 class Compare(Section):
     """Defaults of `capsim compare`."""
 
-    against: str
+    against: StrategyName
     runs: PositiveCount = Whole(32)
     cases: list[str] = Field(default_factory=lambda: ["base"])
 

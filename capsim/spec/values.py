@@ -11,7 +11,8 @@ After loading a value is a plain number in the unit its type names (see `capsim.
 from __future__ import annotations
 
 import datetime
-from typing import Annotated, Any, Literal, TypeVar, get_args
+from dataclasses import dataclass
+from typing import Annotated, Any, ClassVar, Literal, TypeVar, get_args
 
 from pydantic import (
     BeforeValidator,
@@ -302,10 +303,12 @@ class DateKind:
 
 
 class TextKind:
-    """Text, also where it looks like a number or a date."""
+    """Text, also where it looks like a number or a date; `example` says what to write."""
 
-    @staticmethod
-    def read(raw: Any) -> str:
+    example: ClassVar[str] = "a text"
+
+    def read(self, raw: Any) -> str:
+        """The text; refused where it is none."""
         if isinstance(raw, bool) or not isinstance(raw, str | int | float | datetime.date):
             raise problem(
                 f"{forms.shown(raw)} is not text", "write text, in quotes where it holds `: ` or ` #`"
@@ -321,6 +324,18 @@ class TextKind:
         self, schema: core_schema.CoreSchema, handler: GetJsonSchemaHandler
     ) -> JsonSchemaValue:
         return {"not": {"type": ["object", "array", "null"]}}
+
+
+@dataclass(frozen=True)
+class NameOf:
+    """Says what a text is the name of; whether there is one is a matter of the references."""
+
+    kind: str
+
+    @property
+    def example(self) -> str:
+        """What to write."""
+        return f"the name of {'an' if self.kind[0] in 'aeiou' else 'a'} {self.kind}"
 
 
 class FlagKind:
@@ -360,6 +375,9 @@ Item = TypeVar("Item")
 
 Date = Annotated[datetime.date, DateKind()]
 Text = Annotated[str, TextKind()]
+OfferName = Annotated[str, NameOf("offer")]
+ModelName = Annotated[str, NameOf("model")]
+StrategyName = Annotated[str, NameOf("strategy")]
 Flag = Annotated[bool, FlagKind()]
 AnyMapping = Annotated[dict[str, Any], BeforeValidator(plain)]
 """A nested mapping that is kept as it was written."""

@@ -171,9 +171,32 @@ GOLDEN = [
             (
                 '"sometimes"',
                 "`sometimes` is no condition; "
-                "write `backlog > 2w`, `utilisation > 85% for 30d`, or several joined by `and`, `or`",
+                "write `always`, `never`, `backlog > 2w`, `utilisation > 85% for 30d`, or several joined"
+                " by `and`, `or`",
             )
         ],
+    ),
+    (
+        'renew: {leased: "backlog > 1w"}',
+        'renew: {leased: "backlog >"}, colour: red, share: half',
+        [
+            (
+                '"backlog >"',
+                "`backlog >` is no condition; write `always`, `never`, `backlog > 2w`,"
+                " `utilisation > 85% for 30d`, or several joined by `and`, `or`",
+            ),
+            (
+                "colour",
+                "unknown key `colour` in `strategies.managed`; write one of dispatch, exercise, hold, note,"
+                " options, python, ramp, renew, resell, rules, share, terminate and 1 more",
+            ),
+            ("half", "`half` is not a number; write a share such as 35% or 0.35"),
+        ],
+    ),
+    (
+        "compare: {against: cloud, ",
+        "compare: {",
+        [("{runs: ", "`against` is missing in `compare`; add `against:` the name of a strategy")],
     ),
     (
         "resell: [{offer: leased",
