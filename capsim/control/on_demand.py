@@ -43,6 +43,7 @@ class Market:
         }
         self.left = {system: depth.copy() for system, depth in self.depth.items()}
         self._held: dict[str, list[tuple[int, int]]] = {system: [] for system in self.price}
+        self._paid: dict[str, Reals] = {}
 
     def free(self, system: str, now: int) -> int:
         """Chips of a system that can be had at an instant beside those that gangs hold."""
@@ -50,6 +51,14 @@ class Market:
         while held and held[0][0] <= now:
             heapq.heappop(held)
         return int(self.depth[system][now // MS_HOUR] - sum(chips for _, chips in held))
+
+    def rent(self, system: str, begin: int, ends: NDArray[np.int64]) -> Reals:
+        """USD of a chip from `begin` to each of `ends`, ms, at the prices of these hours, up to the horizon's end."""
+        if system not in self._paid:
+            self._paid[system] = np.concatenate([[0.0], np.cumsum(self.price[system])])
+        edges, paid = np.arange(len(self._paid[system])) * float(MS_HOUR), self._paid[system]
+        rent: Reals = np.interp(ends, edges, paid) - np.interp(begin, edges, paid)
+        return rent
 
     def hold(self, system: str, end: int, chips: int) -> None:
         """A gang holds chips until an instant."""

@@ -8,7 +8,7 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from capsim.compile.calendar import MS_DAY, MS_HOUR
+from capsim.compile.calendar import MS_DAY
 from capsim.compile.constraints import RESEARCH_WORK, rented_from
 from capsim.control.context import Context
 from capsim.control.data_copies import readable_from
@@ -77,7 +77,7 @@ def _rent(ctx: Context, queue: ResearchQueue, choice: Choice, waiting: NDArray[n
     market, year = account.market, budget_year(ctx.now)
     chips, work = queue.work(waiting)
     length = (work / speed).astype(np.int64)
-    cost = chips * length / MS_HOUR * market.price[system][ctx.now // MS_HOUR]
+    cost = chips * market.rent(system, ctx.now, ctx.now + length)
     sent = _first_that_fit(chips, cost, market.free(system, ctx.now), float(account.budget[year]))
     for i in sent:
         account.book_gang(system, ctx.now, ctx.now + int(length[i]), int(chips[i]))

@@ -418,15 +418,19 @@ def test_overflow_rents_systems_that_nothing_else_has(root: Path) -> None:
 
 
 def test_research_and_services_rent_on_one_account(root: Path) -> None:
-    """2,000 chips and $20M a year for both, whether one rule names them or two."""
+    """2,000 chips and $20M a year for both, at prices that move, whether one rule names them or two."""
+    moving = "markets.hourly={start: $6/h, volatility: 80%, regimes: {r: {drift: -30%/y, leave: 0%/q}}, state: r}"
+    listed = RENTAL.replace("kind: on_demand", "kind: on_demand, market: hourly")
     tokens = "demand.inference.chat.tokens={2026-01: 20T/d, 2027-07: 20T/d}"
     both = "overflow=[{offer: rental, budget_per_year: $20M, workloads: [inference, research], after: 3d}]"
-    built, _, figures = overflowed(root, both, tokens)
+    built, _, figures = overflowed(root, both, tokens, moving, listed)
     assert (built.research.rented[0] >= 0).any() and figures.tokens.rented.sum() > 0
     assert figures.tokens.rented_chips.max() <= 2000 + 1e-6
     paid, (account,) = figures.ledger.nominal("rental", "on_demand"), built.rentals
-    # what research signs counts in the year of its start, what it runs beyond the horizon is not booked
-    assert account.budget.min() >= -1e-6 and paid <= 40e6
+    # what research signs counts in the year of its start, for the prices of its hours, which move
+    assert account.budget.min() >= -1e-6
+    assert paid == pytest.approx(40e6 - account.budget.sum(), abs=0.01)
+    assert paid > 20e6 and np.ptp(account.market.price["gb200_nvl72"]) > 0.5
     two = ", ".join(
         f"{{offer: rental, budget_per_year: $1B, workloads: [{work}], after: 3d}}"
         for work in ("research", "inference")
