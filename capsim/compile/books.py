@@ -211,3 +211,19 @@ def held_by_system(offer: Offer, held: object) -> dict[str, float]:
     for _, system, share in parts(offer):
         found[system] = found.get(system, 0.0) + chips * share
     return found
+
+
+def given_up(offer: Offer, option: Option, held: object) -> dict[str, float]:
+    """Chips of each system in a holding that a refresh replaces, or that a swap turns into others."""
+    dated: list[tuple[datetime.date | None, str, float]]
+    if isinstance(held, list):
+        dated = [(order.at, order.chip, float(order.quantity)) for order in held]
+    else:
+        chips = held_chips(offer, held)
+        dated = [(start, system, chips * share) for start, system, share in parts(offer)]
+    found: dict[str, float] = {}
+    for start, system, count in dated:
+        late = option.kind == "refresh" or (start is not None and start > option.decide)
+        if system in option.replaces and late:
+            found[system] = found.get(system, 0.0) + count
+    return found

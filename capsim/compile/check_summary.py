@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from capsim.compile.books import books, held_by_system, held_chips, money, option_cost
+from capsim.compile.books import books, given_up, held_by_system, held_chips, money, option_cost
 from capsim.compile.findings import Report
 from capsim.spec.demand import Research
 from capsim.spec.explain import locate
@@ -110,7 +110,10 @@ def _campaign_sizes(study: Study, research: Research) -> str:
 
 
 def _size(study: Study, holdings: Mapping[str, Holding], options: Sequence[str] = ()) -> str:
-    """Chips, critical power and committed money of holdings and exercised options."""
+    """Chips, critical power and committed money of holdings and exercised options, once all have come.
+
+    Chips that a refresh gives up do not count, but what they cost does.
+    """
     chips = kw = value = shells_kw = 0.0
     unpriced = 0
     for name, held in holdings.items():
@@ -130,9 +133,11 @@ def _size(study: Study, holdings: Mapping[str, Holding], options: Sequence[str] 
         offer_name, _, option_name = reference.rpartition(".")
         offer = study.offers[offer_name]
         option = next(item for item in offer.options if item.name == option_name)
-        more = int(option.quantity or 0)  # a swap brings as many as it replaces
-        chips += more
+        gone = given_up(offer, option, holdings[offer_name]) if offer_name in holdings else {}
+        more = sum(gone.values()) if option.kind == "swap" else int(option.quantity or 0)
+        chips += more - sum(gone.values())
         kw += more * float(study.systems[option.chip].kw_per_chip)
+        kw -= sum(number * float(study.systems[system].kw_per_chip) for system, number in gone.items())
         cost = option_cost(offer, option)
         value += cost or 0.0
         unpriced += cost is None

@@ -53,7 +53,7 @@ class Market:
         return int(self.depth[system][now // MS_HOUR] - sum(chips for _, chips in held))
 
     def rent(self, system: str, begin: int, ends: NDArray[np.int64]) -> Reals:
-        """USD of a chip from `begin` to each of `ends`, ms, at the prices of these hours, up to the horizon's end."""
+        """USD of a chip from `begin` to each of `ends`, ms, at the prices of the hours in the horizon."""
         if system not in self._paid:
             self._paid[system] = np.concatenate([[0.0], np.cumsum(self.price[system])])
         edges, paid = np.arange(len(self._paid[system])) * float(MS_HOUR), self._paid[system]

@@ -344,3 +344,19 @@ def checked() -> Callable[[str], list[Finding]]:
 
 def test_every_check_is_described() -> None:
     assert all(check.__doc__ for check in CHECKS.values())
+
+
+@pytest.mark.parametrize(
+    ("plan", "size"),
+    [
+        ("{hold: {cloud.v1: 7200}}", "7,200 chips, 0.02 GW"),
+        ("{hold: {cloud.v1: 7200}, options: [cloud.v1.more]}", "8,640 chips, 0.02 GW"),
+        ("{hold: {cloud.v1: 7200}, options: [cloud.v1.refresh]}", "1,440 chips, 0.00 GW"),
+        ("{hold: {leased: 7200}}", "7,200 chips, 0.02 GW"),
+        ("{hold: {leased: 7200}, options: [leased.swap]}", "7,200 chips, 0.05 GW"),
+    ],
+)
+def test_what_an_exchange_gives_up_does_not_count(plan: str, size: str) -> None:
+    sets = [f"strategies.wait={plan}", "systems.box.kw_per_chip=7"]
+    told = [item.text for item in run_checks(load_study(RICH, sets=sets), ["cross-check"])]
+    assert [text for text in told if text.startswith(f"wait: {size} of critical power")], told

@@ -419,7 +419,9 @@ def test_overflow_rents_systems_that_nothing_else_has(root: Path) -> None:
 
 def test_research_and_services_rent_on_one_account(root: Path) -> None:
     """2,000 chips and $20M a year for both, at prices that move, whether one rule names them or two."""
-    moving = "markets.hourly={start: $6/h, volatility: 80%, regimes: {r: {drift: -30%/y, leave: 0%/q}}, state: r}"
+    moving = (
+        "markets.hourly={start: $6/h, volatility: 80%, regimes: {r: {drift: -30%/y, leave: 0%/q}}, state: r}"
+    )
     listed = RENTAL.replace("kind: on_demand", "kind: on_demand, market: hourly")
     tokens = "demand.inference.chat.tokens={2026-01: 20T/d, 2027-07: 20T/d}"
     both = "overflow=[{offer: rental, budget_per_year: $20M, workloads: [inference, research], after: 3d}]"
