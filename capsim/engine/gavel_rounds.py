@@ -12,8 +12,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from capsim.engine.replay_jobs import Columns, Done
-from capsim.engine.rounds import Placement, Progress, run_rounds
+from capsim.engine.replay_jobs import Done
+from capsim.engine.rounds import ANYWHERE, Entrance, Placement, Progress, run_rounds
 from capsim.policies.gavel import allocate
 from capsim.workload.traces.model import Floats, Ints
 
@@ -40,14 +40,18 @@ class GavelRounds:
 
     def __post_init__(self) -> None:
         self.share = np.zeros_like(self.speed)
+        self.confined = self.speed[:0]  # of the active jobs, where they may run now
         self.target = np.zeros_like(self.speed)
         self.received = np.zeros_like(self.speed)
 
     def place(self, now: int, active: Ints, changed: bool, state: Progress) -> Placement:
         """The jobs of a round by priority; the program is solved if the active jobs have changed."""
         if changed:
+            self.confined = self.speed[active]
+            here = state.flavor[active]
+            self.confined[(here != ANYWHERE)[:, None] & (here[:, None] != np.arange(len(self.chips)))] = 0.0
             self.share[active] = allocate(
-                self.objective, self.speed[active], self.size[active], self.chips, self.weight(active)
+                self.objective, self.confined, self.size[active], self.chips, self.weight(active)
             ).shares
         self.target[active] += self.share[active]
         jobs, kinds, free = self.by_priority(active)
@@ -89,7 +93,7 @@ class GavelRounds:
         if not least or max(free) < least:
             return
         rounds = self.received[active].sum(axis=1)
-        speed = self.speed[active]
+        speed = self.confined
         by_speed = np.argsort(-speed, axis=1, kind="stable").tolist()
         for job in np.argsort(rounds, kind="stable").tolist():
             if job in given:
@@ -105,18 +109,17 @@ class GavelRounds:
 
 def run_gavel(
     objective: str,
-    jobs: Columns,
+    state: Progress,
     speed: Floats,
     chips: Ints,
-    round_ms: int,
-    restart_ms: int = 0,
     tenant: Ints | None = None,
     weights: Floats | None = None,
+    entrance: Entrance | None = None,
 ) -> Done:
     """Gavel's rounds until every job has ended.
 
     ``speed`` [job, type] is 0 where a job cannot run. ``objective`` is one of ``gavel.OBJECTIVES``.
-    ``tenant``, ``weights``: see GavelRounds.
+    ``tenant``, ``weights``: see GavelRounds. ``entrance``: who may have chips (None: every job).
     """
-    policy = GavelRounds(objective, jobs.size, speed, chips, tenant, weights)
-    return run_rounds(policy, Progress(jobs, round_ms, restart_ms), chips)
+    policy = GavelRounds(objective, state.jobs.size, speed, chips, tenant, weights)
+    return run_rounds(policy, state, chips, entrance)

@@ -14,6 +14,7 @@ from capsim.engine.replay_jobs import Columns, Done, Machine, with_estimates
 from capsim.engine.replay_policies import POLICIES, ReplayPolicy, check_machine, parse_policy
 from capsim.engine.replay_rules import ReplayRules, Submitted, submitted
 from capsim.engine.replay_types import Types
+from capsim.engine.rounds import Progress
 from capsim.engine.schedule_figures import Outcomes, idle_while_wanted, schedule_figures, wait_by_size
 from capsim.engine.tenant_figures import by_tenant
 from capsim.errors import InputError
@@ -171,16 +172,8 @@ def _on_types(
     speed = types.job_speed(jobs.size, index)
     if len(index) == 0:
         done = undisturbed(jobs, jobs.submit)
-    elif policy.objective:
-        from capsim.engine.gavel_rounds import run_gavel
-
-        weights = rules.weights(trace, options.shares) if policy.weighted else None
-        rounds = (types.round_ms, types.restart_ms)
-        done = run_gavel(policy.objective, jobs, speed, types.chips, *rounds, chosen.tenant, weights)
     elif policy.rounds:
-        from capsim.engine.sia_rounds import run_sia
-
-        done = run_sia(jobs, types, types.job_class[index])
+        done = _in_rounds(policy, chosen, types, options)
     else:
         from capsim.engine.replay_cluster import Queue, run_typed
 
@@ -188,6 +181,36 @@ def _on_types(
         done = run_typed(policy, jobs, Queue(trace, chosen.tenant, options, rules, terms), types)
     fastest = np.ceil(jobs.run / speed.max(axis=1, initial=0.0)).astype(np.int64)
     return chosen.schedule(policy, types.total, fastest, done, options, typed=True)
+
+
+def _in_rounds(policy: ReplayPolicy, chosen: _Chosen, types: Types, options: QueueOptions) -> Done:
+    """What Gavel or Sia do with at least one job, among those that are admitted where there are rules."""
+    rules, trace, jobs = chosen.rules, chosen.trace, chosen.jobs
+    job_class = types.job_class[chosen.index]
+    admission, attempts = None, None
+    restart: int | Ints = types.restart_ms
+    if rules.any:
+        from capsim.engine.replay_cluster import Queue
+        from capsim.engine.round_admission import Admission
+
+        terms = chosen.terms(job_class)
+        jobs = jobs._replace(submit=jobs.submit.copy())
+        admission = Admission(chosen.jobs, Queue(trace, chosen.tenant, options, rules, terms), types)
+        attempts = terms.attempts
+        restart = np.maximum(restart, [int(kind.terms.restart) for kind in terms.kinds])[terms.kind]
+    state = Progress(jobs, types.round_ms, restart, attempts)
+    if policy.objective:
+        from capsim.engine.gavel_rounds import run_gavel
+
+        weights = rules.weights(trace, options.shares) if policy.weighted else None
+        speed = types.job_speed(jobs.size, chosen.index)
+        done = run_gavel(policy.objective, state, speed, types.chips, chosen.tenant, weights, admission)
+    else:
+        from capsim.engine.sia_rounds import SiaRounds, run_sia
+
+        limits = (None, None) if admission is None else (admission.capped, admission.split)
+        done = run_sia(state, SiaRounds(types, jobs.size, job_class, *limits), admission)
+    return done if admission is None else admission.finish(done, state)
 
 
 class _Chosen:

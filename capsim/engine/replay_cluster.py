@@ -47,6 +47,14 @@ def layout_of(chips: int, machine: Machine) -> Layout:
     return layout
 
 
+def layout_of_types(types: Types) -> Layout:
+    """A pool of one domain for each chip type."""
+    layout = Layout()
+    for chips in types.chips.tolist():
+        layout.tranche(layout.site(layout.pool(chips)), 1)
+    return layout
+
+
 def run_cluster(
     policy: ReplayPolicy,
     jobs: Columns,
@@ -69,9 +77,7 @@ def run_cluster(
 
 def run_typed(policy: ReplayPolicy, jobs: Columns, queue: Queue, types: Types) -> Done:
     """Schedule the jobs on a pool of each chip type, each where it is estimated to run shortest."""
-    layout, classes = Layout(), Classes(len(types.chips))
-    for chips in types.chips.tolist():
-        layout.tranche(layout.site(layout.pool(chips)), 1)
+    layout, classes = layout_of_types(types), Classes(len(types.chips))
     for kind in queue.jobs.kinds:
         speed = types.speed[kind.job_class].tolist()
         classes.add(speed=speed, assignment="earliest start", **_stopping(kind, policy, queue.rules))
@@ -144,7 +150,7 @@ def _finish(
         {"domains": len(found.domains), "chip_ms": found.reserved, "used": found.used, "idle": found.idle}
         for found in cluster.reservations()
     ]
-    quotas = rules.quotas(queue.trace, cluster.quota_use, types)
+    quotas = rules.quotas(queue.trace, lambda: cluster.quota_use()["chip_ms"], types)
     done = Done(start, end, wait, preemptions, lost, unused, eligible, kept, quotas)
     if rules.fates:
         spent = runs["chip_time"].astype(np.int64)

@@ -88,13 +88,9 @@ class ReplayRules:
             self.file.check_names(trace.tenants, trace.job_classes)
         problems = []
         for policy in policies:
-            if policy.weighted and self.file is not None:
-                if not self.shares_only:
-                    problems.append(
-                        f"policy {policy.name} knows shares of tenants only, no limits, classes, dependencies"
-                        " or fates; leave it out"
-                    )
-            elif policy.rounds or policy.backfill == "conservative":
+            if policy.rounds:
+                problems += [f"policy {policy.name} {what}" for what in self.unknown_to_rounds()]
+            elif policy.backfill == "conservative":
                 problems.append(
                     f"policy {policy.name} knows no tenants, classes, dependencies or fates; leave it out"
                 )
@@ -116,6 +112,20 @@ class ReplayRules:
             problems.append("--fates: the trace does not say how jobs end; leave it out")
         if problems:
             raise InputError("\n".join(problems))
+
+    def unknown_to_rounds(self) -> list[str]:
+        """What policies that give out chips in rounds cannot do."""
+        found = []
+        if self.preemption == "priority" or self.by_class:
+            found.append("knows no priorities; leave --preemption and --by-class out")
+        if self.file is not None:
+            terms = self.file.terms
+            if terms.drains or terms.reservations:
+                found.append("knows no drains and no reservations; leave it out")
+            kept = [name for name, row in terms.classes.items() if not row.preemptible]
+            if kept:
+                found.append(f"stops jobs of every class, of {kept[0]} too; leave preemptible: false out")
+        return found
 
     def reservations(self, trace: JobTrace, jobs: Submitted, types: Sequence[str]) -> list[Any]:
         """The kernel's reservations, on a machine of one site, or of one for each of ``types``."""
@@ -177,22 +187,11 @@ class ReplayRules:
         return within
 
     def weights(self, trace: JobTrace, shares: Mapping[str, float]) -> NDArray[np.float64] | None:
-        """Weights of the trace's tenants by --share and the file; None where neither is given."""
-        if self.file is None and not shares:
+        """Weights of the trace's tenants by --share and the file; None where neither gives any."""
+        named = any("share" in self.terms_of(name).model_fields_set for name in trace.tenants)
+        if not named and not shares:
             return None
         return np.array([shares.get(name, float(self.terms_of(name).share)) for name in trace.tenants])
-
-    @property
-    def shares_only(self) -> bool:
-        """Whether nothing but shares of tenants is asked for."""
-        if self.file is None or replace(self, file=None) != ReplayRules():
-            return False
-        terms = self.file.terms
-        alone = all(
-            row.quota is None and row.max_running is None and row.cohort is None
-            for row in (*terms.tenants.values(), terms.others)
-        )
-        return alone and not (terms.classes or terms.drains or terms.reservations)
 
     def flavors(self, trace: JobTrace, types: Sequence[str]) -> dict[str, list[int]]:
         """Pools of each chip type where some tenant's quota is by type; ``types``: that of each pool."""
@@ -229,11 +228,11 @@ class ReplayRules:
     def quotas(
         self, trace: JobTrace, use: Callable[[], NDArray[Any]], types: Sequence[str]
     ) -> list[dict[str, Any]]:
-        """What tenants with quotas by chip type had of each; ``use``: ``Cluster.quota_use``."""
+        """What tenants with quotas by chip type had of each; ``use``: gives chip-ms [tenant, flavor]."""
         flavors = self.flavors(trace, types)
         if not flavors:
             return []
-        chip_ms = use()["chip_ms"]
+        chip_ms = use()
         return [
             {"tenant": number, "type": kind, "quota": quota, "chip_ms": int(chip_ms[number, flavor])}
             for number, name in enumerate(trace.tenants)

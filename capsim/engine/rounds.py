@@ -2,7 +2,8 @@
 
 A job runs for the round; the chips of one that ends are given out at the next. What a job holds is a number
 that the policy gives meaning to: a type for Gavel, a configuration for Sia. A job that goes on after a pause,
-or with something else than before, first loses ``restart_ms``.
+or with something else than before, first loses its restart. An attempt that fails ends like a job; the next
+one begins with the next round.
 """
 
 from __future__ import annotations
@@ -18,6 +19,9 @@ from capsim.workload.traces.model import Floats, Ints
 NOTHING = -1
 """What a job holds that does not run."""
 
+ANYWHERE = -1
+"""The flavor of a job that may run on every type."""
+
 
 class Placement(NamedTuple):
     """Jobs that run in a round: what each holds, its speed and chips there. ``free``: chips left by type."""
@@ -31,14 +35,24 @@ class Placement(NamedTuple):
 
 @dataclass
 class Progress:
-    """The jobs' state between rounds; arrays [job]. ``left`` is work in ms at speed 1, times are in ms."""
+    """The jobs' state between rounds; arrays [job]. ``left`` is work in ms at speed 1, times are in ms.
+
+    ``restart_ms``: one for all, or one a job. ``attempts``: left of each job, 1 where it is not given;
+    ``failed``: chip-ms of those that failed, without restarts. ``flavor``: the type that a job is confined
+    to, or ANYWHERE.
+    """
 
     jobs: Columns
     round_ms: int
-    restart_ms: int
+    restart_ms: int | Ints
+    attempts: Ints | None = None
 
     def __post_init__(self) -> None:
         count = len(self.jobs.submit)
+        self.restart = np.broadcast_to(np.asarray(self.restart_ms, dtype=np.int64), count)
+        self.tries = np.ones(count, dtype=np.int64) if self.attempts is None else self.attempts.copy()
+        self.failed, self.flavor = np.zeros(count, dtype=np.int64), np.full(count, ANYWHERE, dtype=np.int64)
+        self.begun = np.zeros(count, dtype=np.bool_)
         self.left = self.jobs.run.astype(np.float64)
         self.start, self.end = np.full(count, -1, dtype=np.int64), np.full(count, -1, dtype=np.int64)
         self.ran, self.lost = np.zeros(count, dtype=np.int64), np.zeros(count, dtype=np.int64)
@@ -54,9 +68,10 @@ class Progress:
         after[jobs] = placed.held
         moved = (before != NOTHING) & (after[active] != before)
         self.preemptions[active[moved]] += 1
-        resumed = (self.start[jobs] >= 0) & (self.held[jobs] != placed.held)
-        self.restarts[jobs[resumed]] += 1
-        self.owed[jobs[resumed]] = self.restart_ms
+        resumed = jobs[self.begun[jobs] & (self.held[jobs] != placed.held)]
+        self.restarts[resumed] += 1
+        self.owed[resumed] = self.restart[resumed]
+        self.begun[jobs] = True
         self.start[jobs[self.start[jobs] < 0]] = now
         overhead = np.minimum(self.owed[jobs], self.round_ms)
         needed = self.owed[jobs] + np.ceil(self.left[jobs] / placed.speed)
@@ -67,36 +82,86 @@ class Progress:
         self.chip_ms[jobs] += time * placed.chips
         self.lost[jobs] += overhead * placed.chips
         self.left[jobs] -= (time - overhead) * placed.speed
-        self.end[jobs[ends]] = now + time[ends]
+        again = ends & (self.tries[jobs] > 1)
+        self.end[jobs[ends & ~again]] = now + time[ends & ~again]
         self.held = after
+        self._try_again(jobs[again])
+
+    def _try_again(self, jobs: Ints) -> None:
+        """Attempts of these jobs have failed; the next ones begin from the beginning."""
+        self.tries[jobs] -= 1
+        self.failed[jobs] = self.chip_ms[jobs] - self.lost[jobs]
+        self.left[jobs] = self.jobs.run[jobs]
+        self.begun[jobs], self.held[jobs] = False, NOTHING
+
+    def stop(self, jobs: Ints) -> None:
+        """Between two rounds these jobs lose what they hold."""
+        stopped = jobs[self.held[jobs] != NOTHING]
+        self.preemptions[stopped] += 1
+        self.held[stopped] = NOTHING
 
 
 class RoundPolicy(Protocol):
     """Who gives out the chips."""
 
     def place(self, now: int, active: Ints, changed: bool, state: Progress) -> Placement:
-        """The jobs of the round at ``now`` out of the ``active``; ``changed``: some came or ended."""
+        """The jobs of the round at ``now`` out of the ``active``; ``changed``: some came or left, or may run
+        elsewhere than before.
+        """
 
 
-def run_rounds(policy: RoundPolicy, state: Progress, chips: Ints) -> Done:
+class Entrance(Protocol):
+    """Which jobs may have chips: ``active``, by index."""
+
+    active: Ints
+
+    def reach(self, now: int, state: Progress) -> bool:
+        """All that happens up to a round; whether the active jobs, or where they may run, have changed."""
+
+    def coming(self) -> int | None:
+        """The first instant after that round at which jobs may come; None: none will."""
+
+
+class Open:
+    """Every job may have chips from its submission on."""
+
+    def __init__(self, submit: Ints) -> None:
+        self.submit = submit
+        self.active = np.empty(0, dtype=np.int64)
+        self.arrived = 0
+
+    def reach(self, now: int, state: Progress) -> bool:
+        """See ``Entrance``."""
+        last = int(np.searchsorted(self.submit, now, side="right"))
+        left = self.active[state.end[self.active] < 0]
+        changed = last > self.arrived or len(left) < len(self.active)
+        if changed:
+            self.active = np.concatenate([left, np.arange(self.arrived, last)])
+            self.arrived = last
+        return changed
+
+    def coming(self) -> int | None:
+        """See ``Entrance``."""
+        return int(self.submit[self.arrived]) if self.arrived < len(self.submit) else None
+
+
+def run_rounds(policy: RoundPolicy, state: Progress, chips: Ints, entrance: Entrance | None = None) -> Done:
     """All rounds until every job has ended, at multiples of the round from the first submission."""
     jobs, round_ms = state.jobs, state.round_ms
-    active = np.empty(0, dtype=np.int64)
-    arrived, now, wanted = 0, 0, 0
-    while arrived < len(jobs.submit) or len(active):
-        if not len(active):
-            now = max(now, -(-int(jobs.submit[arrived]) // round_ms) * round_ms)
-        last = int(np.searchsorted(jobs.submit, now, side="right"))
-        left = active[state.end[active] < 0]
-        changed = last > arrived or len(left) < len(active)
-        if changed:
-            active = np.concatenate([left, np.arange(arrived, last)])
-            arrived = last
-        if not len(active):
+    door = entrance or Open(jobs.submit)
+    now, wanted = 0, 0
+    while True:
+        if not len(door.active):
+            coming = door.coming()
+            if coming is None:
+                break
+            now = max(now, -(-coming // round_ms) * round_ms)
+        changed = door.reach(now, state)
+        if not len(door.active):
             continue
-        placed = policy.place(now, active, changed, state)
-        wanted += int(placed.free.sum()) * round_ms if len(placed.jobs) < len(active) else 0
-        state.run(now, active, placed)
+        placed = policy.place(now, door.active, changed, state)
+        wanted += int(placed.free.sum()) * round_ms if len(placed.jobs) < len(door.active) else 0
+        state.run(now, door.active, placed)
         now += round_ms
     busy = int(state.chip_ms.sum())
     whole = float(chips.sum()) * float(state.end.max())

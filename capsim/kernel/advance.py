@@ -14,13 +14,13 @@ from capsim.kernel.reservation import drop_reservation
 from capsim.kernel.running import dequeue, enqueue, reach_end, stop_job
 from capsim.kernel.schedule import schedule_pass, unpark_class
 from capsim.kernel.state import FAIL, FINISH, KEY_SHIFT, LISTED, REPAIR, RETIRE, STOP, as_state
-from capsim.tables import CANCELLED, NEVER, RUNNING, WAITING
+from capsim.tables import CANCELLED, DONE, NEVER, RUNNING, WAITING
 
 REACHED, FINISHED, NO_ROOM = 0, 1, 2
 """What ``advance`` returns; NO_ROOM: the heap or the pieces must grow, call again afterwards."""
 
 ACTIVATE, RETIRE_DOMAINS, DRAIN, UNDRAIN, DOWN, UP = range(6)
-SUBMIT, CANCEL, CANCEL_ALL, RESIZE, RESIZE_ALL, RECONSIDER = range(6, 12)
+SUBMIT, CONCLUDE, CANCEL_ALL, RESIZE, RESIZE_ALL, RECONSIDER = range(6, 12)
 RECLAIM, RESTORE = 12, 13
 """Operations of ``operate``."""
 
@@ -157,8 +157,8 @@ def advance(address, until):
 
 
 @kernel()
-def cancel(s, j):
-    """Take a job out of the queue or off its chips for good."""
+def conclude(s, j, state):
+    """Take a job out of the queue or off its chips for good; it is in ``state`` then."""
     run = s.runs[j]
     if run.state == WAITING:
         if run.parked == 1:
@@ -171,9 +171,10 @@ def cancel(s, j):
         run.end = s.clock[0].now
     else:
         return
-    run.state = CANCELLED
+    run.state = state
     tell(s, OVER, j)
-    s.count[0].cancelled += 1
+    s.count[0].cancelled += int64(state == CANCELLED)
+    s.count[0].completed += int64(state == DONE)
     drop_reservation(s)
     s.clock[0].dirty = 1
     s.clock[0].happened = 1
@@ -217,11 +218,11 @@ def operate(address, what, i, n, flag, at):
     elif what == SUBMIT:
         s.count[0].submitted += 1
         enqueue(s, i)
-    elif what == CANCEL:
-        cancel(s, i)
+    elif what == CONCLUDE:
+        conclude(s, i, n)
     elif what == CANCEL_ALL:
         for k in range(n):
-            cancel(s, s.victims[k])
+            conclude(s, int64(s.victims[k]), int64(CANCELLED))
     elif what == RESIZE:
         resize(s, i, n)
     elif what == RESIZE_ALL:

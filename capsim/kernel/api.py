@@ -22,6 +22,7 @@ from capsim.kernel.governance import (
     base_classes,
     check_sizes,
     failed_time,
+    flavors_now,
     quota_use,
     variants,
 )
@@ -41,7 +42,7 @@ from capsim.policies.orders import (
     tenant_keys,
     usual_thresholds,
 )
-from capsim.tables import NEVER, RUNNING, WAITING
+from capsim.tables import CANCELLED, NEVER, RUNNING, WAITING
 
 
 class Code(IntEnum):
@@ -344,7 +345,11 @@ class Cluster:
 
     def cancel(self, job: int) -> None:
         """Take a job out of the queue, or stop it."""
-        self._do(kernel.CANCEL, job)
+        self._do(kernel.CONCLUDE, job, CANCELLED)
+
+    def conclude(self, job: int, state: int) -> None:
+        """A waiting job was run elsewhere and is over now: DONE, FAILED_JOB or CANCELLED."""
+        self._do(kernel.CONCLUDE, job, state)
 
     def cancel_many(self, jobs: np.ndarray) -> None:
         """``cancel`` for each of the jobs (indices) in their order."""
@@ -401,6 +406,10 @@ class Cluster:
     def class_of(self, job: int) -> int:
         """The class that a job was submitted with; ``jobs["cls"]`` is another while a flavor confines it."""
         return int(base_classes(self._s)[self._s.jobs["cls"][job]])
+
+    def flavors(self, jobs: np.ndarray) -> np.ndarray:
+        """Of jobs (indices) the flavor to whose pools each is confined now, int64; -1: none."""
+        return flavors_now(self._s, jobs)
 
     def quota_use(self) -> np.ndarray:
         """What each tenant may have and had in each flavor, up to now: ALLOWANCE rows [tenant, flavor]."""

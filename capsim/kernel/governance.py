@@ -238,6 +238,13 @@ def base_classes(state: State) -> np.ndarray:
     return np.where(every < own, every, (every - own) // width) if own else every
 
 
+def flavors_now(state: State, jobs: np.ndarray) -> np.ndarray:
+    """Of jobs (indices) the flavor to whose pools each is confined now, int64; -1: none."""
+    own, width = int(state.rules["classes"][0]), max(int(state.rules["width"][0]), 1)
+    cls = state.jobs["cls"][jobs].astype(np.int64)
+    return np.where((cls < own) | (own == 0), -1, (cls - own) % width)
+
+
 def variants(state: State, cls: int, pool: int | None = None) -> list[int]:
     """A class and those made from it that may run in a pool (None: all)."""
     own, width = int(state.rules["classes"][0]), int(state.rules["width"][0])

@@ -32,14 +32,14 @@ KEPT = 0.01
 """Gain of a job that keeps its configuration: the artifact's cluster scheduler charges it for each change."""
 
 
-def restart_factor(age: Ints, restarts: Ints, cost: int) -> Floats:
+def restart_factor(age: Ints, restarts: Ints, cost: int | Ints) -> Floats:
     """r: the share of its age that a job would have worked if it restarted once more; ages and cost in ms.
 
     (age − restarts × cost) / (age + cost), at least 0, and 1 for a job younger than one restart: from Pollux
     (Qiao et al., OSDI 2021, recalled), as the artifact has it.
     """
     worked = np.maximum(age - restarts * cost, 0)
-    return np.where(age < cost, 1.0, worked / np.maximum(age + cost, 1)) if cost else np.ones(len(age))
+    return np.where((age < cost) | (np.asarray(cost) == 0), 1.0, worked / np.maximum(age + cost, 1))
 
 
 def configurations(chips: int, node: int) -> Ints:

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from capsim.engine.gavel_rounds import run_gavel
-from capsim.engine.replay_jobs import Columns
+from capsim.engine.replay_jobs import Columns, Done
 from capsim.engine.replay_types import Types
 from capsim.engine.rounds import Placement, Progress, run_rounds
 from capsim.engine.sia_rounds import SiaRounds, run_sia
@@ -37,6 +37,10 @@ def types_of(chips: list[int], speed: list[list[float]], elastic: list[Elastic],
     )  # fmt: skip
 
 
+def sia(jobs: Columns, types: Types, group: Ints) -> Done:
+    return run_sia(Progress(jobs, ROUND, types.restart_ms), SiaRounds(types, jobs.size, group))
+
+
 def in_rounds(times: np.ndarray) -> list[float]:
     return (times / ROUND).tolist()
 
@@ -46,18 +50,18 @@ def test_two_elastic_jobs_share_the_machine() -> None:
     3 − 0.25 − 0.5 × t = 0 at t = 5.5, so both end at 6.5. FCFS ends them at 3 and 6, Gavel, who lets them take
     turns, at 5 and 6."""
     jobs, group = jobs_of((0, 4, 3), (0, 4, 3)), np.zeros(2, dtype=np.int64)
-    done = run_sia(jobs, types_of([4], [[1.0]], [(1, 4, 0.0)]), group)
+    done = sia(jobs, types_of([4], [[1.0]], [(1, 4, 0.0)]), group)
     assert in_rounds(done.start) == [0, 0]
     assert in_rounds(done.end) == [6.5, 6.5]
     assert done.preemptions.tolist() == [1, 1]
     assert done.unused["busy"] == pytest.approx((1 * 2 + 5.5 * 4) / (4 * 6.5))
-    gavel = run_gavel("max-min", jobs, np.ones((2, 1)), np.array([4]), ROUND)
+    gavel = run_gavel("max-min", Progress(jobs, ROUND, 0), np.ones((2, 1)), np.array([4]))
     assert sorted(in_rounds(gavel.end)) == [5, 6]
 
 
 def test_a_job_alone_doubles_its_chips_until_it_has_the_most() -> None:
     """1, 2, 4, 8 chips of 8: speeds 1/8, 1/4, 1/2 and 1; 4 − 7/8 rounds are left for all 8."""
-    done = run_sia(jobs_of((0, 8, 4)), types_of([8], [[1.0]], [(1, 8, 0.0)]), np.zeros(1, dtype=np.int64))
+    done = sia(jobs_of((0, 8, 4)), types_of([8], [[1.0]], [(1, 8, 0.0)]), np.zeros(1, dtype=np.int64))
     assert in_rounds(done.end) == [3 + 4 - 0.875]
     assert done.preemptions.tolist() == [3]
 
@@ -65,7 +69,7 @@ def test_a_job_alone_doubles_its_chips_until_it_has_the_most() -> None:
 def test_rigid_small_jobs_go_before_a_gang() -> None:
     """The gang of 4 came first; two jobs of 2 are worth more together, and keep their chips to their end."""
     jobs, group = jobs_of((0, 4, 2), (0, 2, 2), (0, 2, 1.5)), np.zeros(3, dtype=np.int64)
-    done = run_sia(jobs, types_of([4], [[1.0]], [None]), group)
+    done = sia(jobs, types_of([4], [[1.0]], [None]), group)
     assert in_rounds(done.start) == [2, 0, 0]
     assert in_rounds(done.end) == [4, 2, 1.5]
     assert done.preemptions.tolist() == [0, 0, 0]
@@ -81,7 +85,7 @@ def test_a_restart_keeps_a_job_where_it_is(restart: int, moves: bool) -> None:
     """
     jobs, group = jobs_of((0, 1, 1), (0, 1, 2)), np.array([0, 1])
     types = types_of([1, 1], [[1.0, 0.2], [1.0, 0.8]], [None, None], restart)
-    done = run_sia(jobs, types, group)
+    done = sia(jobs, types, group)
     assert in_rounds(done.end) == pytest.approx([1, 2.25 if moves else 2.5])
     assert done.preemptions.tolist() == [0, int(moves)]
     assert done.lost.tolist() == [0, restart if moves else 0]
@@ -103,7 +107,7 @@ class Watched(SiaRounds):
 
     def place(self, now: int, active: Ints, changed: bool, state: Progress) -> Placement:
         placed = super().place(now, active, changed, state)
-        kind = self.kind[placed.jobs]
+        kind = self.kind_in[placed.jobs, 0]
         used = np.bincount(
             self.option_type[kind, placed.held], weights=placed.chips, minlength=len(self.types.chips)
         )
@@ -143,5 +147,5 @@ def test_chips_and_work_are_conserved(rows: list[tuple[int, int, int, int]], res
     assert np.all(done.wait >= 0)
     assert np.array_equal(state.ran, done.end - jobs.submit - done.wait)
     assert done.unused["busy"] == pytest.approx(state.chip_ms.sum() / (16 * done.end.max()))
-    again = run_sia(jobs, types, group)
+    again = sia(jobs, types, group)
     assert all(np.array_equal(a, b) for a, b in zip(done[:5], again[:5], strict=True))
