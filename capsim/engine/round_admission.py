@@ -32,8 +32,8 @@ ENDED_AS = {COMPLETED: DONE, FAILED: FAILED_JOB, CALLED_OFF: CANCELLED}
 class Admission:
     """The jobs that the kernel has admitted; see ``capsim.engine.rounds.Entrance``.
 
-    Jobs are numbered as they are listed; ``place`` is the kernel's number of each, which is another where
-    jobs are submitted their think time after others end.
+    Jobs are numbered as listed; ``place`` is the kernel's number of each, ``own`` the reverse: not the same
+    where jobs are submitted their think time after others end.
     """
 
     def __init__(self, jobs: Columns, queue: Queue, types: Types) -> None:
@@ -45,12 +45,13 @@ class Admission:
         self.feedback = Feedback(table, thinking) if thinking is not None else None
         self.watched = table["watched"] != 0
         self.job_of = self.feedback.job_of if self.feedback is not None else list(range(len(table)))
+        self.own = np.array(self.job_of, dtype=np.int64)
         self.place = np.full(len(table), -1, dtype=np.int64)
-        self.place[self.job_of] = np.arange(len(self.job_of))
-        self.listed = jobs.submit[self.job_of]
+        self.place[self.own] = np.arange(len(self.own))
+        self.listed = jobs.submit[self.own]
         options = terms.options() if self.feedback is None else None
-        self.cluster = self._cluster(table[self.job_of], options)
-        self.agenda, self.arrived, self.known = Agenda(), 0, len(self.job_of)
+        self.cluster = self._cluster(table[self.own], options)
+        self.agenda, self.arrived = Agenda(), 0
         none = np.empty(0, dtype=np.int64)
         self.active, self.present = none, none  # by own and by the kernel's numbers
         self.booked = np.zeros(len(table), dtype=np.int64)
@@ -121,14 +122,16 @@ class Admission:
     def _look(self, now: int, state: Progress) -> None:
         """Who is admitted, and where."""
         last = int(np.searchsorted(self.listed, now, side="right"))
-        late = np.arange(self.known, len(self.job_of))
-        self.place[self.job_of[self.known :]] = late
+        late = np.arange(len(self.own), len(self.job_of))
+        if len(late):
+            self.own = np.array(self.job_of, dtype=np.int64)
+            self.place[self.own[late]] = late
         self.present = np.concatenate([self.present, np.arange(self.arrived, last), late])
-        self.arrived, self.known = last, len(self.job_of)
+        self.arrived = last
         runs = self.cluster.runs
         self.present = self.present[runs["state"][self.present] == WAITING]
         admitted = self.present[runs["parked"][self.present] != HELD]
-        jobs = np.array(self.job_of, dtype=np.int64)[admitted]
+        jobs = self.own[admitted]
         state.flavor[jobs] = self.cluster.flavors(admitted)
         state.jobs.submit[jobs] = self.cluster.jobs["submit"][admitted]
         self.active = np.sort(jobs)
