@@ -26,30 +26,48 @@ def sensitivity_report(found: Sensitivity, context: Context, width: int, wide: b
     title = f"capsim compare {context.name} --sensitivity{case}"
     note = (
         f"Exact: re-weighted on all runs. Simulated: {found.screened} inputs at both ends in one world, "
-        f"{found.looked} of them again in more; {found.simulated} runs were simulated now. ± is that of the "
-        "input's own change. Without a range in the study an assumed input is moved by 25 %, a recalled one "
-        "by 10 %; prices, exact, by 25 %."
+        f"{found.looked} of them again in more; {found.simulated} runs were simulated now. ± is the 95 % "
+        "interval of the lead there. Without a range in the study an assumed input is moved by 25 %, a "
+        "recalled one by 10 %; prices, exact, by 25 %."
     )
     return blocks(
         paragraph("", f"{title}   study {context.digest[:6]}  seed {context.seed}", width, "bold"),
-        paragraph("", sentence(found, shown, scale), width),
+        paragraph("", sentence(found, scale), width),
         tabulate(_columns(found, scale), shown, width),
         paragraph("", note, width, "dim"),
     )
 
 
-def sentence(found: Sensitivity, shown: list[Movement], scale: Scale) -> str:
-    """Who leads by how much, and which inputs would turn that."""
-    text = f"{found.first} leads {found.second} by {scale.money(found.lead)}. "
-    turning = [m.label for m in found.movements if min(m.lead) < 0 and m.sure]
-    if not turning:
-        return text + "No weak input turns the order within its range."
-    return text + f"The order turns within the range of {', '.join(turning[:SHOWN])}."
+def sentence(found: Sensitivity, scale: Scale) -> str:
+    """Who leads by how much and how surely, and which inputs would turn that."""
+    half = "" if math.isnan(found.half) else f" ±{scale.show(found.half)}"
+    unsure = abs(found.lead) <= found.half
+    apart = ", which cannot be told from 0" if unsure else " (one run: no interval)" if not half else ""
+    text = f"{found.first} leads {found.second} by {scale.money(found.lead)}{half}{apart}."
+    sure = [m for m in found.movements if m.sure]
+    clear = [m.label for m in sure if m.turns_clearly]
+    rest = [m for m in sure if not m.turns_clearly]
+    by_mean = [m.label for m in rest if m.turns]
+    blurred = [m.label for m in rest if m.blurs and not m.turns]
+    if clear:
+        text += f" The order turns clearly within the range of {_named(clear)}."
+    if by_mean:
+        text += f" It turns by the mean alone within the range of {_named(by_mean)}."
+    if blurred and not unsure:
+        text += f" The two can no longer be told apart within the range of {_named(blurred)}."
+    if not clear and not by_mean:
+        text += " No weak input turns the order within its range."
+    return text
+
+
+def _named(labels: list[str]) -> str:
+    more = len(labels) - SHOWN
+    return ", ".join(labels[:SHOWN]) + (f" and {more} more" if more > 0 else "")
 
 
 def _columns(found: Sensitivity, scale: Scale) -> list[Column[Movement]]:
     def lead(movement: Movement, end: int) -> str:
-        half = "" if math.isnan(movement.half[end]) else f" ±{scale.show(movement.half[end])}"
+        half = "" if math.isnan(movement.lead_half[end]) else f" ±{scale.show(movement.lead_half[end])}"
         return scale.show(movement.lead[end], sign=True) + half
 
     def total(movement: Movement) -> str:
@@ -74,7 +92,9 @@ def sensitivity_json(found: Sensitivity, context: Context) -> str:
         **json_head(SCHEMA, context),
         **dataclasses.asdict(found),
     }
+    record["half"] = None if math.isnan(found.half) else found.half
     for movement in record["movements"]:
-        movement["half"] = [None if math.isnan(half) else half for half in movement["half"]]
+        for name in ("lead_half", "half"):
+            movement[name] = [None if math.isnan(half) else half for half in movement[name]]
         movement["how"] = "exact" if movement["runs"] == 0 else "simulated"
     return json.dumps(record, indent=1, allow_nan=False)

@@ -48,12 +48,21 @@ class Flip:
 
 @dataclass(frozen=True)
 class Effect:
-    """How an input moves the total of a strategy over its range, USD."""
+    """How an input moves the total of a strategy to the ends of its range: USD, one value a run."""
 
     assumed: Assumed
-    low: float
-    high: float
+    changes: tuple[Reals, Reals]
     given_range: bool
+
+    @property
+    def low(self) -> float:
+        """Mean movement to the low end, USD."""
+        return float(self.changes[0].mean())
+
+    @property
+    def high(self) -> float:
+        """Mean movement to the high end, USD."""
+        return float(self.changes[1].mean())
 
     @property
     def span(self) -> float:
@@ -163,26 +172,30 @@ def weakest(results: Results, context: Context, strategy: str, case: str) -> lis
         if assumed.kind == "offer" and set(assumed.subjects) <= context.common_offers:
             continue  # the base fleet costs every strategy the same
         if assumed.kind == "discount":
-            low, high, given = *_rate_effect(results, context, strategy, case), False
+            changes, given = _rate_effect(results, context, strategy, case), False
         else:
             subjects = assumed.subjects or (None,)
             parts = [scaled.part(assumed.kind, subject, strategy) for subject in subjects]
-            part = float(np.sum(parts, axis=0).mean())
+            part: Reals = np.sum(parts, axis=0)
             given = assumed.low is not None and assumed.high is not None and assumed.mid != 0
             ends = (assumed.low, assumed.high) if given else None
             factors = [(end or 0.0) / assumed.mid for end in ends] if ends else [1 - UNRANGED, 1 + UNRANGED]
-            low, high = ((factor - 1) * part for factor in factors)
-        found.append(Effect(assumed, low, high, given))
+            changes = (factors[0] - 1) * part, (factors[1] - 1) * part
+        found.append(Effect(assumed, changes, given))
     return sorted((e for e in found if e.span > 0), key=lambda effect: -effect.span)
 
 
-def _rate_effect(results: Results, context: Context, strategy: str, case: str) -> tuple[float, float]:
-    cash = results.table("cash", case, strategy)
-    middles = {month: max(context.middle_of(month), 0.0) for month in set(cash["month"])}
-    changes = []
-    for step in (-RATE_STEP, RATE_STEP):
+def _rate_effect(results: Results, context: Context, strategy: str, case: str) -> tuple[Reals, Reals]:
+    cash, runs = results.table("cash", case, strategy), results.plan.runs
+    months, which = np.unique(np.asarray(cash["month"], dtype=str), return_inverse=True)
+    middles = np.array([max(context.middle_of(str(month)), 0.0) for month in months])
+    mine = cash["run"] < runs
+
+    def change(step: float) -> Reals:
         ratio = (1 + context.discount_rate) / (1 + context.discount_rate + step)
-        factors = {month: ratio ** (day / 365.25) - 1 for month, day in middles.items()}
-        terms = (factors[m] * npv for m, npv in zip(cash["month"], cash["npv"], strict=True))
-        changes.append(math.fsum(terms) / results.plan.runs)
-    return changes[0], changes[1]
+        factors = ratio ** (middles / 365.25) - 1
+        usd = (factors[which] * cash["npv"])[mine]
+        found: Reals = np.bincount(cash["run"][mine], weights=usd, minlength=runs).astype(np.float64)
+        return found
+
+    return change(-RATE_STEP), change(RATE_STEP)

@@ -27,7 +27,7 @@ from capsim.study.context import Context
 from capsim.study.figures import table as figures_of
 from capsim.study.reweighting import weakest
 from capsim.study.setup import Setup
-from capsim.study.statistics import mean
+from capsim.study.statistics import mean, moved_mean
 from capsim.study.trials import Trial, Trials
 from capsim.study.valid_range import ValidRange
 
@@ -57,6 +57,7 @@ class Movement:
         ranged: whether the study gives the ends.
         total: change of the first strategy's mean total cost at both ends.
         lead: mean total of the runner-up less that of the first at both ends (negative: the order turns).
+        lead_half: half widths of its 95 % intervals; nan from one world.
         half: half widths of the 95 % intervals of the changes of the lead; nan from one world or where exact.
         runs: worlds that were simulated; 0 where it is exact by re-weighting.
     """
@@ -66,6 +67,7 @@ class Movement:
     ranged: bool
     total: tuple[float, float]
     lead: tuple[float, float]
+    lead_half: tuple[float, float]
     half: tuple[float, float]
     runs: int
 
@@ -75,6 +77,21 @@ class Movement:
         return self.runs != SCREEN_RUNS
 
     @property
+    def turns(self) -> bool:
+        """Whether the order turns at an end, by the mean."""
+        return min(self.lead) < 0
+
+    @property
+    def turns_clearly(self) -> bool:
+        """Whether the whole interval of the lead is on the other side at an end."""
+        return any(lead + half < 0 for lead, half in zip(self.lead, self.lead_half, strict=True))
+
+    @property
+    def blurs(self) -> bool:
+        """Whether the interval of the lead holds 0 at an end: the two cannot be told apart there."""
+        return any(abs(lead) <= half for lead, half in zip(self.lead, self.lead_half, strict=True))
+
+    @property
     def span(self) -> float:
         """How far the lead moves from one end to the other."""
         return abs(self.lead[1] - self.lead[0])
@@ -82,7 +99,8 @@ class Movement:
 
 @dataclass(frozen=True)
 class Sensitivity:
-    """Movements of all weak inputs, widest first. `lead` is that of the study as it is.
+    """Movements of all weak inputs, widest first. `lead` is that of the study as it is, `half` the half width
+    of its 95 % interval (nan from one run).
 
     `screened` counts the inputs that were simulated, `looked` those of them in more than one world.
     """
@@ -91,6 +109,7 @@ class Sensitivity:
     second: str
     case: str
     lead: float
+    half: float
     movements: tuple[Movement, ...]
     screened: int
     looked: int
@@ -108,11 +127,12 @@ def sensitivity(
     case = setup.plan.cases[0]
     rows = figures_of(results, case).rows
     first, second = rows[0].strategy, rows[1].strategy
-    lead = rows[1].total.value - rows[0].total.value
+    leads = results.metric("total_npv", second, case) - results.metric("total_npv", first, case)
+    lead = mean(leads)
     held = [setup.prepared[name, case] for name in (first, second)]
     loaded = setup.loaded[case]
     inputs = [_valid(loaded, one) for one in weak_inputs(loaded.study, held)]
-    look = _Look(trials, first, second, lead)
+    look = _Look(trials, first, second, leads)
     runs = min(setup.plan.runs, MOST_RUNS)
     each = float(np.mean([results.metric("seconds", name, case) for name in (first, second)]))
     announce(_plan(look, inputs, runs, each / trials.workers))
@@ -122,9 +142,10 @@ def sensitivity(
     if runs > SCREEN_RUNS:
         for i, movement in zip(chosen, look.at([inputs[i] for i in chosen], runs), strict=True):
             seen[i] = movement
-    found = [*_exact(results, setup.context, first, second, case, lead), *seen]
+    found = [*_exact(results, setup.context, first, second, case, leads), *seen]
     found.sort(key=lambda movement: -movement.span)
-    return Sensitivity(first, second, case, lead, tuple(found), len(inputs), len(chosen), trials.simulated)
+    counts = len(inputs), len(chosen), trials.simulated
+    return Sensitivity(first, second, case, lead.value, lead.half, tuple(found), *counts)
 
 
 def _plan(look: _Look, inputs: Sequence[Input], runs: int, seconds: float) -> str:
@@ -241,10 +262,10 @@ def _valid(loaded: Loaded, one: Input) -> Input:
 
 
 class _Look:
-    """Simulates inputs at both ends for two strategies; `lead` is theirs in the comparison, USD."""
+    """Simulates inputs at both ends for two strategies; `leads` are theirs in the comparison, USD by run."""
 
-    def __init__(self, trials: Trials, first: str, second: str, lead: float) -> None:
-        self.trials, self.names, self.lead = trials, (first, second), lead
+    def __init__(self, trials: Trials, first: str, second: str, leads: Reals) -> None:
+        self.trials, self.names, self.leads = trials, (first, second), leads
 
     def at(self, inputs: Sequence[Input], runs: int) -> list[Movement]:
         """Movements in worlds 0 to `runs` - 1, in the order of the inputs."""
@@ -255,15 +276,17 @@ class _Look:
             moved = [
                 [known[trial] - known[own] for trial, own in zip(pair, base, strict=True)] for pair in pairs
             ]
-            leads = [mean(second - first) for first, second in moved]
+            changes = [second - first for first, second in moved]
+            low, high = (moved_mean(self.leads, change) for change in changes)
             found.append(
                 Movement(
                     label=one.knob.path,
                     shown=f"{one.knob.show(one.low)}..{one.knob.show(one.high)} ({one.confidence})",
                     ranged=one.ranged,
                     total=(float(moved[0][0].mean()), float(moved[1][0].mean())),
-                    lead=(self.lead + leads[0].value, self.lead + leads[1].value),
-                    half=(leads[0].half, leads[1].half),
+                    lead=(low.value, high.value),
+                    lead_half=(low.half, high.half),
+                    half=(mean(changes[0]).half, mean(changes[1]).half),
                     runs=runs,
                 )
             )
@@ -288,14 +311,24 @@ def _flat(ends: Sequence[Sequence[Sequence[Trial]]]) -> Iterator[Trial]:
 
 
 def _exact(
-    results: Results, context: Context, first: str, second: str, case: str, lead: float
+    results: Results, context: Context, first: str, second: str, case: str, leads: Reals
 ) -> Iterator[Movement]:
     """Inputs that act on the results alone, on all runs of the comparison."""
     other = {effect.assumed.label: effect for effect in weakest(results, context, second, case)}
     mine = {effect.assumed.label: effect for effect in weakest(results, context, first, case)}
+    nothing = (np.zeros_like(leads), np.zeros_like(leads))
     for label in dict.fromkeys([*mine, *other]):
         effect = mine.get(label) or other[label]
-        here = (mine[label].low, mine[label].high) if label in mine else (0.0, 0.0)
-        there = (other[label].low, other[label].high) if label in other else (0.0, 0.0)
-        leads = (lead + there[0] - here[0], lead + there[1] - here[1])
-        yield Movement(label, effect.assumed.shown, effect.given_range, here, leads, (math.nan, math.nan), 0)
+        here = mine[label].changes if label in mine else nothing
+        there = other[label].changes if label in other else nothing
+        low, high = (mean(leads + there[end] - here[end]) for end in (0, 1))
+        yield Movement(
+            label=label,
+            shown=effect.assumed.shown,
+            ranged=effect.given_range,
+            total=(float(here[0].mean()), float(here[1].mean())),
+            lead=(low.value, high.value),
+            lead_half=(low.half, high.half),
+            half=(math.nan, math.nan),
+            runs=0,
+        )

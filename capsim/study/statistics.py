@@ -57,6 +57,21 @@ def mean(values: Reals) -> Mean:
     return Mean(float(values.mean()), quantile(LEVEL, n - 1) * error)
 
 
+def moved_mean(base: Reals, change: Reals) -> Mean:
+    """Mean of `base` plus that of `change`, which is known in the first worlds of `base` only.
+
+    The variance of the sum of the two means, N runs of one and n of the other, is
+    s_base^2 / N + s_change^2 / n + 2 cov / N; Student t with n - 1 degrees of freedom, nan with one world.
+    """
+    many, few = len(base), len(change)
+    value = float(base.mean()) + float(change.mean())
+    if few < 2:
+        return Mean(value, math.nan)
+    together = float(np.cov(base[:few], change)[0, 1])
+    variance = float(base.var(ddof=1)) / many + float(change.var(ddof=1)) / few + 2 * together / many
+    return Mean(value, quantile(LEVEL, few - 1) * math.sqrt(max(variance, 0.0)))
+
+
 def paired_p(first: Reals, second: Reals) -> float:
     """Two-sided p value of the paired t test that the means are equal; nan with fewer than 2 runs.
 

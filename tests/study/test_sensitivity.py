@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import json
+import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -11,11 +13,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-from capsim.report.sensitivity import sensitivity_json, sensitivity_report
+from capsim.report.numbers import scale_for
+from capsim.report.sensitivity import sensitivity_json, sensitivity_report, sentence
 from capsim.results.reading import Results
-from capsim.study.sensitivity import Sensitivity, sensitivity, weak_inputs
+from capsim.study.sensitivity import Movement, Sensitivity, sensitivity, weak_inputs
 from capsim.study.session import perform
 from capsim.study.setup import Request, Setup, set_up
+from capsim.study.statistics import mean
 from capsim.study.trials import Trial
 
 PAIR = ("big-cloud", "new-cloud")
@@ -114,9 +118,62 @@ def test_the_sentence_follows_the_movements(compared: tuple[Setup, Results], wid
         return " ".join(" ".join(line.text for line in lines).split())
 
     assert "systems.*.reliability.repair_sigma" in text(1e9)
-    assert "turns within the range of" in text(-1e9)
-    assert "repair_sigma" in text(-1e9).partition("turns within the range of")[2].partition("input")[0]
+    assert "turns clearly within the range of" in text(-1e9)
+    assert (
+        "repair_sigma" in text(-1e9).partition("turns clearly within the range of")[2].partition("input")[0]
+    )
     assert "repair_sigma" not in text(1e9).partition("input")[0]
+
+
+def moved(label: str, lead: tuple[float, float], half: float, runs: int = 0) -> Movement:
+    return Movement(label, "", True, (0.0, 0.0), lead, (half, half), (half, half), runs)
+
+
+@pytest.mark.parametrize(
+    ("half", "movements", "said"),
+    [
+        (2.0, [], "a leads b by $9.0B ±2.0. No weak input turns the order within its range."),
+        (math.nan, [moved("p", (-4.0, 9.0), math.nan)], "a leads b by $9.0B (one run: no interval). It turns by the mean alone within the range of p."),
+        (
+            2.0,
+            [moved("p", (-4.0, 9.0), 3.0), moved("q", (9.0, -1.0), 3.0), moved("r", (8.0, 2.0), 2.5), moved("one", (-50.0, 9.0), math.nan, 1)],
+            "a leads b by $9.0B ±2.0. The order turns clearly within the range of p. It turns by the mean alone"
+            " within the range of q. The two can no longer be told apart within the range of r.",
+        ),
+        (
+            9.5,
+            [moved("r", (8.0, 2.0), 9.9)],
+            "a leads b by $9.0B ±9.5, which cannot be told from 0. No weak input turns the order within its range.",
+        ),
+        (2.0, [moved(str(i), (-9.0, 2.5), 1.0) for i in range(7)], "a leads b by $9.0B ±2.0. The order turns clearly within the range of 0, 1, 2, 3, 4 and 2 more."),
+    ],
+)  # fmt: skip
+def test_the_sentence_says_how_surely_the_order_turns(
+    half: float, movements: list[Movement], said: str
+) -> None:
+    in_usd = [
+        dataclasses.replace(
+            m,
+            lead=(1e9 * m.lead[0], 1e9 * m.lead[1]),
+            lead_half=(1e9 * m.lead_half[0], 1e9 * m.lead_half[1]),
+        )
+        for m in movements
+    ]
+    found = Sensitivity("a", "b", "base", 9e9, 1e9 * half, tuple(in_usd), 0, 0, 0)
+    assert sentence(found, scale_for(50e9)) == said
+
+
+def test_an_exact_lead_has_the_interval_of_its_runs(compared: tuple[Setup, Results]) -> None:
+    """A quarter more for new-cloud's chips, in every run: the paired difference of the runs as they would be."""
+    found, _ = found_with(compared, 0.0)
+    results = compared[1]
+    totals = {name: results.metric("total_npv", name, "base") for name in PAIR}
+    (price,) = [movement for movement in found.movements if movement.label == "price of new-cloud"]
+    cash = results.table("cash", "base", "new-cloud", offer="new-cloud")
+    rent = np.bincount(cash["run"], weights=cash["npv"], minlength=3)
+    expected = mean(totals["big-cloud"] - totals["new-cloud"] - 0.25 * rent)
+    assert (price.lead[1], price.lead_half[1]) == pytest.approx((expected.value, expected.half))
+    assert found.half == pytest.approx(mean(totals["big-cloud"] - totals["new-cloud"]).half)
 
 
 def test_json(compared: tuple[Setup, Results], tmp_path: Path) -> None:

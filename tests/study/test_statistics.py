@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
+from dataclasses import astuple
 
 import numpy as np
 import pytest
@@ -11,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from capsim.study import statistics, student
+from capsim.study.statistics import mean, moved_mean
 
 # Two-sided 95 % and 99 % quantiles of Student's t: NIST/SEMATECH e-Handbook, table 1.3.6.7.2.
 TABLE = [
@@ -157,3 +159,22 @@ def test_concentration() -> None:
     assert statistics.concentration([5.0]) == 1e4
     assert statistics.concentration([1.0, 1.0, 2.0]) == pytest.approx(3750)
     assert math.isnan(statistics.concentration([0.0]))
+
+
+def test_a_mean_moved_in_every_world_is_the_mean_of_the_moved() -> None:
+    base, change = np.array([3.0, 5.0, 4.0, 9.0]), np.array([1.0, -1.0, 0.5, -2.0])
+    assert astuple(moved_mean(base, change)) == pytest.approx(astuple(mean(base + change)))
+    assert math.isnan(moved_mean(base, change[:1]).half)
+
+
+@pytest.mark.parametrize("slope", [-0.9, 0.0, 0.5])
+def test_a_mean_moved_in_some_worlds_has_its_interval(slope: float) -> None:
+    """In 19 of 20 samples the interval holds the truth, whether or not the change goes with the base."""
+    random = np.random.default_rng(7)
+    held = 0
+    for _ in range(2000):
+        base = random.normal(10.0, 2.0, 16)
+        change = slope * (base[:8] - 10.0) + random.normal(1.0, 0.5, 8)
+        found = moved_mean(base, change)
+        held += abs(found.value - 11.0) <= found.half
+    assert 0.93 < held / 2000 < 0.99
