@@ -49,6 +49,8 @@ def sentence(answer: FlipAnswer, scale: Scale) -> str:
             return f"No flip: {knob.path} does not move the difference ({gap}) {searched}; {study}."
         ends = " and ".join(scale.show(p.difference, sign=True) for p in (flip.points[0], flip.points[-1]))
         less = f"{answer.first} less {answer.second} is {ends} {scale.name} at the ends"
+        if any(not abs(p.difference) > p.half for p in flip.points if math.isfinite(p.half)):
+            less += ", not told from 0 where ? stands below"
         return (
             f"No flip {searched}: {cheaper} stays cheaper ({less}); {study}. "
             "Look further with --low and --high."

@@ -18,6 +18,7 @@ from capsim.study.bridge import WORDS, bridge
 from capsim.study.context import Context
 from capsim.study.figures import Row, Table
 from capsim.study.reweighting import UNRANGED, Effect, Flip, flips, weakest
+from capsim.study.statistics import mean
 
 #: lines of a bridge below this share of the difference are gathered as `rest` without --wide.
 LEAST_LINE = 0.02
@@ -109,14 +110,18 @@ def _chips(count: float) -> str:
 def _not_chosen(results: Results, context: Context, table: Table, scale: Scale, wide: bool) -> list[str]:
     """The greatest reasons against the other strategies, nearest first, and offers that nobody could hold."""
     best, others = table.rows[0], table.rows[1:]
+    least = results.metric("total_npv", best.strategy, table.case)
     chosen: Sequence[Row] = others if wide else [*others[:2], *others[2:][-1:]]
     items = []
     for row in chosen:
         found = bridge(results, context, row.strategy, best.strategy, table.case)
         against = [line for line in found.savings() if line.usd >= scale.step and line.name in WORDS][:2]
         words = ", ".join(f"{WORDS[line.name][1]} {scale.show(line.usd)}" for line in against)
-        gap = scale.show(row.total.value - best.total.value, sign=True)
-        items.append(f"{row.strategy} {gap}: {words or 'no line stands out'}")
+        gap = mean(results.metric("total_npv", row.strategy, table.case) - least)
+        half = "" if math.isnan(gap.half) else f" ±{scale.show(gap.half)}"
+        items.append(
+            f"{row.strategy} {scale.show(gap.value, sign=True)}{half}: {words or 'no line stands out'}"
+        )
     if context.unavailable:
         names = list(context.unavailable)
         more = f" and {len(names) - 2} more" if len(names) > 2 and not wide else ""

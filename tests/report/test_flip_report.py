@@ -62,6 +62,9 @@ def test_where_the_study_is_not_valid_is_said(answer: FlipAnswer) -> None:
 def test_no_flip(answer: FlipAnswer) -> None:
     none = Flip(POINTS[:1] * 2, None, math.nan, math.nan, (2.0, 4.0), True, False)
     assert "No flip from $2/h to $4/h: new-cloud stays cheaper" in text(replace(answer, flip=none))
+    assert "not told from 0" not in text(replace(answer, flip=none))
+    hidden = replace(none, points=(POINTS[0], replace(POINTS[0], value=4.0, half=1e12)))
+    assert "at the ends, not told from 0 where ? stands below)" in text(replace(answer, flip=hidden))
     flat = replace(none, matters=False)
     assert "does not move the difference" in text(replace(answer, flip=flat))
 

@@ -22,6 +22,7 @@ from capsim.report.terminal import DEFAULT_WIDTH, width_of, write
 from capsim.results.reading import Plan, Results
 from capsim.study.context import Context
 from capsim.study.figures import table
+from capsim.study.statistics import mean
 
 CONTEXT = synthetic.context()
 Report = Callable[[Results, Context, int, bool], list[Line]]
@@ -74,6 +75,16 @@ def test_why_names_best_and_base_with_the_difference_of_the_table(results: Resul
     best, base = figures.rows[0], figures.base
     gap = base.total.value - best.total.value
     assert f"{best.strategy} beats azure by ${gap / 1e9:.1f}B: " in why
+
+
+def test_what_was_not_chosen_is_dearer_by_so_much_in_the_same_worlds(results: Results) -> None:
+    text = " ".join(line.text for line in comparison_report(results, CONTEXT, 120, True)).split("Not chosen")[
+        1
+    ]
+    best, *others = (row.strategy for row in table(results, "base").rows)
+    for other in others:
+        gap = mean(results.metric("total_npv", other, "base") - results.metric("total_npv", best, "base"))
+        assert f"{other} {gap.value / 1e9:+.1f} ±{gap.half / 1e9:.1f}: " in text
 
 
 def test_only_two_base_rows_are_compared_when_the_base_is_best(results: Results) -> None:
