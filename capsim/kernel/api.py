@@ -31,7 +31,7 @@ from capsim.kernel.options import JobOptions
 from capsim.kernel.placement import OWN
 from capsim.kernel.preemptible import lay_levels
 from capsim.kernel.ranks import open_slot, restate_durations
-from capsim.kernel.reserving import Reservation, ReservationFigures, add_reservations, figures
+from capsim.kernel.reserving import Reservation, ReservationFigures, add_reservations, figures, renew_windows
 from capsim.kernel.state import State, pointers
 from capsim.policies.orders import (
     BY_TENANT,
@@ -181,6 +181,7 @@ class Cluster:
             known = len(self._reservations)
             together = [*self._reservations, *more]
             self._use(add_reservations(self._s, self._layout, together, known))
+            renew_windows(self._address)
             self._reservations = together
 
     def reserve(self, reservation: Reservation) -> int:

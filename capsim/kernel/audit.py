@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from capsim.kernel.accounts import check_accounts
-from capsim.kernel.reserving import owner_tree
+from capsim.kernel.reserving import special_tree
 from capsim.kernel.state import EMPTY, END_BLOCK_SIZE, State
 from capsim.tables import NEVER, RUNNING, WAITING
 
@@ -164,8 +164,8 @@ def check_queue(s: State) -> list[str]:
             least = s.tree[name].reshape(-1, 2).min(axis=1)
             if np.any(least[1:] != s.tree[name][1 : len(least)]):
                 wrong.append(f"the queue's tree is not the least {name} of what is below")
-        if s.clock["windows"][0] and np.any(s.owner_tree != owner_tree(s)):
-            wrong.append("the tree of the jobs that may use a reservation is not part of the queue's")
+        if s.clock["windows"][0] and np.any(s.special_tree != special_tree(s)):
+            wrong.append("the tree of the jobs that may use an open reservation is not part of the queue's")
     else:
         above = np.unpackbits(s.rank_bits[: int(s.clock["rank_words"][0])].view(np.uint8), bitorder="little")
         below = s.rank_bits[1:] != 0

@@ -4,23 +4,28 @@ from __future__ import annotations
 
 import numpy as np
 
-from capsim.jit import kernel
+from capsim.jit import kernel, leading_zeros
 from capsim.kernel.barred_shadow import build_barred_reservation
 from capsim.kernel.bars import (
-    EVERY,
-    FEW,
-    change_map,
     draw_map,
     has_own,
-    may_use,
     soonest_end,
 )
 from capsim.kernel.bits import ONE
 from capsim.kernel.hooks import POOL_BITS
-from capsim.kernel.placement import find_site, first_at_level
-from capsim.kernel.queue import is_owner, tree_after
+from capsim.kernel.placement import find_site
+from capsim.kernel.queue import BIG, is_special, tree_after
 from capsim.kernel.running import try_start
-from capsim.kernel.schedule import NOT_YET, NOWHERE, STARTED, set_bounds, size_here, start_somewhere
+from capsim.kernel.schedule import (
+    NOT_YET,
+    NOWHERE,
+    STARTED,
+    set_bounds,
+    site_bound,
+    size_here,
+    start_somewhere,
+)
+from capsim.kernel.window_steps import fresh_at_level, fresh_by
 from capsim.tables import NEVER
 
 
@@ -115,11 +120,11 @@ def worth_a_look(size, duration, free, free_late, extra, extra_late, short, late
 
 @kernel()
 def next_ordinary(s, rank, free, free_late, extra, extra_late, short, late):
-    """The first queued rank >= ``rank`` that is worth a look; -1: none."""
+    """The first queued rank >= ``rank`` that is worth a look; BIG: none."""
     tree, leaves = s.tree, np.int64(s.clock[0].leaves)
     i = rank + leaves
     if i >= 2 * leaves:
-        return np.int64(-1)
+        return BIG
     while True:
         size, duration = tree[i].size, tree[i].duration
         if worth_a_look(size, duration, free, free_late, extra, extra_late, short, late):
@@ -129,61 +134,61 @@ def next_ordinary(s, rank, free, free_late, extra, extra_late, short, late):
             continue
         i = tree_after(i)
         if i == 0:
-            return np.int64(-1)
+            return BIG
 
 
 @kernel()
-def next_owner(s, rank, size, longest):
-    """The first queued rank >= ``rank`` that may use some reservation, no larger than ``size`` and no longer
-    than ``longest``; -1.
+def next_special(s, rank, own, extra, short, longest):
+    """The first queued rank >= ``rank`` that may use an open window and is no longer than ``longest``, with
+    size <= ``extra``, or with size <= ``own`` and duration <= ``short``; BIG: none.
     """
-    tree, leaves = s.owner_tree, np.int64(s.clock[0].leaves)
+    tree, leaves = s.special_tree, np.int64(s.clock[0].leaves)
     i = rank + leaves
     if i >= 2 * leaves:
-        return np.int64(-1)
+        return BIG
     while True:
-        if tree[i].size <= size and tree[i].duration <= longest:
+        size, duration = tree[i].size, tree[i].duration
+        if duration <= longest and (size <= extra or (size <= own and duration <= short)):
             if i >= leaves:
                 return i - leaves
             i = 2 * i
             continue
         i = tree_after(i)
         if i == 0:
-            return np.int64(-1)
+            return BIG
 
 
 @kernel()
-def site_bound_on_map(s, site):
-    """No larger gang can be placed in this site now, on the map that is drawn."""
+def site_bound_by(s, pool, site, until):
+    """No larger gang can be placed in this site now, off the windows that begin by ``until``."""
     st = s.sites[site]
-    if not st.usable:
+    fresh = fresh_by(s, pool, site, until)
+    if fresh == 0 or not st.usable:
+        return site_bound(s, site)
+    if fresh == st.n_domains:
         return np.int64(0)
-    if st.whole > st.held:
-        return np.int64(st.whole - st.held + 1) * st.segment + st.domain_chips
-    level = np.int64(st.domain_chips) - 1
-    while level > 0:
-        if s.counts[st.count_at + level] > 0 and first_at_level(s, site, level, st.reserved > 0) >= 0:
-            return level
-        level -= 1
-    return level
+    whole = st.whole - fresh_at_level(s, pool, site, np.int64(st.domain_chips), until)
+    if whole > 0:
+        return (whole + 1) * st.segment + st.domain_chips
+    w = np.int64(st.level_words) - 1
+    while w >= 0:
+        word = s.bits[st.levels_at + w]
+        while word != 0:
+            level = (w << 6) + 63 - leading_zeros(word)
+            word ^= ONE << np.uint64(level & 63)
+            here = s.counts[st.count_at + level]
+            if 0 < level < st.domain_chips and here > fresh_at_level(s, pool, site, level, until):
+                return level
+        w -= 1
+    return np.int64(0)
 
 
 @kernel()
-def draw_common(s, pool, until):
-    """Write the map of a pool without those of the first FEW windows that begin by ``until``; returns
-    (bound, over sites)."""
-    bars = EVERY
-    for i in range(min(np.int64(s.booking[0].live), FEW)):
-        w = s.windows[s.live_windows[i]]
-        if w.start > until:
-            break
-        if s.sites[w.site].pool == pool:
-            bars |= ONE << np.uint64(i)
-    change_map(s, pool, bars, False)
-    s.clock[0].resv_domain = -1
+def pool_bound_by(s, pool, until):
+    """(largest, sum) over the sites of a pool of ``site_bound_by``."""
     best, total, p = np.int64(0), np.int64(0), s.pools[pool]
     for i in range(p.first_site, p.first_site + p.n_sites):
-        bound = site_bound_on_map(s, np.int64(s.site_order[i]))
+        bound = site_bound_by(s, pool, np.int64(s.site_order[i]), until)
         best = max(best, bound)
         total += bound
     return best, total
@@ -204,43 +209,18 @@ def raise_bounds(s, pool, best, total, late):
 
 @kernel()
 def set_common_bounds(s, horizon):
-    """Bounds of sizes by class, for jobs that end by the next window and for those that do not."""
+    """Bounds of sizes by class, for jobs that end by the next step of the map and for those that do not."""
     now = np.int64(s.clock[0].now)
     for k in range(s.classes.shape[0]):
         b = s.class_bounds[k]
-        b.free, b.free_late, b.extra, b.extra_late, b.own = 0, 0, 0, 0, s.classes[k].bound_free
+        b.free, b.free_late, b.extra, b.extra_late = 0, 0, 0, 0
+        b.own = b.own_extra = s.classes[k].bound_free
     for pool in range(s.pools.shape[0]):
-        best, total = draw_common(s, np.int64(pool), horizon if horizon < NEVER else now)
-        s.maps[pool].barred_late = s.maps[pool].masked
-        raise_bounds(s, np.int64(pool), best, total, True)
-        if horizon < NEVER:
-            best, total = draw_common(s, np.int64(pool), now)
-        s.maps[pool].barred = s.maps[pool].masked
+        best, total = pool_bound_by(s, np.int64(pool), now)
         raise_bounds(s, np.int64(pool), best, total, False)
-
-
-@kernel()
-def next_start(s):
-    """The start of the next window; NEVER: none is to come."""
-    for i in range(s.booking[0].live):
-        if s.windows[s.live_windows[i]].start > s.clock[0].now:
-            return np.int64(s.windows[s.live_windows[i]].start)
-    return NEVER
-
-
-@kernel()
-def is_special(s, j):
-    """Whether job j may use a live window that has begun, or that is flexible: bounds do not tell of it."""
-    b = s.booking[0]
-    if b.usable == 0 or not is_owner(s, j):
-        return False
-    for i in range(b.live):
-        r = np.int64(s.live_windows[i])
-        if s.windows[r].start > s.clock[0].now and b.last_own < NEVER:
-            return False
-        if (s.windows[r].flex or s.windows[r].start <= s.clock[0].now) and may_use(s, r, j):
-            return True
-    return False
+        if horizon < NEVER:
+            best, total = pool_bound_by(s, np.int64(pool), horizon)
+            raise_bounds(s, np.int64(pool), best, total, True)
 
 
 @kernel()
@@ -274,32 +254,52 @@ def lower_bounds(s, j, late):
 
 
 @kernel()
-def next_look(s, rank, horizon):
-    """The next queued rank whose job the bounds of its class leave worth a look; -1: none."""
+def lower_own_bounds(s, j):
+    """Job j, that no window barred from anything, could not start: none of its class can that is as large and
+    runs past the shadow.
+    """
+    k = np.int64(s.jobs[j].cls)
+    for pool in range(s.pools.shape[0]):
+        m = s.maps[pool]
+        able = s.places[k * s.pools.shape[0] + pool].speed > 0.0
+        if able and (m.looked != s.count[0].looks or m.lacked > 0):
+            return
+    b, n = s.class_bounds[k], np.int64(s.jobs[j].size_min) - 1
+    b.own_extra, b.extra, b.extra_late = min(b.own_extra, n), min(b.extra, n), min(b.extra_late, n)
+
+
+@kernel()
+def next_look(s, rank, ordinary, special, horizon):
+    """(rank, ordinary, special): the first queued rank >= ``rank`` that the bounds of its class leave worth a
+    look (BIG: none), and what the searches of both trees found last, where they go on from. Bounds only fall
+    between the looks of a pass.
+    """
     c = s.clock[0]
     short, late = c.shadow - c.now, horizon - c.now
     free, free_late, extra, extra_late = np.int64(0), np.int64(0), np.int64(0), np.int64(0)
-    own, longest = np.int64(0), s.booking[0].last_own - c.now
+    own, own_extra, longest = np.int64(0), np.int64(0), s.booking[0].last_own - c.now
     for k in range(s.classes.shape[0]):
         b = s.class_bounds[k]
         free, free_late = max(free, b.free), max(free_late, b.free_late)
         extra, extra_late = max(extra, b.extra), max(extra_late, b.extra_late)
-        own = max(own, b.own)
+        own, own_extra = max(own, b.own), max(own_extra, b.own_extra)
     while True:
-        found = next_ordinary(s, rank, free, free_late, extra, extra_late, short, late)
-        if s.booking[0].usable > 0:
-            other = next_owner(s, rank, own, longest)
-            found = other if found < 0 or 0 <= other < found else found
-        if found < 0:
-            return found
-        j = np.int64(s.by_rank[found])
+        if ordinary < rank:
+            ordinary = next_ordinary(s, rank, free, free_late, extra, extra_late, short, late)
+        if special < rank:
+            special = next_special(s, rank, own, own_extra, short, longest)
+        rank = min(ordinary, special)
+        if rank == BIG:
+            return rank, ordinary, special
+        j = np.int64(s.by_rank[rank])
         b = s.class_bounds[s.jobs[j].cls]
-        size, duration = s.tree[found + c.leaves].size, s.tree[found + c.leaves].duration
+        size, duration = s.tree[rank + c.leaves].size, s.tree[rank + c.leaves].duration
         if worth_a_look(size, duration, b.free, b.free_late, b.extra, b.extra_late, short, late):
-            return found
-        if size <= b.own and duration <= longest and is_special(s, j):
-            return found
-        rank = found + 1
+            return rank, ordinary, special
+        fits = size <= b.own_extra or (size <= b.own and duration <= short)
+        if fits and duration <= longest and is_special(s, j):
+            return rank, ordinary, special
+        rank += 1
 
 
 @kernel()
@@ -320,13 +320,13 @@ def backfill_barred(s, first):
     """``backfill`` on the maps of the jobs."""
     if not set_bounds(s):
         return
-    horizon = next_start(s)
+    horizon = np.int64(s.booking[0].horizon)
     set_common_bounds(s, horizon)
-    rank = next_look(s, first, horizon)
-    while rank >= 0:
+    special = np.int64(-1) if s.booking[0].last_own >= 0 else BIG
+    rank, ordinary, special = next_look(s, first, np.int64(-1), special, horizon)
+    while rank < BIG:
         j = np.int64(s.by_rank[rank])
         duration = s.tree[rank + s.clock[0].leaves].duration
-        late = duration > horizon - s.clock[0].now
         s.count[0].looks += 1
         result = start_somewhere(s, j, True)
         if result == STARTED:
@@ -334,8 +334,11 @@ def backfill_barred(s, first):
             s.runs[j].backfilled = 1
         elif result == NOWHERE and not fits_somewhere(s, j):
             n, b = np.int64(s.jobs[j].size_min) - 1, s.class_bounds[s.jobs[j].cls]
-            b.own, b.free, b.free_late = min(b.own, n), min(b.free, n), min(b.free_late, n)
+            b.own, b.own_extra = min(b.own, n), min(b.own_extra, n)
+            b.free, b.free_late = min(b.free, n), min(b.free_late, n)
             b.extra, b.extra_late = min(b.extra, n), min(b.extra_late, n)
-        elif not is_special(s, j) or duration > s.booking[0].last_own - s.clock[0].now:
-            lower_bounds(s, j, late)
-        rank = next_look(s, rank + 1, horizon)
+        elif is_special(s, j) and duration <= s.booking[0].last_own - s.clock[0].now:
+            lower_own_bounds(s, j)
+        else:
+            lower_bounds(s, j, duration > horizon - s.clock[0].now)
+        rank, ordinary, special = next_look(s, rank + 1, ordinary, special, horizon)

@@ -12,7 +12,7 @@ from capsim.jit import count_ones, kernel, trailing_zeros
 from capsim.kernel.bars import count_masked, draw_map, next_change, soonest_end
 from capsim.kernel.bits import ONE, bit_next, bit_next_without, bit_test, word_clear, word_part, word_set
 from capsim.kernel.domains import mark_change, mark_move
-from capsim.kernel.ends import ends_first, ends_next, ends_select, ends_slot, ends_weight
+from capsim.kernel.ends import ends_first, ends_next, ends_select, ends_settle, ends_slot, ends_weight
 from capsim.kernel.placement import PACK_TENANT, best_fit, level_score
 from capsim.kernel.reservation import (
     drop_reservation,
@@ -28,6 +28,9 @@ from capsim.tables import NEVER
 
 FEW_ON_MAP = 16
 """Where the map has less than one in so many domains, it is looked through domain by domain."""
+
+TRIES = 3
+"""So often the domains off the map are counted by an instant, before ends are looked at one by one."""
 
 
 @kernel()
@@ -59,11 +62,39 @@ def masked_whole(s, site, time):
 
 
 @kernel()
+def whole_by_ends(s, site, need, begin, before):
+    """``whole_by`` where ``need`` more domains than now have to become wholly free: end by end."""
+    ends_settle(s)
+    st = s.sites[site]
+    cursor = ends_first(s, site, np.int64(-1))
+    while cursor >= 0:
+        end = s.ends[ends_slot(s, site, cursor)]
+        if end.time >= before:
+            break
+        p = np.int64(s.runs[end.job].first_piece) if end.weight > 0 else np.int64(-1)
+        while p >= 0:
+            d = np.int64(s.pieces[p].domain)
+            p = np.int64(s.pieces[p].next)
+            dom = s.doms[d]
+            if dom.last_job == end.job and dom.last_end == end.time and dom.site == site:
+                need -= np.int64(not bit_test(s.bits, st.reserved_at, d - st.first_domain))
+        if need <= 0:
+            return max(begin, np.int64(end.time))
+        cursor = ends_next(s, site, cursor)
+    return NEVER
+
+
+@kernel()
 def whole_by(s, site, k, begin, before):
     """First instant from ``begin`` on, before ``before``, with k wholly free domains on the map; NEVER."""
-    time, short = begin, k - np.int64(s.sites[site].whole)
+    st = s.sites[site]
+    if st.n_domains - st.reserved < k:
+        return NEVER
+    time, short = begin, k - np.int64(st.whole)
     need = short + masked_whole(s, site, begin)
-    while time < before:
+    for _ in range(TRIES):
+        if time >= before:
+            return NEVER
         found = begin if need <= 0 else max(begin, ends_select(s, site, need))
         if found <= time:
             return time
@@ -73,7 +104,7 @@ def whole_by(s, site, k, begin, before):
             if more == need:
                 return time
             need = more
-    return NEVER
+    return whole_by_ends(s, site, short + np.int64(st.held), begin, before)
 
 
 @kernel()
@@ -259,7 +290,7 @@ def head_from(s, j, pool, before):
     length = soonest_end(s, j, pool, n) - time
     while time < before:
         draw_map(s, j, pool, time, time + length, False, False)
-        change = next_change(s, pool, time, length)
+        change = next_change(s, j, pool, time, length)
         found, site = pool_from(s, pool, n, sites, time, min(before, change))
         if site != -1:
             return found, site
@@ -291,11 +322,15 @@ def is_boundary(s, time):
     """Whether a window begins or ends at an instant, or it is the present one: other domains than those of
     the jobs that end then may be new to the map.
     """
-    found = time <= s.clock[0].now
+    if time <= s.clock[0].now:
+        return True
     for i in range(s.booking[0].live):
         w = s.windows[s.live_windows[i]]
-        found = found or w.start == time or w.end == time
-    return found
+        if w.start > time:
+            break
+        if w.start == time or w.end == time:
+            return True
+    return False
 
 
 @kernel()

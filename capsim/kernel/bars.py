@@ -10,7 +10,7 @@ import numpy as np
 
 from capsim.jit import count_ones, kernel, trailing_zeros
 from capsim.kernel.bits import ALL, ONE, bit_test
-from capsim.kernel.queue import is_owner
+from capsim.kernel.queue import is_owner, is_special
 from capsim.kernel.running import set_attempt
 from capsim.tables import NEVER
 
@@ -65,7 +65,7 @@ def is_own(s, r, j, begin, end):
 @kernel()
 def has_own(s, j, pool):
     """Whether a window of the pool has begun that job j may use."""
-    if s.booking[0].usable == 0 or not is_owner(s, j):
+    if not is_special(s, j):
         return False
     for i in range(s.booking[0].live):
         r = np.int64(s.live_windows[i])
@@ -212,10 +212,36 @@ def change_map(s, pool, bars, head):
 
 
 @kernel()
+def is_barred_by_steps(s, j, pool, begin):
+    """Whether every window that begins before its end bars job j if it starts at ``begin``: none is over by
+    then, and it may use none of them then.
+    """
+    if begin >= s.maps[pool].first_end:
+        return False
+    return not (is_special(s, j) if begin <= s.clock[0].now else is_owner(s, j))
+
+
+@kernel()
+def bars_of_steps(s, pool, end):
+    """``list_bars`` of a job that is estimated to end at ``end`` and is barred by steps."""
+    m, found, far = s.maps[pool], EVERY, False
+    for at in range(m.first_step, m.end_step):
+        i = np.int64(s.steps[at])
+        start = np.int64(s.windows[s.live_windows[i]].start)
+        if start >= end:
+            return start, found, far
+        found |= ONE << np.uint64(i & 63)
+        far = far or i >= FEW
+    return NEVER, found, far
+
+
+@kernel()
 def list_bars(s, j, pool, begin, end):
     """(latest estimated end with the same map, windows that bar the job by their place among the live ones,
-    whether it is barred by others than the first FEW).
+    whether it is barred by others than the first FEW). Windows whose domains others have may be left out.
     """
+    if is_barred_by_steps(s, j, pool, begin):
+        return bars_of_steps(s, pool, end)
     found, limit, far, owner = EVERY, NEVER, False, is_owner(s, j)
     for i in range(s.booking[0].live):
         r = np.int64(s.live_windows[i])
@@ -314,15 +340,18 @@ def draw_for_replicas(s, pool):
 
     Returns the number of domains that they keep off.
     """
-    s.maps[pool].drawn = -1
+    m = s.maps[pool]
     s.clock[0].resv_domain = -1
+    _latest, bars, far = bars_of_steps(s, pool, NEVER)
+    if not far:
+        change_map(s, pool, bars, False)
+        return np.int64(m.masked)
+    m.drawn = -1
     fill_mask(s, pool, EVERY)
-    for i in range(s.booking[0].live):
-        r = np.int64(s.live_windows[i])
-        if s.sites[s.windows[r].site].pool == pool:
-            add_window(s, r, 1)
+    for at in range(m.first_step, m.end_step):
+        add_window(s, np.int64(s.live_windows[s.steps[at]]), 1)
     count_masked(s, pool)
-    return np.int64(s.maps[pool].masked)
+    return np.int64(m.masked)
 
 
 @kernel()
@@ -333,9 +362,16 @@ def soonest_end(s, j, pool, n):
 
 
 @kernel()
-def next_change(s, pool, time, length):
-    """The first instant after ``time`` at which the map of a job of ``length`` ms may be another one."""
+def next_change(s, j, pool, time, length):
+    """The first instant after ``time`` at which the map of job j, of ``length`` ms, may be another one."""
     found = NEVER
+    if is_barred_by_steps(s, j, pool, time) and not is_owner(s, j):
+        m = s.maps[pool]
+        for at in range(m.first_step, m.end_step):
+            first = s.windows[s.live_windows[s.steps[at]]].start - length + 1
+            if first > time:
+                return min(np.int64(m.first_end), np.int64(first))
+        return np.int64(m.first_end)
     for i in range(s.booking[0].live):
         w = s.windows[s.live_windows[i]]
         if w.start - length >= found:

@@ -22,6 +22,7 @@ from capsim.kernel.hooks import (
     KEEP_OFF,
     LEAST,
     MASK,
+    RENEW,
     SHADOW,
     SIZE,
     START,
@@ -34,6 +35,7 @@ from capsim.kernel.schedule import STARTED
 from capsim.kernel.serving import capacity_grew, stop_replicas
 from capsim.kernel.state import as_state
 from capsim.kernel.victims import sift
+from capsim.kernel.window_steps import windows_changed
 from capsim.tables import NEVER
 
 UNANNOUNCED, ANNOUNCED, BEGUN, OVER = range(4)
@@ -165,22 +167,31 @@ def holds_of(s, r, j):
 
 
 @kernel()
+def clear_domain(s, d):
+    """Replicas in a domain are given back."""
+    p = np.int64(s.doms[d].first_piece)
+    while p >= 0:
+        row = np.int64(s.pieces[p].holder) - np.int64(s.clock[0].cap_jobs)
+        if row >= 0:
+            stop_replicas(s, row, p)
+            capacity_grew(s, False)
+            p = np.int64(s.doms[d].first_piece)
+        else:
+            p = np.int64(s.pieces[p].next_here)
+
+
+@kernel()
 def clear_replicas(s, r):
     """Replicas in the window's domains are given back."""
     w = s.windows[r]
     st = s.sites[w.site]
-    for d in range(st.first_domain, st.first_domain + st.n_domains):
-        if not s.doms[d].serving or not has_domain(s, r, d):
-            continue
-        p = np.int64(s.doms[d].first_piece)
-        while p >= 0:
-            row = np.int64(s.pieces[p].holder) - np.int64(s.clock[0].cap_jobs)
-            if row >= 0:
-                stop_replicas(s, row, p)
-                capacity_grew(s, False)
-                p = np.int64(s.doms[d].first_piece)
-            else:
-                p = np.int64(s.pieces[p].next_here)
+    for k in range(w.first_word, w.end_word):
+        word = s.window_bits[w.bits_at + k]
+        while word != 0:
+            d = np.int64(st.first_domain) + (np.int64(k) << 6) + trailing_zeros(word)
+            word &= word - ONE
+            if s.doms[d].serving:
+                clear_domain(s, d)
 
 
 @kernel()
@@ -253,13 +264,7 @@ def pass_boundaries(s):
     for r in range(s.windows.shape[0]):
         b.next = min(b.next, next_boundary(s, np.int64(r)))
     set_timer(s)
-    b.usable, b.last_own = 0, -1
-    for i in range(b.live):
-        w = s.windows[s.live_windows[i]]
-        if w.who != 0 and (w.flex or w.start <= c.now):
-            b.usable += 1
-            b.last_own = NEVER if w.flex else max(b.last_own, w.end)
-    b.changes += 1
+    windows_changed(s)
     c.stuck_job = -1
     c.growing = 1
     capacity_changed(s)
@@ -320,6 +325,8 @@ def bookings(address, what, i):
         pass_boundaries(s)
     elif what == ACCRUE:
         accrue(s, i)
+    elif what == RENEW:
+        windows_changed(s)
     return 0
 
 

@@ -22,10 +22,11 @@ PASS, TICK, QUEUE, LEAVE, RETURN, BEGIN, STOP_RUN, OVER, CANCEL_HELD = range(9)
 back to it from the jobs set aside, starts, is off its chips, is over, is cancelled before its admission."""
 
 
-START, LEAST, SIZE, MASK, SHADOW, BACKFILL, BOUNDARY, ACCRUE, KEEP_OFF = range(9)
+START, LEAST, SIZE, MASK, SHADOW, BACKFILL, BOUNDARY, ACCRUE, KEEP_OFF, RENEW = range(10)
 """What advance reservations are asked for (``ask_windows``): start a job on a pool (LEAST: with its least
 size), the size that it would have there, the map of the pool that it may use, the head's reservation,
-backfilling; a window is announced, begins or ends; time is about to move; the map of pool i for replicas."""
+backfilling; a window is announced, begins or ends; time is about to move; the map of pool i for replicas;
+there are more windows."""
 
 POOL_BITS = 16
 """``i`` of START, LEAST, SIZE and MASK: (job << POOL_BITS | pool) << 1 | behind a reservation."""

@@ -53,14 +53,22 @@ def is_owner(s, j):
 
 
 @kernel()
+def is_special(s, j):
+    """Whether job j may use an advance reservation that has begun, or a flexible one that is announced."""
+    job = s.jobs[j]
+    tenant = min(np.int64(job.tenant), np.int64(s.booking[0].tenants))
+    return s.special[tenant * s.classes.shape[0] + job.cls] != 0
+
+
+@kernel()
 def queue_insert(s, rank, size, duration):
     """Queue the job of this rank: its least size and its least possible estimate, ms."""
     if not s.clock[0].easy:
         rank_insert(s, rank)
         return
     tree_insert(s.tree, rank + s.clock[0].leaves, size, duration)
-    if s.clock[0].windows and is_owner(s, np.int64(s.by_rank[rank])):
-        tree_insert(s.owner_tree, rank + s.clock[0].leaves, size, duration)
+    if s.clock[0].windows and is_special(s, np.int64(s.by_rank[rank])):
+        tree_insert(s.special_tree, rank + s.clock[0].leaves, size, duration)
 
 
 @kernel()
@@ -70,8 +78,8 @@ def queue_remove(s, rank):
         rank_remove(s, rank)
         return
     tree_remove(s.tree, rank + s.clock[0].leaves)
-    if s.clock[0].windows and s.owner_tree[rank + s.clock[0].leaves].size < EMPTY:
-        tree_remove(s.owner_tree, rank + s.clock[0].leaves)
+    if s.clock[0].windows and s.special_tree[rank + s.clock[0].leaves].size < EMPTY:
+        tree_remove(s.special_tree, rank + s.clock[0].leaves)
 
 
 @kernel()

@@ -26,8 +26,8 @@ def open_slot(s: State, first: int, count: int, position: int) -> tuple[int, int
 
 
 def _trees(s: State) -> list[np.ndarray]:
-    """The queue's tree and, where reservations were made in advance, that of the jobs that may use some."""
-    return [s.tree, s.owner_tree] if s.clock["windows"][0] else [s.tree]
+    """The queue's tree; with reservations made in advance also that of the jobs that may use an open one."""
+    return [s.tree, s.special_tree] if s.clock["windows"][0] else [s.tree]
 
 
 def _move(s: State, lo: int, hi: int, by: int) -> None:

@@ -10,6 +10,7 @@ import numpy as np
 from capsim import tables
 from capsim.kernel import rule_tables
 from capsim.kernel.governance import base_classes
+from capsim.kernel.hooks import RENEW
 from capsim.kernel.layout import Layout, LayoutError
 from capsim.kernel.state import EMPTY, State
 from capsim.tables import NEVER
@@ -123,7 +124,7 @@ def add_reservations(
         row["any_tenant"] = r.tenants is None and r.classes is not None
         row["who_at"], row["bits_at"] = i * (tenants + classes), at
         entitled.append(_who(r, tenants, base))
-        at += int(words[r.site])
+        at += 2 * int(words[r.site])
     bits = np.zeros(at, np.uint64)
     live = np.zeros(len(windows), np.int32)
     booking = state.booking
@@ -137,7 +138,6 @@ def add_reservations(
         state.clock["rebuild"] = 1  # the head's reservation, if there is one, is not noted as windows need it
     state.sites["kept_at"] = kept
     booking["tenants"] = tenants
-    booking["changes"] += 1
     due = min((r.announced for r in reservations[known:]), default=int(NEVER))
     booking["next"] = min(int(booking["next"][0]), due)
     state.clock["timer"] = min(int(state.clock["timer"][0]), due)
@@ -150,8 +150,17 @@ def add_reservations(
         class_bounds=np.zeros(classes, rule_tables.CLASS_BOUND),
         maps=np.zeros(len(state.pools), rule_tables.MAP),
         owners=_owners(reservations, tenants, base),
+        special=np.zeros(2 * (tenants + 1) * classes, np.int8),
+        steps=np.zeros(len(windows), np.int32),
     )
-    return made._replace(owner_tree=owner_tree(made)) if made.clock["easy"][0] else made
+    return made._replace(special_tree=special_tree(made)) if made.clock["easy"][0] else made
+
+
+def renew_windows(address: int) -> None:
+    """Tell the rules of reservations that the state at this address has more of them."""
+    from capsim.kernel import bookings
+
+    bookings.bookings(address, RENEW, 0)
 
 
 def _owners(reservations: Sequence[Reservation], tenants: int, classes: np.ndarray) -> np.ndarray:
@@ -165,15 +174,15 @@ def _owners(reservations: Sequence[Reservation], tenants: int, classes: np.ndarr
     return out.ravel()
 
 
-def owner_tree(state: State) -> np.ndarray:
-    """The queue's tree with the jobs alone that may use some reservation."""
+def special_tree(state: State) -> np.ndarray:
+    """The queue's tree with the jobs alone that may use an open reservation."""
     leaves = len(state.tree) // 2
     tree = np.empty(2 * leaves, tables.TREE)
     tree["duration"] = tree["size"] = EMPTY
     queued = np.flatnonzero(state.tree["size"][leaves:] < EMPTY)
     jobs = state.jobs[state.by_rank[queued]]
     tenant = np.minimum(jobs["tenant"], int(state.booking["tenants"][0]))
-    mine = queued[state.owners[tenant * len(state.classes) + jobs["cls"]] == 1]
+    mine = queued[state.special[tenant * len(state.classes) + jobs["cls"]] == 1]
     tree[leaves + mine] = state.tree[leaves + mine]
     level = leaves
     while level > 1:

@@ -163,7 +163,9 @@ WINDOW = np.dtype(
         ("any_tenant", "i4"),  # 1: it does not ask for the tenant
         ("who", "i4"),  # 0: nobody may use it
         ("who_at", "i8"),  # into ``entitled``: a flag a tenant, then a flag a class
-        ("bits_at", "i8"),  # into ``window_bits``: its domains, bitmap over those of the site
+        ("bits_at", "i8"),  # into ``window_bits``: its domains, bitmap over those of the site; then those of
+        # them that no live window that begins sooner has
+        ("fresh", "i4"),  # number of the latter
         ("first_word", "i4"),  # its domains are in these words from this one on
         ("end_word", "i4"),  # and before this one
         ("reserved", "i8"),  # chip-ms of its active domains so far
@@ -180,8 +182,8 @@ BOOKING = np.dtype(
         ("tenants", "i4"),  # flags of tenants of one window
         ("begun", "i4"),  # windows that have begun and are not over
         ("part", "i4"),  # domain of which the head's reservation takes a part; -1
-        ("usable", "i4"),  # live windows that have begun or are flexible, and that some may use
-        ("last_own", "i8"),  # the last end of these; NEVER: one of them is flexible
+        ("last_own", "i8"),  # the last end of the open windows; -1: none; NEVER: one of them is flexible
+        ("horizon", "i8"),  # the next start of a window that has domains that none before it has; NEVER
         ("changes", "i8"),  # number of times that windows were announced, began or ended, from 1 on
         ("heads", "i8"),  # number of reservations of heads that were built, from 1 on
         ("next", "i8"),  # next instant at which a window is announced, begins or ends; NEVER
@@ -202,8 +204,11 @@ MAP = np.dtype(
         ("looked", "i8"),  # look (COUNTERS.looks) in which a job was tried without the head's reservation
         ("lacked", "i4"),  # in that look: domains that the map lacked
         ("room", "i4"),  # 1: it had room for the job
-        ("barred", "i4"),  # in a pass: domains in windows that have begun
-        ("barred_late", "i4"),  # ... or that begin next
+        ("barred", "i4"),  # domains in windows that have begun
+        ("barred_late", "i4"),  # ... or that begin by BOOKING.horizon
+        ("first_step", "i4"),  # into ``steps``: places of live windows that have domains that none
+        ("end_step", "i4"),  # before them has, in the order of their starts
+        ("first_end", "i8"),  # the first end of a live window; NEVER
     ],
     align=True,
 )
@@ -216,6 +221,7 @@ CLASS_BOUND = np.dtype(
         ("extra", "i8"),  # the same without touching the head's reservation
         ("extra_late", "i8"),
         ("own", "i8"),  # no larger job at all can be placed
+        ("own_extra", "i8"),  # ... without touching the head's reservation
     ],
     align=True,
 )

@@ -77,7 +77,9 @@ class State(NamedTuple):
     window_bits: np.ndarray
     entitled: np.ndarray
     owners: np.ndarray
-    owner_tree: np.ndarray
+    special: np.ndarray
+    special_tree: np.ndarray
+    steps: np.ndarray
     class_bounds: np.ndarray
     maps: np.ndarray
     levels: np.ndarray
@@ -143,7 +145,9 @@ DTYPES = {
     "window_bits": np.dtype("u8"),
     "entitled": np.dtype("i1"),
     "owners": np.dtype("i1"),
-    "owner_tree": tables.TREE,
+    "special": np.dtype("i1"),
+    "special_tree": tables.TREE,
+    "steps": np.dtype("i4"),
     "class_bounds": rule_tables.CLASS_BOUND,
     "maps": rule_tables.MAP,
     "levels": rule_tables.LEVEL,

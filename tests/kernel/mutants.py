@@ -255,8 +255,8 @@ MUTANTS = (
         "kernel/bars.py",
         (
             (
-                "            add_window(s, r, 1)\n    count_masked(s, pool)\n",
-                "            pass\n    count_masked(s, pool)\n",
+                "        change_map(s, pool, bars, False)\n        return np.int64(m.masked)\n",
+                "        change_map(s, pool, EVERY, False)\n        return np.int64(m.masked)\n",
             ),
         ),
         RESERVED,
@@ -290,8 +290,8 @@ MUTANTS = (
         "kernel/barred_pass.py",
         (
             (
-                "        if size <= b.own and duration <= longest and is_special(s, j):\n",
-                "        if size <= b.free and duration <= longest and is_special(s, j):\n",
+                "        fits = size <= b.own_extra or (size <= b.own and duration <= short)\n",
+                "        fits = size <= b.extra or (size <= b.free and duration <= short)\n",
             ),
         ),
         RESERVED,
