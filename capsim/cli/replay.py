@@ -110,11 +110,8 @@ def replay(
     from capsim.spec.governance import read_governance
     from capsim.study.replays import compare_schedules
     from capsim.workload.traces import read_jobs
-    from capsim.workload.traces.writing import check_name
 
-    for path in (out, per_job):
-        if path is not None:
-            check_name(path)
+    check_outputs(file, {"--out": out, "--per-job": per_job, "--chart": chart})
     policies = parse_policies(policy, depth)
     options = read_queue_options(order_option or (), share or ())
     governed = read_governance(tenants) if tenants else None
@@ -140,6 +137,31 @@ def replay(
             err=True,
         )
     show_replay(found, trace.cleaning.sentences(), chart, as_json)
+
+
+def check_outputs(file: Path, outputs: dict[str, Path | None]) -> None:
+    """Raise InputError, before anything is scheduled, for files that cannot be written as they are named."""
+    from capsim.errors import InputError
+    from capsim.workload.traces.writing import check_name
+
+    problems, taken = list[str](), {file.resolve(): "the trace"}
+    for option, path in outputs.items():
+        if path is None:
+            continue
+        try:
+            if option != "--chart":
+                check_name(path)
+            elif path.suffix.lower() != ".svg":
+                problems.append(f"{path}: the chart is an SVG; end its name in .svg")
+        except InputError as error:
+            problems.append(str(error))
+        if not path.parent.is_dir():
+            problems.append(f"{path}: there is no folder {path.parent}; make it, or name another")
+        other = taken.setdefault(path.resolve(), option)
+        if other != option:
+            problems.append(f"{option} {path} would overwrite {other}; name another file")
+    if problems:
+        raise InputError("\n".join(problems))
 
 
 def schedule_all(

@@ -121,6 +121,13 @@ def test_replay_writes_starts_on_the_traces_own_clock(
             "a table of jobs has a class column",
         ),
         (("replay", "TABLE", "--chips", "4", "--out", "starts.txt"), "end it in .csv"),
+        (("replay", "TABLE", "--chips", "4", "--out", "TABLE"), "would overwrite the trace"),
+        (
+            ("replay", "TABLE", "--chips", "4", "--out", "a.csv", "--per-job", "a.csv"),
+            "would overwrite --out",
+        ),
+        (("replay", "TABLE", "--chips", "4", "--chart", "wait.png"), "end its name in .svg"),
+        (("replay", "TABLE", "--chips", "4", "--per-job", "none/a.csv"), "there is no folder none"),
         (("replay", "none.swf"), "no such file"),
         (("info", "TABLE", "--format", "xls"), "unknown trace format"),
         (("convert", "TABLE", "out.xls"), "end it in .csv"),

@@ -148,6 +148,22 @@ def careful_csv(
     return {name: in_array(values, wanted[name]) for name, values in rows.items()}
 
 
+def located(problems: Sequence[tuple[int, str]], data: bytes, source: str, packed: bool) -> list[str]:
+    """Problems of rows, counted from 0, with the line of a CSV, or the row of a Parquet file (``packed``)."""
+    if packed:
+        return [f"{source}: row {row + 1}: {said}" for row, said in problems]
+    wanted, lines = {row for row, _ in problems}, dict[int, int]()
+    reader = csv.reader(io.StringIO(decode(data, source)))
+    records = (reader.line_num for row in reader if row)
+    next(records)
+    for row, line in enumerate(records):
+        if row in wanted:
+            lines[row] = line
+            if len(lines) == len(wanted):
+                break
+    return [f"{source}:{lines[row]}: {said}" for row, said in problems]
+
+
 def in_array(values: list[Any], column: Column) -> Any:
     """A numpy array of the column's type; text stays a list."""
     if column.kind == "text":

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from capsim.errors import InputError
-from capsim.workload.traces.columns import Columns, csv_columns, header_names, parquet_columns
+from capsim.workload.traces.columns import Columns, csv_columns, header_names, located, parquet_columns
 from capsim.workload.traces.model import JobTrace, RequestTrace
 from capsim.workload.traces.swf import read_swf
 from capsim.workload.traces.tables import (
@@ -21,6 +21,7 @@ from capsim.workload.traces.tables import (
     requests_of_azure,
     requests_of_table,
 )
+from capsim.workload.traces.terms import RowProblems
 
 FORMATS = {
     "swf": "Standard Workload Format 2.2",
@@ -71,7 +72,10 @@ def read_trace(
     if classes_from:
         raise InputError(f"--classes-from {classes_from} is for SWF; a table of jobs has a class column")
     read = parquet_columns if packed else csv_columns
-    return BUILD[chosen](read(data, TABLES[chosen], source), source)
+    try:
+        return BUILD[chosen](read(data, TABLES[chosen], source), source)
+    except RowProblems as problems:
+        raise InputError("\n".join(located(problems.rows, data, source, packed))) from None
 
 
 def read_jobs(

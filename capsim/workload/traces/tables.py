@@ -85,12 +85,12 @@ def jobs_of_table(columns: Columns, source: str) -> JobTrace:
         tenants=tenants,
         job_class=job_class,
         job_classes=job_classes,
-        terms=terms_of(columns, source),
+        terms=terms_of(columns),
     )
     return clean(raw, source=source, format="jobs", clock="seconds of the table")
 
 
-def terms_of(columns: Columns, source: str) -> JobTerms:
+def terms_of(columns: Columns) -> JobTerms:
     """What the further columns of capsim's own job table say."""
 
     def whole(name: str) -> Ints | None:
@@ -100,10 +100,10 @@ def terms_of(columns: Columns, source: str) -> JobTerms:
     arrays: tuple[str, ...] = ()
     limits: tuple[int, ...] = ()
     if "array" in columns:
-        array, arrays, limits = arrays_of_text(columns["array"], columns.get("array_limit"), source)
+        array, arrays, limits = arrays_of_text(columns["array"], columns.get("array_limit"))
     return JobTerms(
-        waits=waits_of_text(columns["after"], source) if "after" in columns else None,
-        fate=fates_of_text(columns["fate"], source) if "fate" in columns else None,
+        waits=waits_of_text(columns["after"]) if "after" in columns else None,
+        fate=fates_of_text(columns["fate"]) if "fate" in columns else None,
         retries=whole("retries"),
         priority=whole("priority"),
         deadline=to_milliseconds(columns["deadline"]) if "deadline" in columns else None,

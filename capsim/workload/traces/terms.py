@@ -13,8 +13,6 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from capsim.errors import InputError
-
 Ints = NDArray[np.int64]
 PROBLEMS_SHOWN = 5
 
@@ -117,24 +115,33 @@ def waits_of_numbers(preceding: Ints, think: Ints) -> Waits | None:
     return Waits(job, preceding[job], np.zeros(len(job), dtype=np.int64), np.maximum(think[job], -1))
 
 
-def waits_of_text(column: Sequence[str], source: str) -> Waits | None:
-    """``12 afterok:13``: numbers of jobs that must have ended, or with ``afterok:`` must have completed."""
+class RowProblems(Exception):
+    """What is wrong in rows of a table, by the row's number from 0."""
+
+    def __init__(self, rows: Sequence[tuple[int, str]]) -> None:
+        super().__init__(rows)
+        self.rows = rows
+
+
+def waits_of_text(column: Sequence[str]) -> Waits | None:
+    """``12 afterok:13``: numbers of jobs that must have ended, or with ``afterok:`` must have completed.
+
+    Raises RowProblems for anything else.
+    """
     rows: list[tuple[int, int, int]] = []
-    problems: list[str] = []
+    problems: list[tuple[int, str]] = []
     for row, text in enumerate(column):
         for word in text.split():
             kind, colon, number = word.rpartition(":")
             if kind not in ("", "afterany", "afterok") or (colon and not kind) or not _whole(number):
-                problems.append(
-                    f"{source}: record {row + 1}: after is {text[:40]!r}; write job numbers with spaces"
-                    " between, such as 12 afterok:13"
-                )
+                said = f"after is {text[:40]!r}; write job numbers with spaces between, such as 12 afterok:13"
+                problems.append((row, said))
                 break
             rows.append((row, int(number), int(kind == "afterok")))
         if len(problems) == PROBLEMS_SHOWN:
             break
     if problems:
-        raise InputError("\n".join(problems))
+        raise RowProblems(problems)
     if not rows:
         return None
     job, on, ok = (np.array(values, dtype=np.int64) for values in zip(*rows, strict=True))
@@ -151,35 +158,42 @@ def fates_of_status(status: Ints) -> Ints:
     return np.where(failed, FAILED, np.where(status == 5, CANCELLED, COMPLETED)).astype(np.int64)
 
 
-def fates_of_text(column: Sequence[str], source: str) -> Ints:
-    """``completed``, ``failed`` or ``cancelled`` of each record; empty is completed."""
+def fates_of_text(column: Sequence[str]) -> Ints:
+    """``completed``, ``failed`` or ``cancelled`` of each record; empty is completed. Else RowProblems."""
     codes = {"": COMPLETED} | {name: code for code, name in enumerate(FATES)}
     wrong = [row for row, text in enumerate(column) if text.strip().lower() not in codes]
     if wrong:
-        lines = [
-            f"{source}: record {row + 1}: fate is {column[row][:40]!r}; write {', '.join(FATES)}"
-            for row in wrong[:PROBLEMS_SHOWN]
-        ]
-        raise InputError("\n".join(lines))
+        said = f"write {', '.join(FATES)}, or nothing for the first"
+        raise RowProblems([(row, f"fate is {column[row][:40]!r}; {said}") for row in wrong[:PROBLEMS_SHOWN]])
     return np.array([codes[text.strip().lower()] for text in column], dtype=np.int64)
 
 
 def arrays_of_text(
-    column: Sequence[str], limits: NDArray[np.float64] | None, source: str
+    column: Sequence[str], limits: NDArray[np.float64] | None
 ) -> tuple[Ints, tuple[str, ...], tuple[int, ...]]:
-    """Each record's array (-1: empty), the arrays' names, and their limits; these are one an array."""
+    """Each record's array (-1: empty), the arrays' names, and their limits.
+
+    Raises RowProblems for an array with several limits.
+    """
     names = tuple(sorted({text.strip() for text in column} - {""}))
     codes = {name: code for code, name in enumerate(names)}
     of = np.array([codes.get(text.strip(), NO_ONE) for text in column], dtype=np.int64)
-    least, most = np.zeros(len(names), dtype=np.int64), np.zeros(len(names), dtype=np.int64)
+    most = np.zeros(len(names), dtype=np.int64)
     if limits is not None and len(names):
-        given = np.maximum(limits[of >= 0], 0).astype(np.int64)
-        least += np.iinfo(np.int64).max
-        np.minimum.at(least, of[of >= 0], given)
-        np.maximum.at(most, of[of >= 0], given)
-    for code in np.flatnonzero(least != most)[:1]:
-        raise InputError(
-            f"{source}: array {names[code]!r} has the limits {least[code]} and {most[code]}; write one of"
-            " them in all its records"
-        )
+        given = np.maximum(limits, 0).astype(np.int64)
+        inside = np.flatnonzero(of >= 0)
+        _, first = np.unique(of[inside], return_index=True)
+        most[:] = given[inside[first]]
+        other = inside[given[inside] != most[of[inside]]][:PROBLEMS_SHOWN]
+        if len(other):
+            raise RowProblems(
+                [
+                    (
+                        row,
+                        f"array {names[of[row]]!r} has the limit {given[row]}, and {most[of[row]]} before;"
+                        " write one of them in all its records",
+                    )
+                    for row in other.tolist()
+                ]
+            )
     return of, names, tuple(most.tolist())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pyarrow.parquet as arrow_parquet
 import pytest
 
 from capsim.errors import InputError
@@ -90,11 +91,11 @@ def test_columns_of_an_own_table_and_back(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("old", "new", "said"),
     [
-        (",1,failed", ",1+2,failed", "record 2: after is '1+2'; write job numbers"),
-        (",1,failed", ",:2,failed", "record 2: after is ':2'"),
-        (",1,failed", ",before:1,failed", "record 2: after is 'before:1'"),
-        ("cancelled", "killed", "record 4: fate is 'killed'; write completed, failed, cancelled"),
-        ("2,sweep,3", "2,sweep,4", "array 'sweep' has the limits 3 and 4"),
+        (",1,failed", ",1+2,failed", "jobs.csv:3: after is '1+2'; write job numbers"),
+        (",1,failed", ",:2,failed", "jobs.csv:3: after is ':2'"),
+        (",1,failed", ",before:1,failed", "jobs.csv:3: after is 'before:1'"),
+        ("cancelled", "killed", "jobs.csv:5: fate is 'killed'; write completed, failed, cancelled"),
+        ("2,sweep,3", "2,sweep,4", "array 'sweep' has the limit "),
         ("2,sweep,3", "-2,sweep,3", "retries is '-2'; write a whole number of at least 0"),
         ("10,5,60", "10,x,60", "priority is 'x'"),
     ],
@@ -103,3 +104,16 @@ def test_wrong_columns_say_where(tmp_path: Path, old: str, new: str, said: str) 
     with pytest.raises(InputError) as caught:
         table(tmp_path, TABLE.replace(old, new))
     assert said in str(caught.value)
+
+
+def test_rows_of_a_file_with_empty_lines_and_of_parquet(tmp_path: Path) -> None:
+    rows = 'job,submit,size,run,tenant,after\n1,0,1,5,"two\nlines",\n\n2,0,1,5,b,x\n'
+    with pytest.raises(InputError, match=r"jobs\.csv:5: after is 'x'"):
+        table(tmp_path, rows)
+    good = table(tmp_path, rows.replace(",x\n", ",1\n"))
+    write_jobs(good, tmp_path / "good.parquet")
+    columns = arrow_parquet.read_table(tmp_path / "good.parquet")
+    wrong = columns.set_column(columns.schema.get_field_index("after"), "after", [["", "y"]])
+    arrow_parquet.write_table(wrong, tmp_path / "wrong.parquet")
+    with pytest.raises(InputError, match=r"wrong\.parquet: row 2: after is 'y'"):
+        read_jobs(tmp_path / "wrong.parquet")
