@@ -61,8 +61,8 @@ class Program(NamedTuple):
         return float(np.where(counts > 0, self.gain, 0.0).ravel() @ counts.ravel())
 
 
-class Columns(NamedTuple):
-    """Options one by one, as HiGHS gets them: their class (row), gain, chips and type."""
+class Core(NamedTuple):
+    """Options one by one, as HiGHS gets them in columns: their class (row), gain, chips and type."""
 
     row: Ints
     gain: Floats
@@ -187,29 +187,29 @@ def _with_core(program: Program, near: Flags, settled: Ints, best: Ints, gap: fl
     counts[settled, best[settled]] = program.jobs[settled]
     row, option = np.nonzero(near)
     rows, own = np.unique(row, return_inverse=True)
-    core = Columns(own, program.gain[row, option], program.size[row, option], program.type[row, option])
+    core = Core(own, program.gain[row, option], program.size[row, option], program.type[row, option])
     fixed = program.value(counts)
     counts[row, option], proved = solve_core(core, program.jobs[rows], left, gap)
     return counts, fixed + proved
 
 
-def solve_core(columns: Columns, jobs: Ints, chips: Ints, gap: float) -> tuple[Ints, float]:
+def solve_core(core: Core, jobs: Ints, chips: Ints, gap: float) -> tuple[Ints, float]:
     """Jobs in each column by HiGHS to an absolute ``gap``, and its bound; at most ``jobs`` [row] in a row."""
-    size, rows, types = len(columns.row), len(jobs), len(chips)
+    size, rows, types = len(core.row), len(jobs), len(chips)
     if size == 0:
         return np.zeros(0, dtype=np.int64), 0.0
     highspy = highs()
     model = highspy.HighsLp()
     model.num_col_, model.num_row_ = size, rows + types
-    model.col_cost_ = -columns.gain
+    model.col_cost_ = -core.gain
     model.col_lower_ = np.zeros(size)
-    model.col_upper_ = np.minimum(jobs[columns.row], chips[columns.type] // columns.size).astype(np.float64)
+    model.col_upper_ = np.minimum(jobs[core.row], chips[core.type] // core.size).astype(np.float64)
     model.row_lower_ = np.full(rows + types, -highspy.kHighsInf)
     model.row_upper_ = np.concatenate([jobs, chips]).astype(np.float64)
     model.a_matrix_.format_ = highspy.MatrixFormat.kColwise
     model.a_matrix_.start_ = (2 * np.arange(size + 1)).astype(np.int32)
-    model.a_matrix_.index_ = np.column_stack([columns.row, rows + columns.type]).ravel().astype(np.int32)
-    model.a_matrix_.value_ = np.column_stack([np.ones(size), columns.size]).ravel()
+    model.a_matrix_.index_ = np.column_stack([core.row, rows + core.type]).ravel().astype(np.int32)
+    model.a_matrix_.value_ = np.column_stack([np.ones(size), core.size]).ravel()
     model.integrality_ = [highspy.HighsVarType.kInteger] * size
     solver = new_solver()
     solver.setOptionValue("presolve", "off")  # costs more than it saves on so few columns
