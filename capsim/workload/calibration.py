@@ -18,7 +18,7 @@ from capsim.workload.calibration_points import serving_point
 from capsim.workload.hardware_view import ceiling_log, generation, peak_16, speedup_bits
 from capsim.workload.inference_table import Measure, ServingPoint, ServingTable, shipped_serving_rows
 from capsim.workload.known import Known, known
-from capsim.workload.measurements import NotExpressed, Row, model_of
+from capsim.workload.measurements import NotExpressed, Row, chip_of, model_of
 from capsim.workload.shape import Shape
 from capsim.workload.training_table import (
     CEILING,
@@ -129,9 +129,7 @@ def training_point(row: Row, catalog: Known) -> TrainingPoint:
     Raises:
         NotExpressed: the chip or the model is unknown, or a number is missing.
     """
-    name = catalog.chip(row.text("chip"))
-    if name is None:
-        raise NotExpressed(f"chip {row.text('chip')!r} is not in the catalog")
+    name = chip_of(row, catalog)
     chip = catalog.chips[name]
     model, shape = model_of(row, catalog)
     rate = row.value("tflops_chip", required=True) or 0.0

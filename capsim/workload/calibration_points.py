@@ -8,7 +8,7 @@ from capsim.workload.hardware_view import generation
 from capsim.workload.inference_table import MEASURES, Serving, ServingPoint
 from capsim.workload.known import Known
 from capsim.workload.layouts import kv_factor
-from capsim.workload.measurements import NotExpressed, Row, model_of
+from capsim.workload.measurements import NotExpressed, Row, chip_of, model_of
 from capsim.workload.roofline import Replica, constants_for, engine_of
 
 # Trn1 and Inf2: two NeuronCores a chip (AWS Neuron documentation).
@@ -42,9 +42,7 @@ def serving_point(row: Row, catalog: Known) -> ServingPoint:
     Raises:
         NotExpressed: the chip or the model is unknown, or a number is missing.
     """
-    name = catalog.chip(row.text("chip"))
-    if name is None:
-        raise NotExpressed(f"chip {row.text('chip')!r} is not in the catalog")
+    name = chip_of(row, catalog)
     chip = catalog.chips[name]
     model, shape = model_of(row, catalog)
     measure = next((m for m in MEASURES if m == row.text("measure")), None)
