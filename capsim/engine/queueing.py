@@ -35,7 +35,7 @@ def cluster_terms(
     spec = prepared.study.scheduler
     return {
         "policy": policy_of(spec),
-        "governance": governance_of(spec, tenants, classes, [place.system for place in prepared.places]),
+        "governance": governance_of(prepared, tenants, classes),
         "options": job_options(spec, demand),
         "reservations": [kept for _, kept in reservations_of(prepared, tenants)],
     }
@@ -54,20 +54,20 @@ def policy_of(spec: Scheduler) -> Policy:
     )
 
 
-def governance_of(
-    spec: Scheduler,
-    tenants: TenantTable | None,
-    classes: Mapping[str, Sequence[int]],
-    systems: Sequence[str],
-) -> Governance | None:
-    """The kernel's tenants and limits; None where the study does not tell tenants apart.
+def flavors_by_system(prepared: Prepared, tenants: TenantTable) -> dict[str, list[int]]:
+    """Places of each flavor by the name of its system; none where no tenant's quota is by system."""
+    return flavors_of(tenants.terms, [place.system for place in prepared.places])
 
-    ``systems``: that of each place; the places of one system are a flavor.
-    """
+
+def governance_of(
+    prepared: Prepared, tenants: TenantTable | None, classes: Mapping[str, Sequence[int]]
+) -> Governance | None:
+    """The kernel's tenants and limits; None where the study does not tell tenants apart."""
     if tenants is None:
         return None
+    spec = prepared.study.scheduler
     limits = kernel_limits((classes[work], terms) for work, terms in spec.limits or ())
-    flavors = flavors_of(tenants.terms, systems)
+    flavors = flavors_by_system(prepared, tenants)
     rows = kernel_tenants(tenants.terms, list(flavors))
     return Governance(rows, spec.reclaim is None or bool(spec.reclaim), limits, list(flavors.values()))
 

@@ -14,8 +14,7 @@ from capsim.compile.tenants import tenant_table
 from capsim.control.training import RunState
 from capsim.engine.build import Run
 from capsim.engine.campaigns import Campaigns, percentiles
-from capsim.engine.kernel_tenants import flavors_of
-from capsim.engine.queueing import reservations_of
+from capsim.engine.queueing import flavors_by_system, reservations_of
 from capsim.tables import DONE, RUNNING
 
 
@@ -51,7 +50,7 @@ def quota_rows(run: Run) -> Iterator[tuple[Any, ...]]:
     tenants = tenant_table(prepared.study) if prepared.study.scheduler.governed else None
     if tenants is None or not any(terms.by_name for terms in tenants.terms):
         return
-    flavors = flavors_of(tenants.terms, [place.system for place in prepared.places])
+    flavors = flavors_by_system(prepared, tenants)
     use = run.ctx.cluster.quota_use()["chip_ms"]
     for index, (name, terms) in enumerate(zip(tenants.names, tenants.terms, strict=True)):
         for flavor, system in enumerate(flavors):
