@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from capsim.engine.replay import replay_trace, with_estimates
@@ -43,7 +44,13 @@ def test_inflated_estimates(shared: Path, document: list[str]) -> None:
             assert table.values[f"{policy} {estimate} wait"] < exact["wait"]
             assert table.values[f"{policy} {estimate} wait by chip-time"] > exact["wait by chip-time"]
         assert table.values[f"easy {estimate} median slowdown"] < table.values["easy exact median slowdown"]
+        assert (
+            table.values[f"conservative {estimate} median slowdown"]
+            < table.values[f"easy {estimate} median slowdown"]
+        )
     assert table.values["easy factor:100 slowdown"] > table.values["easy exact slowdown"]
+    slowdowns = np.array([table.values[f"conservative {estimate} slowdown"] for estimate in ESTIMATES])
+    assert np.ptp(np.sign(np.diff(slowdowns))) == 2
 
 
 def test_jobs_under_a_minute_make_the_mean_slowdown(shared: Path) -> None:
@@ -85,6 +92,17 @@ def test_philly_in_part(shared: Path, document: list[str]) -> None:
     assert table.values["sjf 640"] < table.values["easy 640"] < table.values["fcfs 640"]
     assert table.values["las 640"] < table.values["sjf 640"]
     assert table.values["las 640 p50"] < 0.6 * table.values["sjf 640 p50"]
+    assert 1 - table.values["easy 640"] / table.values["fcfs 640"] == pytest.approx(0.15, abs=0.005)
+
+
+def test_philly_comes_in_waves(shared: Path) -> None:
+    trace = read_jobs(shared / "traces" / "philly_sia.csv.gz")
+    work = trace.size * trace.run.astype(np.float64)
+    by_day = np.bincount((trace.submit - trace.submit.min()) // 86_400_000, weights=work) / 86_400_000
+    assert len(by_day) == 109
+    for chips, load, days in ((512, 0.73, 30), (640, 0.58, 21)):
+        assert work.sum() / np.ptp(trace.submit) / chips == pytest.approx(load, abs=0.005)
+        assert np.count_nonzero(by_day > chips) == days
 
 
 def test_gangs_in_racks(document: list[str]) -> None:
