@@ -1,13 +1,17 @@
 """Wrong rules in a copy of the kernel's source: ``python -m tests.kernel.mutants`` shows what kills each.
 
-Each mutant replaces a few lines of ``capsim`` in a copy of the package, which is compiled with a cache of its
-own and run against the tests named with it: the obvious schedulers, random cases of one seed. The kernel as
-it is must pass them. Takes some minutes (each mutant is compiled anew), so it is not part of the suite; the same
-wrong rules in the obvious schedulers are (``tests/oracles/mutants.py``).
+The mutants (``wrong_rules.py``, ``wrong_governance.py``, ``wrong_reservations.py``) replace a few lines of
+``capsim`` in a copy of the package with a compile cache of its own. Compiling is what takes time, so mutants of the
+cluster's functions are compiled together: each function stands there as it is and as every mutant has it, and an
+environment variable says which is called. The others are compiled one by one. Each mutant is then run against the
+tests named with it: the obvious schedulers, cases computed by hand, random cases of one seed, which the kernel as it
+is must pass in the same copy. Takes minutes, so it is not part of the suite; the same wrong rules in the obvious
+schedulers are (``tests/oracles/mutants.py``).
 """
 
 from __future__ import annotations
 
+import ast
 import os
 import re
 import shutil
@@ -15,355 +19,178 @@ import subprocess
 import sys
 import tempfile
 import time
-from dataclasses import dataclass
 from pathlib import Path
 
+from tests.kernel.wrong_governance import MUTANTS as GOVERNANCE
+from tests.kernel.wrong_reservations import MUTANTS as RESERVATIONS
+from tests.kernel.wrong_rules import MUTANTS as RULES
+from tests.kernel.wrong_rules import Mutant
+
 ROOT = Path(__file__).resolve().parents[2]
-CLUSTER = ("tests/kernel/test_oracle_cluster.py", "tests/kernel/test_decisions.py")
-PREEMPTION = ("tests/kernel/test_preemption.py", "tests/kernel/test_cluster.py")
-RANKS = ("tests/kernel/test_ranks.py", "-k", "levels")
-REPLAY = ("tests/kernel/test_oracle_replay.py",)
-RESERVED = (
-    "tests/kernel/test_reservations.py",
-    "tests/kernel/test_oracle_cluster.py",
-    "-k",
-    "reserv or hand",
-)
-DEPENDENT = (
-    "tests/kernel/test_dependencies.py",
-    "tests/kernel/test_oracle_cluster.py",
-    "-k",
-    "depend or hand",
-)
-CONSERVATIVE = ("tests/kernel/test_conservative.py", "-k", "small_cases or crowded")
-
-LIMIT_S = 300
-"""Seconds for the tests of one mutant, compiling included; a wrong rule may make the kernel run for ever."""
-
-SCALAR_EXTRA = """\
-    total = -np.int64(s.jobs[s.by_rank[c.resv_rank]].size_min)
-    for d in range(s.doms.shape[0]):
-        if s.sites[s.doms[d].site].pool == pool:
-            total += free_at(s, np.int64(d), c.shadow)
-    if n > 0 and n <= total and try_start(s, j, pool, n, False, NEVER):
+MUTANTS = RULES + GOVERNANCE + RESERVATIONS
+LIMIT_S, LIMIT = 120, 3
+"""Seconds to compile and run the tests of a mutant: so many, and so many times those that the kernel as it is takes.
+A wrong rule may make it run for ever.
 """
-"""Extra as one number: chips free at the shadow beyond the head's, wherever they are."""
 
+NO_SHRINKING = """
 
-@dataclass(frozen=True)
-class Mutant:
-    """``edits``: (old, new) lines of ``file``, each old text there exactly once; ``tests``: who must notice."""
+from hypothesis import Phase, settings  # noqa: E402
 
-    name: str
-    says: str
-    file: str
-    edits: tuple[tuple[str, str], ...]
-    tests: tuple[str, ...]
+settings.register_profile("mutants", phases=[Phase.explicit, Phase.generate], database=None)
+settings.load_profile("mutants")
+"""
+"""Added to the copy's ``tests/conftest.py``: that a case fails is all that is asked."""
 
+SWITCH = "CAPSIM_MUTANT"
+"""Environment variable: which of the mutants that were compiled together is called, from 1; 0 or unset: none."""
 
-MUTANTS = (
-    Mutant(
-        "no extra condition",
-        "a later job starts wherever it fits now, whether or not it delays the head",
-        "kernel/schedule.py",
-        (("    if not behind or pool != c.resv_pool:\n", "    if not behind or pool >= 0:\n"),),
-        CLUSTER,
-    ),
-    Mutant(
-        "no extra condition, interchangeable chips",
-        "the same in the kernel of trace replay",
-        "kernel/scalar.py",
-        (("min(p.active, p.bound), p.active, c.shadow - now)", "p.active, p.active, c.shadow - now)"),),
-        REPLAY,
-    ),
-    Mutant(
-        "scalar extra under topology",
-        "extra is one number of chips instead of a number per domain",
-        "kernel/schedule.py",
-        (
-            ("    n = n if rigid else size_here(s, j, pool, True)\n", ""),
-            ("    if n > 0 and try_start(s, j, pool, n, True, NEVER):\n", SCALAR_EXTRA),
-            ("import pool_shadow\n", "import free_at, pool_shadow\n"),
-        ),
-        CLUSTER,
-    ),
-    Mutant(
-        "extra not reduced",
-        "a backfilled job's chips are not taken off the extra ones",
-        "kernel/scalar.py",
-        (("            p.bound -= size[j]\n", "            p.bound -= 0\n"),),
-        REPLAY,
-    ),
-    Mutant(
-        "unordered ties",
-        "jobs submitted at one instant are queued by size instead of by sequence number",
-        "kernel/api.py",
-        (
-            (
-                "ranks = np.arange(n) if self._keys is None",
-                'ranks = np.lexsort((jobs["size_min"], jobs["submit"])) if self._keys is None',
-            ),
-        ),
-        CLUSTER,
-    ),
-    Mutant(
-        "pass before submissions",
-        "an instant's jobs are queued after its pass",
-        "kernel/advance.py",
-        (
-            ("            submit_due(s, c.now)\n            if c.happened", "            if c.happened"),
-            (
-                "                c.happened = 0\n            c.phase = 0\n",
-                "                c.happened = 0\n            submit_due(s, c.now)\n            c.phase = 0\n",
-            ),
-        ),
-        CLUSTER,
-    ),
-    Mutant(
-        "forgotten compression",
-        "conservative keeps reservations where they were when jobs end early",
-        "kernel/conservative.py",
-        (("            _compress(queue, profile, now, tally)\n", "            pass\n"),),
-        CONSERVATIVE,
-    ),
-    Mutant(
-        "stale reservation",
-        "the head's reservation is not made anew when a job ends before its estimate",
-        "kernel/running.py",
-        (("    if run.est_end != c.now:\n        c.rebuild = 1\n", ""),),
-        CLUSTER,
-    ),
-    Mutant(
-        "spares left alone",
-        "a broken gang takes free chips of the site before its own spares",
-        "kernel/failures.py",
-        (("    spare = min(need, np.int64(piece.spare))\n", "    spare = np.int64(0)\n"),),
-        CLUSTER,
-    ),
-    Mutant(
-        "most work lost first",
-        "victims of preemption are taken by most work at risk",
-        "kernel/victims.py",
-        (("        return risk_of(s, row)\n", "        return (1 << 60) - risk_of(s, row)\n"),),
-        PREEMPTION,
-    ),
-    Mutant(
-        "only those guessed",
-        "a head gives up when the victims that were guessed to do are taken",
-        "kernel/victims.py",
-        (("            deal_out(s, NEVER)\n        if turn", "            pass\n        if turn"),),
-        PREEMPTION,
-    ),
-    Mutant(
-        "top kept",
-        "a domain stays with the list of a job that has left it to others",
-        "kernel/clearing.py",
-        (
-            (
-                "        elif here == was and top < was:\n",
-                "        elif here == was and top < was and top >= 0:\n",
-            ),
-        ),
-        PREEMPTION,
-    ),
-    Mutant(
-        "exemption without the restart",
-        "las: a job may be stopped as soon as it has run, not worked, so long",
-        "kernel/preemptible.py",
-        (("run.begun + run.overhead_ms + rules.exempt", "run.begun + rules.exempt"),),
-        PREEMPTION,
-    ),
-    Mutant(
-        "exemption asked now",
-        "las: whether a job is exempt is asked at the stop, not at the last computation of the keys",
-        "kernel/preemptible.py",
-        (("rules.keyed_at < run.begun", "s.clock[0].now < run.begun"),),
-        PREEMPTION,
-    ),
-    Mutant(
-        "stops at any pass",
-        "las: a head stops jobs in passes that have computed no keys too",
-        "kernel/preemption.py",
-        (("    if c.levels and s.rules[0].keyed_at != c.now:\n", "    if c.levels and c.now < 0:\n"),),
-        PREEMPTION,
-    ),
-    Mutant(
-        "queue looked at too late",
-        "las: a running job goes to its lower queue at the computation after it has reached the threshold",
-        "kernel/ordering.py",
-        (
-            (
-                "            if s.standings[j].look_at <= s.clock",
-                "            if s.standings[j].look_at < s.clock",
-            ),
-        ),
-        PREEMPTION,
-    ),
-    Mutant(
-        "words above left set",
-        "an occupied rank's word is empty, those above say that it is not",
-        "kernel/rank_bits.py",
-        (("        if new != 0 or at == 0:\n", "        if True:\n"),),
-        RANKS,
-    ),
-    Mutant(
-        "words above left clear",
-        "a rank is occupied in a word that was empty, those above do not say so",
-        "kernel/rank_bits.py",
-        (("        if old != 0 or at == 0:\n", "        if True:\n"),),
-        RANKS,
-    ),
-    Mutant(
-        "checkpoint forgotten",
-        "a stop by surprise loses nothing since the last checkpoint",
-        "kernel/progress.py",
-        (
-            (
-                "                reduce_work(run, cycles * interval)\n",
-                "                reduce_work(run, cycles * interval + progress)\n",
-            ),
-        ),
-        CLUSTER,
-    ),
-    Mutant(
-        "reservation ignored by those who run into it",
-        "a job starts on reserved chips although it is estimated to end after their window begins",
-        "kernel/bars.py",
-        (
-            (
-                "    if mine and begin >= w.start and end <= w.end:\n",
-                "    if begin < w.start:\n        return NEVER\n    if mine and end <= w.end:\n",
-            ),
-        ),
-        RESERVED,
-    ),
-    Mutant(
-        "reservation for everybody",
-        "a job starts in a window although it may not use it",
-        "kernel/bars.py",
-        (
-            (
-                "    mine = may_use(s, r, j)\n    if mine and w.flex:\n",
-                "    mine = True\n    if mine and w.flex:\n",
-            ),
-        ),
-        RESERVED,
-    ),
-    Mutant(
-        "replicas on reserved chips",
-        "a service grows on the domains of windows",
-        "kernel/bars.py",
-        (
-            (
-                "        change_map(s, pool, bars, False)\n        return np.int64(m.masked)\n",
-                "        change_map(s, pool, EVERY, False)\n        return np.int64(m.masked)\n",
-            ),
-        ),
-        RESERVED,
-    ),
-    Mutant(
-        "replicas outstay the beginning",
-        "replicas on the domains of a window that was announced late keep them",
-        "kernel/bookings.py",
-        (("    clear_replicas(s, r)\n    if not", "    if not"),),
-        RESERVED,
-    ),
-    Mutant(
-        "promise inside a window",
-        "the head is promised chips that are reserved for others at its shadow",
-        "kernel/barred_shadow.py",
-        (
-            (
-                "        draw_map(s, j, pool, time, time + length, False, False)\n",
-                "        draw_map(s, j, pool, c_now(s), c_now(s) + 1, False, False)\n",
-            ),
-            (
-                "@kernel()\ndef head_from",
-                "@kernel()\ndef c_now(s):\n    return np.int64(s.clock[0].now)\n\n\n@kernel()\ndef head_from",
-            ),
-        ),
-        RESERVED,
-    ),
-    Mutant(
-        "bounds of those who may not use it",
-        "that a job without a right found no room is taken to hold for those with one",
-        "kernel/barred_pass.py",
-        (
-            (
-                "        fits = size <= b.own_extra or (size <= b.own and duration <= short)\n",
-                "        fits = size <= b.extra or (size <= b.free and duration <= short)\n",
-            ),
-        ),
-        RESERVED,
-    ),
-    Mutant(
-        "afterok as afterany",
-        "a job whose forerunner failed goes on",
-        "kernel/dependencies.py",
-        (
-            (
-                "        if completed or s.followers[k].any:\n",
-                "        if completed or s.followers[k].any or True:\n",
-            ),
-        ),
-        DEPENDENT,
-    ),
-    Mutant(
-        "array without a limit",
-        "tasks of an array do not wait for each other",
-        "kernel/dependencies.py",
-        (("        if row.tasks >= row.limit:\n", "        if row.tasks > row.limit:\n"),),
-        DEPENDENT,
-    ),
-    Mutant(
-        "class without a limit",
-        "the chips of a class's admitted jobs are not counted",
-        "kernel/allowances.py",
-        (("limit.admitted + s.jobs[j].size_max <= limit.chips", "s.jobs[j].size_max <= limit.chips"),),
-        ("tests/kernel/test_tenants.py",),
+READ = f'["mutant"] = int(__import__("os").environ.get("{SWITCH}", "0"))\n'
+TOLD = (
+    ("tables.py", "CLOCK = np.dtype(\n    [\n", '        ("mutant", "i8"),\n'),
+    ("kernel/build.py", '    clock["timer"] = NEVER\n', f"    clock{READ}"),
+    (
+        "kernel/replay.py",
+        '    arrays["clock"]["free_end"] = arrays["clock"]["resv_rank"] = -1\n',
+        f'    arrays["clock"]{READ}',
     ),
 )
+"""What makes the kernel of the copy know the variable: files, and what comes behind which lines."""
+
+
+def edit(text: str, edits: tuple[tuple[str, str], ...], where: str) -> str:
+    """The text with each old piece, there exactly once, replaced."""
+    for old, new in edits:
+        if text.count(old) != 1:
+            raise ValueError(f"{where}: {old!r} is there {text.count(old)} times, not once")
+        text = text.replace(old, new)
+    return text
 
 
 def apply(mutant: Mutant, package: Path) -> str:
     """Edit the copy; returns the text of the file before."""
     path = package / mutant.file
     before = path.read_text()
-    text = before
-    for old, new in mutant.edits:
-        if text.count(old) != 1:
-            raise ValueError(f"{mutant.name}: {old!r} is in {mutant.file} {text.count(old)} times, not once")
-        text = text.replace(old, new)
-    path.write_text(text)
+    path.write_text(edit(before, mutant.edits, f"{mutant.name}: {mutant.file}"))
     return before
 
 
-def failed_tests(folder: Path, tests: tuple[str, ...]) -> tuple[int, str]:
-    """Exit code of the tests and the first that failed, if any."""
+def parts_of(text: str) -> dict[str, tuple[ast.stmt, str]]:
+    """Top-level statements of a module and their texts, functions by name, others by their text."""
+    lines, found = text.splitlines(keepends=True), dict[str, tuple[ast.stmt, str]]()
+    for node in ast.parse(text).body:
+        first = node.lineno
+        if isinstance(node, ast.FunctionDef):
+            first = min([first, *(decorator.lineno for decorator in node.decorator_list)])
+        piece = "".join(lines[first - 1 : node.end_lineno])
+        found[node.name if isinstance(node, ast.FunctionDef) else piece] = node, piece
+    return found
+
+
+def changes(mutant: Mutant, text: str) -> tuple[dict[str, str], str] | None:
+    """(functions that a mutant changes, what it adds to the module); None: it has to be compiled alone.
+
+    Only functions whose first argument is the cluster's state can ask which mutant is called.
+    """
+    before, after = parts_of(text), parts_of(edit(text, mutant.edits, mutant.name))
+    changed, added = dict[str, str](), ""
+    for name, (node, piece) in after.items():
+        if name in before and piece == before[name][1]:
+            continue
+        if not isinstance(node, ast.FunctionDef):
+            if not isinstance(node, ast.ImportFrom):
+                return None
+            added += piece
+        elif name not in before:
+            added += piece
+        elif node.args.args[0].arg != "s" or ast.unparse(node.decorator_list[0]) != "kernel()":
+            return None
+        else:
+            changed[name] = piece
+    return changed, added
+
+
+def rename(piece: str, name: str, to: str) -> str:
+    """A function's text with another name."""
+    return re.sub(rf"^def {name}\(", f"def {to}(", piece, count=1, flags=re.M)
+
+
+def side_by_side(text: str, wrong: dict[int, Mutant]) -> tuple[str, set[int]]:
+    """(a module in which functions are called as the numbered mutants have them, the numbers of those it has)."""
+    variants, added, taken = dict[str, dict[int, str]](), "", set[int]()
+    for number, mutant in wrong.items():
+        found = changes(mutant, text)
+        if found is None:
+            continue
+        taken.add(number)
+        added += found[1]
+        for name, piece in found[0].items():
+            variants.setdefault(name, {})[number] = piece
+    for name, pieces in variants.items():
+        node, piece = parts_of(text)[name]
+        assert isinstance(node, ast.FunctionDef)
+        words = ", ".join(argument.arg for argument in node.args.args)
+        chosen = f"@kernel()\ndef {name}({words}):\n    mutant = s.clock[0].mutant\n"
+        for number in pieces:
+            chosen += f"    if mutant == {number}:\n        return {name}_{number}({words})\n"
+        chosen += f"    return {name}_0({words})\n"
+        all_of_them = [rename(piece, name, f"{name}_0")]
+        all_of_them += [rename(other, name, f"{name}_{number}") for number, other in pieces.items()]
+        text = text.replace(piece, "\n\n".join([*all_of_them, chosen]))
+    imports = [
+        piece for node, piece in parts_of(text).values() if isinstance(node, ast.Import | ast.ImportFrom)
+    ]
+    return text.replace(imports[-1], imports[-1] + added, 1), taken
+
+
+def lay_side_by_side(package: Path, mutants: list[Mutant]) -> dict[str, int]:
+    """Edit the copy so that mutants can be called; their numbers, by name."""
+    for file, line, more in TOLD:
+        path = package / file
+        path.write_text(edit(path.read_text(), ((line, line + more),), file))
+    numbers = dict[str, int]()
+    for file in dict.fromkeys(mutant.file for mutant in mutants if mutant.file.startswith("kernel/")):
+        path = package / file
+        wrong = {i: m for i, m in enumerate(mutants, start=1) if m.file == file}
+        text, taken = side_by_side(path.read_text(), wrong)
+        path.write_text(text)
+        numbers |= {wrong[number].name: number for number in taken}
+    return numbers
+
+
+def run_tests(folder: Path, tests: tuple[str, ...], number: int, limit: float | None) -> tuple[bool, str]:
+    """Whether the tests pass in ``limit`` seconds, and the first that failed or what happened, if anything."""
     environment = os.environ | {
         "PYTHONPATH": str(folder),
         "NUMBA_CACHE_DIR": str(folder / "compiled"),
         "PYTHONDONTWRITEBYTECODE": "1",
+        SWITCH: str(number),
     }
-    words = [
-        sys.executable,
-        "-m",
-        "pytest",
-        "-x",
-        "-q",
-        "-p",
-        "no:cacheprovider",
-        "--hypothesis-seed=0",
-        *tests,
-    ]
+    options = ["-x", "-q", "-p", "no:cacheprovider", "--hypothesis-seed=0"]
+    words = [sys.executable, "-m", "pytest", *options, *tests]
     try:
         done = subprocess.run(
-            words, cwd=folder, env=environment, capture_output=True, text=True, check=False, timeout=LIMIT_S
+            words, cwd=folder, env=environment, capture_output=True, text=True, check=False, timeout=limit
         )
     except subprocess.TimeoutExpired:
-        return 1, f"a schedule that does not end within {LIMIT_S} s"
+        return False, f"a schedule that does not end (within {limit:.0f} s)"
     found = re.search(r"^(?:FAILED|ERROR) \S+?::(\S+)", done.stdout, re.M)
-    return done.returncode, found[1] if found else done.stdout[-500:]
+    if found:
+        return False, found[1]
+    if done.returncode < 0:
+        return False, f"a crash (signal {-done.returncode})"
+    if done.returncode > 0:
+        raise RuntimeError(f"pytest {' '.join(tests)}: {(done.stdout + done.stderr)[-2000:]}")
+    return True, ""
+
+
+def copy_to(folder: Path) -> None:
+    """What the tests need of the project."""
+    for part in ("capsim", "tests", "configs", "pyproject.toml"):
+        copy = shutil.copytree if (ROOT / part).is_dir() else shutil.copy
+        copy(ROOT / part, folder / part)
+    conftest = folder / "tests" / "conftest.py"
+    conftest.write_text(conftest.read_text() + NO_SHRINKING)
 
 
 def main(wanted: list[str]) -> int:
@@ -372,22 +199,26 @@ def main(wanted: list[str]) -> int:
     survived = 0
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        for part in ("capsim", "tests", "configs", "pyproject.toml"):
-            copy = shutil.copytree if (ROOT / part).is_dir() else shutil.copy
-            copy(ROOT / part, folder / part)
+        copy_to(folder)
+        numbers = lay_side_by_side(folder / "capsim", mutants)
+        limits = dict[tuple[str, ...], float]()
         for tests in dict.fromkeys(mutant.tests for mutant in mutants):
-            code, first = failed_tests(folder, tests)
-            if code != 0:
+            began = time.perf_counter()
+            passed, first = run_tests(folder, tests, 0, None)
+            limits[tests] = LIMIT_S + LIMIT * (time.perf_counter() - began)
+            if not passed:
                 print(f"the kernel as it is fails {first}")
                 return 1
-        print("the kernel as it is: all tests pass")
+        print("the kernel as it is: all tests pass", flush=True)
         for mutant in mutants:
             began = time.perf_counter()
-            before = apply(mutant, folder / "capsim")
-            code, first = failed_tests(folder, mutant.tests)
-            (folder / "capsim" / mutant.file).write_text(before)
-            survived += code != 1
-            verdict = f"killed by {first}" if code == 1 else f"SURVIVES ({first.strip()})"
+            number = numbers.get(mutant.name, 0)
+            before = None if number else apply(mutant, folder / "capsim")
+            passed, first = run_tests(folder, mutant.tests, number, limits[mutant.tests])
+            if before is not None:
+                (folder / "capsim" / mutant.file).write_text(before)
+            survived += passed
+            verdict = "SURVIVES" if passed else f"killed by {first}"
             print(
                 f"{mutant.name} — {mutant.says}\n  {verdict} ({time.perf_counter() - began:.0f} s)",
                 flush=True,

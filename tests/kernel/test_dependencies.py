@@ -11,7 +11,7 @@ from capsim.kernel.api import Cluster
 from capsim.kernel.governance import Tenant
 from capsim.kernel.layout import Layout, LayoutError
 from capsim.kernel.options import JobOptions
-from capsim.tables import CANCELLED, DONE, FAILED_JOB
+from capsim.tables import AT_LIMIT, CANCELLED, DONE, FAILED_JOB
 from tests.kernel.driving import cluster_of, drive
 from tests.oracles.case import Case, Command, Job, JobClass
 from tests.oracles.scheduler import Scheduler
@@ -60,10 +60,14 @@ CASES = (
     ),
     BoundCase(
         "a chain that breaks", "A fails at 10: B, that needs it completed, is cancelled; C waits for B's end in whatever"
-        " way and starts at 10; D, submitted at 20, needs B completed and is cancelled at once",
+        " way and starts at 10; D, submitted at 20, needs B completed and is cancelled at once, E waits for no more",
         (job(0, 4, fate=FAILED_JOB), job(0, 4, after=((0, "afterok"),)), job(0, 4, after=((1, "afterany"),)),
-         job(20, 4, after=((1, "afterok"),))),
-        (0, -1, 10, -1), (0, 0, 10, 20), (FAILED_JOB, CANCELLED, DONE, CANCELLED),
+         job(20, 4, after=((1, "afterok"),)), job(20, 4, after=((3, "afterany"),))),
+        (0, -1, 10, -1, 20), (0, 0, 10, 20, 20), (FAILED_JOB, CANCELLED, DONE, CANCELLED, DONE),
+    ),
+    BoundCase(
+        "the last of several", "C waits for A's end at 10 and for B's at 20",
+        (job(0, 2), job(0, 2, 20), job(0, 2, after=((0, "afterok"), (1, "afterok")))), (0, 0, 20), (0, 0, 0),
     ),
     BoundCase(
         "an array of two at a time", "of four tasks of 2 chips two run at once: 0, 0, then 10, 10; D's 4 chips are free at 0",
@@ -73,6 +77,19 @@ CASES = (
         "run again", "A's first attempt fails at 10: it joins the queue again at its old place, before B, and runs from 10 to"
         " 20; B, that needs it completed, follows; it was cancelled by its user at its end",
         (job(0, 8, retries=1), job(0, 8, after=((0, "afterok"),), fate=CANCELLED)), (0, 20), (0, 10), (DONE, CANCELLED),
+    ),
+    BoundCase(
+        "no attempt after the limit", "A is ended at 10, what it asked for: it is not run again, B follows",
+        (job(0, 8, 30, requested=10, retries=1), job(0, 8)), (0, 10), (0, 10), (AT_LIMIT, DONE),
+    ),
+    BoundCase(
+        "a task that is run again", "A's attempts, 0 to 10 and 10 to 20, are one task: it does not wait for itself, B for both",
+        (job(0, 2, array=0, retries=1), job(0, 2, array=0)), (0, 20), (0, 0), limits=(1,),
+    ),
+    BoundCase(
+        "a task that waits for more", "B, first of the array, waits for A's end at 15 while C and D run; then it goes on at 20",
+        (job(0, 4, 15), job(0, 2, array=0, after=((0, "afterok"),)), job(0, 2, array=0), job(0, 2, array=0)),
+        (0, 20, 0, 10), (0, 0, 0, 10), limits=(1,),
     ),
     BoundCase(
         "an array within a tenant's limit", "the array lets two tasks through, the tenant one at a time: 0, 10, 20",

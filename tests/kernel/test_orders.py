@@ -30,6 +30,7 @@ class OrderCase:
     fcfs: tuple[int, ...]
     options: Mapping[str, Any] = field(default_factory=dict)
     shares: tuple[float, ...] = ()
+    restart: int = 0
 
     def case(self, order: str) -> Case:
         """The case as the schedulers take it; las stops jobs."""
@@ -38,7 +39,7 @@ class OrderCase:
         jobs = tuple(Job(submit, run, run, n, n, n, 0, tenant) for submit, run, n, tenant in self.jobs)
         return Case(
             layout,
-            (JobClass(preemptible=True),),
+            (JobClass(preemptible=True, restart=self.restart),),
             jobs,
             10_000,
             commands=(Command(0, "activate", (0, None)),),
@@ -132,6 +133,18 @@ CASES = (
         (0, 0, 10, 20),
         (0, 0, 40, 60),
         {"thresholds": (10,), "recalculate": 5, "promote": 0.0, "exempt": 8},
+    ),
+    OrderCase(
+        "exempt after a restart",
+        "B stops A at 10, A goes on at 14 and works from 18 on: it falls into the third queue at 25, but is exempt until"
+        " 26: C stops it at 30",
+        4,
+        "las",
+        ((0, 40, 4, 0), (2, 4, 4, 0), (16, 3, 4, 0)),
+        (0, 10, 30),
+        (0, 40, 44),
+        {"thresholds": (10, 80), "recalculate": 5, "promote": 0.0, "exempt": 8},
+        restart=4,
     ),
     OrderCase(
         "promoted",

@@ -102,3 +102,25 @@ def test_victims_at_a_site_that_drains_do_not_stand_for_others() -> None:
     agree(case, cluster)
     assert cluster.runs["preemptions"].tolist() == [0, 1, 0, 0, 0]
     assert cluster.runs["start"][4] == 40
+
+
+def test_a_gang_over_two_sites_stops_jobs_at_both() -> None:
+    """No site alone can be cleared for it: at 40 the jobs of both are stopped, and go on at 50."""
+    layout = Layout()
+    pool = layout.pool(CHIPS)
+    for rank in (0, 1):
+        layout.tranche(layout.site(pool, rank), 1)
+    gang = Job(40, 10, 10, 2 * CHIPS, 2 * CHIPS, 2 * CHIPS, cls=1)
+    case = Case(
+        layout=layout,
+        classes=(JobClass(preemptible=True), JobClass(priority=1, max_sites=2)),
+        jobs=(*(Job(0, 60, 60, CHIPS, CHIPS, CHIPS) for _ in range(2)), gang),
+        horizon=1_000,
+        commands=(Command(0, "activate", (0,)), Command(0, "activate", (1,))),
+        order="priority",
+        preemption=True,
+    )
+    cluster = drive(case)
+    agree(case, cluster)
+    assert cluster.runs["start"].tolist() == [0, 0, 40]
+    assert cluster.runs["preemptions"].tolist() == [1, 1, 0]

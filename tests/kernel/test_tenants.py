@@ -67,6 +67,30 @@ CASES = (
         (Tenant(quota=2, cohort=0), Tenant(quota=6, cohort=0)),
         ((0, 4, 0), (1, 6, 1), (2, 2, 0)), (0, 1, 11), (0, 10, 2), (20, 11, 21), True,
     ),
+    TenantCase(
+        "reclaimed twice", "as above; D borrows from 13 on, and E reclaims that too: B's chips of 3 are no longer about to leave",
+        HALVES, ((0, 4, 0), (0, 4, 0), (3, 4, 1), (11, 4, 0), (15, 4, 1)), (0, 0, 3, 13, 15), (0, 0, 10, 11, 20),
+        (10, 17, 13, 25, 25),
+    ),
+    TenantCase(
+        "kept for its owner", "2 chips of the cohort are left, C within its quota waits for 4: D may not borrow them",
+        HALVES, ((0, 4, 0), (0, 2, 0), (1, 4, 1), (2, 2, 0)), (0, 0, 10, 10), (0, 0, 10, 2), (), False,
+    ),
+    TenantCase(
+        "not kept for another cohort", "the same with C, that borrows, in another cohort: it need not wait for B",
+        (Tenant(quota=2, cohort=0), Tenant(quota=2, cohort=0), Tenant(quota=2, cohort=1), Tenant(quota=2, cohort=1)),
+        ((0, 4, 3), (1, 2, 2), (2, 4, 0)), (0, 10, 2), (0, 1, 10), (), False,
+    ),
+    TenantCase(
+        "not kept for one too many", "C is within its quota, but its tenant's second job at a time: D borrows",
+        (Tenant(quota=4, cohort=0), Tenant(quota=4, cohort=0, max_running=1)),
+        ((0, 4, 0), (0, 2, 1), (1, 2, 1), (2, 2, 0)), (0, 0, 10, 2), (0, 0, 1, 10), (), False,
+    ),
+    TenantCase(
+        "no loan", "at 10 there is room for C or D; C, submitted first, fills its quota and borrows nothing",
+        (*HALVES, Tenant(quota=0, cohort=0)), ((0, 4, 2), (5, 4, 2), (6, 4, 0), (7, 2, 1)), (0, 5, 10, 15), (0, 5, 10, 15),
+        (), False,
+    ),
 )  # fmt: skip
 
 
@@ -93,6 +117,8 @@ class FlavorCase:
     pools: tuple[int, ...]
     ends: tuple[int, ...]
     first_arrives: int = 0
+    speed: tuple[float, float] = (1.0, 0.5)
+    preference: tuple[int, int] | None = None
 
     def case(self) -> Case:
         """The case as the schedulers take it."""
@@ -104,7 +130,7 @@ class FlavorCase:
             Command(self.first_arrives, "activate", (0, None)),
             Command(0, "activate", (1, None)),
         )
-        stops = (JobClass(speed=(1.0, 0.5), preemptible=True),)
+        stops = (JobClass(speed=self.speed, preference=self.preference, preemptible=True),)
         return Case(layout, stops, jobs, 1_000, commands=arrive, tenants=self.tenants, flavors=((0,), (1,)))
 
 
@@ -135,6 +161,18 @@ FLAVORS = (
     FlavorCase(
         "not there yet", "the first flavor has no chips until 5: A goes to the second, B is held until they arrive",
         (Tenant(quota={0: 4, 1: 4}),), ((0, 4, 0), (1, 4, 0), (1, 4, 0)), (0, 5, 15), (1, 0, 0), (20, 15, 25), 5,
+    ),
+    FlavorCase(
+        "the second one first", "the class likes the second flavor best: A takes it, B the first",
+        (Tenant(quota={0: 4, 1: 4}),), ((0, 4, 0), (0, 4, 0)), (0, 0), (1, 0), (20, 10), preference=(1, 0),
+    ),
+    FlavorCase(
+        "none on which it cannot run", "B has quota left in the first flavor, but nothing runs there: it waits for A",
+        (Tenant(quota={0: 4, 1: 4}),), ((0, 4, 0), (0, 4, 0)), (0, 10), (1, 1), (10, 20), speed=(0.0, 1.0),
+    ),
+    FlavorCase(
+        "too large for either", "A waits in the first flavor for chips that never come; B behind it goes to the second",
+        (Tenant(quota={0: 8, 1: 4}),), ((0, 8, 0), (0, 4, 0)), (-1, 0), (-1, 1), (-1, 20),
     ),
 )  # fmt: skip
 
