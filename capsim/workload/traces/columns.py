@@ -82,6 +82,17 @@ def decode(data: bytes, source: str) -> str:
         raise InputError(f"{source}:{line}: not UTF-8 text; save the table as UTF-8 CSV") from None
 
 
+def arrow_reader(data: bytes | memoryview) -> pa.BufferReader:
+    """The bytes in memory of Arrow's own.
+
+    Arrow's threads may let go of them while Python already exits; memory of Python's would need the
+    interpreter then, and the process would be aborted ("terminate called without an active exception").
+    """
+    own = pa.allocate_buffer(len(data))
+    np.frombuffer(own, dtype=np.uint8)[:] = np.frombuffer(data, dtype=np.uint8)
+    return pa.BufferReader(own)
+
+
 def fast_csv(
     data: bytes, names: list[str], found: Mapping[str, str], wanted: Mapping[str, Column]
 ) -> Columns | None:
@@ -91,7 +102,7 @@ def fast_csv(
         types = {"whole": pa.float64(), "number": pa.float64(), "time": moment, "text": pa.string()}
         try:
             table = arrow_csv.read_csv(
-                pa.BufferReader(data),
+                arrow_reader(data),
                 read_options=arrow_csv.ReadOptions(column_names=names, skip_rows=1),
                 convert_options=arrow_csv.ConvertOptions(
                     include_columns=list(found.values()),
@@ -240,7 +251,7 @@ READ_ONE: dict[str, Callable[[str], Any]] = {
 def parquet_columns(data: bytes, wanted: Mapping[str, Column], source: str) -> Columns:
     """The wanted columns of a Parquet file, as ``csv_columns``; InputError names the first bad row."""
     try:
-        file = arrow_parquet.ParquetFile(pa.BufferReader(data))
+        file = arrow_parquet.ParquetFile(arrow_reader(data))
         found = find_columns(file.schema_arrow.names, wanted, source)
         table = file.read(columns=list(found.values()))
     except (pa.ArrowException, OSError) as error:

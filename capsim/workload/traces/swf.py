@@ -16,6 +16,7 @@ import pyarrow.csv as arrow_csv
 from numpy.typing import NDArray
 
 from capsim.errors import InputError
+from capsim.workload.traces.columns import arrow_reader
 from capsim.workload.traces.model import (
     LARGEST_SIZE,
     LATEST_SECONDS,
@@ -156,7 +157,7 @@ def parse_fast(body: bytes, used: tuple[int, ...]) -> dict[int, Floats] | None:
     names = [f"f{index}" for index in range(FIELDS)]
     try:
         table = arrow_csv.read_csv(
-            pa.BufferReader(body),
+            arrow_reader(body),
             read_options=arrow_csv.ReadOptions(column_names=names),
             parse_options=arrow_csv.ParseOptions(delimiter=" ", quote_char=False),
             convert_options=arrow_csv.ConvertOptions(
