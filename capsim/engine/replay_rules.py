@@ -98,6 +98,12 @@ class ReplayRules:
                 problems.append(
                     f"--preemption priority goes with the order {policy.order} only by class; add --by-class"
                 )
+            elif self._may_turn_back(policy):
+                problems.append(
+                    f"policy {policy.name}: with a grace, --preemption priority goes only by class, or with"
+                    " the order priority: a stopped job would be ahead of the one that it was stopped for;"
+                    " add --by-class"
+                )
         if (self.preemption == "priority" or self.by_class) and len(set(self.priorities(trace).tolist())) < 2:
             problems.append(
                 f"{'--by-class' if self.by_class else '--preemption priority'}: all jobs have one priority;"
@@ -126,6 +132,15 @@ class ReplayRules:
             if kept:
                 found.append(f"stops jobs of every class, of {kept[0]} too; leave preemptible: false out")
         return found
+
+    def _may_turn_back(self, policy: ReplayPolicy) -> bool:
+        """Whether a job could be stopped after a grace, and then come before the one it was stopped for.
+
+        Each would stop the other for ever where a restart takes as long as the grace.
+        """
+        by_priority = self.by_class or policy.order in ("priority", "las")
+        graces = self.file.terms.classes.values() if self.file is not None else ()
+        return self.preemption == "priority" and not by_priority and any(int(row.grace) > 0 for row in graces)
 
     def reservations(self, trace: JobTrace, jobs: Submitted, types: Sequence[str]) -> list[Any]:
         """The kernel's reservations, on a machine of one site, or of one for each of ``types``."""

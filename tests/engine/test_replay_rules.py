@@ -217,6 +217,19 @@ def test_classes_go_before_any_order(tmp_path: Path) -> None:
         assert found.preemptions.tolist() == [1, 0, 0, 0]
 
 
+@pytest.mark.parametrize("policy", ["fcfs", "sjf+easy", "edf"])
+def test_a_grace_goes_by_class_only(tmp_path: Path, policy: str) -> None:
+    """The short test job would be first again when its grace is over, restart, and be stopped again, for ever."""
+    trace = jobs(tmp_path, "1,0,1,100,test\n2,50,1,300,prod\n", "class")
+    rules = ruled(tmp_path, CLASSES % "grace: 2 s, restart: 3 s", preemption="priority")
+    with pytest.raises(InputError, match="with a grace, --preemption priority goes only by class"):
+        replay(trace, rules, 1, policy)
+    by_class = ruled(tmp_path, CLASSES % "grace: 2 s, restart: 3 s", preemption="priority", by_class=True)
+    assert starts(replay(trace, by_class, 1, policy)) == [0, 52]
+    at_once = ruled(tmp_path, CLASSES % "restart: 3 s", preemption="priority")
+    assert starts(replay(trace, at_once, 1, policy)) == [0, 50]
+
+
 @pytest.mark.parametrize(
     ("limit", "at", "left_out"),
     [
