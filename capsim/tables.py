@@ -323,7 +323,15 @@ SITE_KIND = np.dtype([("chips", "i8"), ("acc", "i8")], align=True)
 """Chips allocated to one kind at one site, with its accumulator; row index site * N_KINDS + kind."""
 
 TALLY = np.dtype(
-    [("useful", "i8"), ("redone", "i8"), ("overhead", "i8"), ("chips", "i8"), ("acc", "i8")], align=True
+    [
+        ("useful", "i8"),
+        ("redone", "i8"),
+        ("overhead", "i8"),
+        ("chips", "i8"),
+        ("acc", "i8"),
+        ("retried", "i8"),  # progress of attempts that fail and are followed by another
+    ],
+    align=True,
 )
 """Chip-time of closed segments by what it was, of one (pool, kind); row index pool * N_KINDS + kind."""
 

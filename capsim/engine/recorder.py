@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from capsim.compile.prepare import INFERENCE, RESEARCH, RL, TRAINING
 from capsim.control.context import Context
+from capsim.kernel.accounts import WORK
 
 FRAGMENTATION_MONTHS = 3  # the queue is looked through this often; fragmentation changes slowly
 
@@ -20,13 +21,12 @@ class Recorder:
     Attributes:
         sites: by column name, chip-ms since the start, shape (months + 1, places).
         kinds: allocated chip-ms, shape (months + 1, places, kinds).
-        work: useful, redone, overhead and in-flight chip-ms, shape (months + 1, places, kinds, 4).
+        work: useful, redone, overhead, in-flight and retried chip-ms, shape (months + 1, places, kinds, 5).
         fragmented: share of the free chips that no queued job could use, shape (months + 1, places); looked
             up after the first pass of every third month.
     """
 
     COLUMNS = ("active", "out", "barred", "broken", "free", "spare")
-    WORK = ("useful", "redone", "overhead", "in_flight")
     USED_KINDS = (TRAINING, RL, RESEARCH, INFERENCE)
 
     def __init__(self, ctx: Context) -> None:
@@ -35,7 +35,7 @@ class Recorder:
         n, places = len(self.edges), len(ctx.places())
         self.sites = {name: np.zeros((n, places), dtype=np.int64) for name in self.COLUMNS}
         self.kinds = np.zeros((n, places, len(self.USED_KINDS)), dtype=np.int64)
-        self.work = np.zeros((n, places, len(self.USED_KINDS), len(self.WORK)), dtype=np.int64)
+        self.work = np.zeros((n, places, len(self.USED_KINDS), len(WORK)), dtype=np.int64)
         self.fragmented = np.zeros((n, places))
 
     def start(self) -> None:
@@ -63,7 +63,7 @@ class Recorder:
             self.sites[name][month] = times[name]
         self.kinds[month] = times["allocated"][:, list(self.USED_KINDS)]
         by_pool = pools.reshape(len(self.ctx.places()), -1)
-        for w, name in enumerate(self.WORK):
+        for w, name in enumerate(WORK):
             self.work[month, :, :, w] = by_pool[name][:, list(self.USED_KINDS)]
 
     def monthly(self, name: str) -> NDArray[np.int64]:

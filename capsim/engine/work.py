@@ -14,6 +14,7 @@ from capsim.engine.billing import let_ms, lot_span, overlap
 from capsim.engine.build import Run
 from capsim.engine.campaigns import Campaigns, campaigns
 from capsim.engine.recorder import Recorder
+from capsim.kernel.accounts import WORK
 from capsim.tables import DONE
 
 FLOP_PER_PFLOP_DAY = 1e15 * 86_400.0
@@ -46,7 +47,8 @@ def ladder(run: Run, recorder: Recorder) -> Ladder:
     Late: paid before delivery. Dark: on site without power, or the site was down. Broken: in repair, drained
     or leaving. Fragmented: free but of no use to any queued job (a share of the free chips by place, sampled
     quarterly right after a pass), or held as spares of a gang's segments. Idle: free otherwise. Redone:
-    restarts, checkpoints and work done again. Productive: the rest.
+    restarts, checkpoints, work done again, and attempts that failed and were followed by another. Productive:
+    the rest.
     """
     ctx = run.ctx
     places = ctx.places()
@@ -67,7 +69,7 @@ def ladder(run: Run, recorder: Recorder) -> Ladder:
     share = (recorder.fragmented[:-1] + recorder.fragmented[1:]) / 2
     stuck = (free * share).astype(np.int64).sum(axis=0)
     work = recorder.work[-1].sum(axis=1)
-    redone = work[:, 1] + work[:, 2]
+    redone = work[:, [WORK.index(name) for name in ("redone", "overhead", "retried")]].sum(axis=1)
     broken = last["broken"] + last["barred"]
     dark = on_site - last["active"] + last["out"]
     fragmented = stuck + last["spare"]

@@ -12,8 +12,11 @@ SITE_STATES = ("active", "out", "barred", "broken", "free", "spare")
 CHIP_TIME = np.dtype([*((name, "i8") for name in SITE_STATES), ("allocated", "i8", (N_KINDS,))])
 """Chip-ms (or chips) of a site: active = out + barred + broken + free + spare + sum of allocated."""
 
-POOL_TIME = np.dtype([(name, "i8") for name in ("useful", "redone", "overhead", "in_flight", "allocated")])
-"""Chip-ms of a (pool, kind): allocated = useful + redone + overhead + in_flight."""
+WORK = ("useful", "redone", "overhead", "in_flight", "retried")
+
+POOL_TIME = np.dtype([(name, "i8") for name in (*WORK, "allocated")])
+"""Chip-ms of a (pool, kind): allocated is the sum of the others. ``retried``: progress, in segments that are
+closed, of attempts that fail and are followed by another."""
 
 
 def chips(s: State) -> np.ndarray:
@@ -40,7 +43,7 @@ def pool_time(s: State) -> np.ndarray:
     now = int(s.clock["now"][0])
     n = len(s.pools)
     out = np.zeros(n * N_KINDS, POOL_TIME)
-    for name in ("useful", "redone", "overhead"):
+    for name in ("useful", "redone", "overhead", "retried"):
         out[name] = s.tally[name]
     out["allocated"] = s.tally["acc"] + s.tally["chips"] * now
     served = s.services["held"].astype(np.int64) * now + s.services["held_acc"]
@@ -103,7 +106,7 @@ def check_accounts(s: State) -> list[str]:
                 f"site {site}: {what} active {table['active'][site]} != {parts[site]}, the sum of its parts"
             )
     pools = pool_time(s)
-    parts = pools["useful"] + pools["redone"] + pools["overhead"] + pools["in_flight"]
+    parts = np.sum([pools[name] for name in WORK], axis=0)
     for pool, kind in zip(*np.nonzero(parts != pools["allocated"]), strict=True):
         wrong.append(
             f"pool {pool} kind {kind}: allocated {pools['allocated'][pool, kind]} != {parts[pool, kind]}"

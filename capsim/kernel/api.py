@@ -439,7 +439,7 @@ class Cluster:
         return self._address
 
     def pool_time(self) -> np.ndarray:
-        """[pool, kind] chip-ms up to now: useful, redone, overhead, in_flight (open segments), allocated."""
+        """[pool, kind] chip-ms up to now, by what they were (see ``capsim.kernel.accounts.POOL_TIME``)."""
         return accounts.pool_time(self._s)
 
     def service_time(self) -> np.ndarray:

@@ -80,8 +80,14 @@ def reduce_work(run, wall):
 
 
 @kernel()
+def will_retry(s, j):
+    """Whether the present attempt of job j fails, as its fate says, and another follows."""
+    return s.clock[0].rules != 0 and s.standings[j].retries > 0 and s.runs[j].limit == 0
+
+
+@kernel()
 def close_segment(s, j, how):
-    """Book the present segment's chip-time as useful, redone and overhead, and reduce the work left."""
+    """Book the present segment's chip-time by what it was; reduce the work left."""
     run = s.runs[j]
     cls = s.classes[s.jobs[j].cls]
     stall, interval = cls.stall, run.interval
@@ -111,7 +117,10 @@ def close_segment(s, j, how):
                 redone = progress
     n = np.int64(run.chips)
     tally = s.tally[np.int64(run.pool) * N_KINDS + cls.kind]
-    tally.useful += n * (elapsed - overhead - redone)
+    if will_retry(s, j):
+        tally.retried += n * (elapsed - overhead - redone)
+    else:
+        tally.useful += n * (elapsed - overhead - redone)
     tally.redone += n * redone
     tally.overhead += n * overhead
     run.lost += n * redone

@@ -28,7 +28,7 @@ def test_the_kernels_own_accounts_close(finished: Any) -> None:
     run, recorder, _ = finished
     last = {name: column[-1] for name, column in recorder.sites.items()}
     allocated, work = recorder.kinds[-1].sum(axis=1), recorder.work[-1].sum(axis=1)
-    # active = out + barred + broken + free + spare + allocated; allocated = useful + redone + overhead + in flight
+    # active = out + barred + broken + free + spare + allocated; allocated = the parts of WORK
     parts = last["out"] + last["barred"] + last["broken"] + last["free"] + last["spare"] + allocated
     assert last["active"].tolist() == parts.tolist()
     assert allocated.tolist() == work.sum(axis=1).tolist()

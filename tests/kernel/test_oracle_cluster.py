@@ -112,6 +112,9 @@ def agree(case: Case, cluster: Cluster) -> None:
             assert int(times[name][site]) == totals.get(name, 0), f"site {site}: {name}"
         kinds = [totals.get(f"kind{kind}", 0) for kind in range(8)]
         assert np.asarray(times["allocated"][site]).tolist() == kinds, f"site {site}: allocated"
+    for name in ("useful", "retried", "redone", "overhead")[len(case.services) > 0 :]:
+        for (pool, kind), chip_ms in np.ndenumerate(cluster.pool_time()[name]):
+            assert chip_ms == scheduler.world.work[pool, kind, name], f"pool {pool}: {name} of kind {kind}"
     counters = cluster.counters()
     for name in ("interruptions", "replicas_lost", "repairs", "failures", "backfilled"):
         assert counters[name] == scheduler.world.counts[name], name

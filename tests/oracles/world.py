@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
@@ -10,7 +11,16 @@ from tests.oracles import admission, dependencies
 from tests.oracles.case import Case, Command, Failure, Job, JobClass
 from tests.oracles.fleet import Fleet, Holder, Piece
 from tests.oracles.placement import Part
-from tests.oracles.progress import Pace, Stop, locality_factor, saved_stop, stop, wall_time, young_interval
+from tests.oracles.progress import (
+    Pace,
+    Stop,
+    locality_factor,
+    progress_time,
+    saved_stop,
+    stop,
+    wall_time,
+    young_interval,
+)
 from tests.oracles.standing import Span, Standing, join, key_now
 from tests.oracles.windows import Window
 
@@ -101,6 +111,7 @@ class World:
         self.windows = [Window(reservation) for reservation in case.reservations]
         names = ("backfilled", "breaches", "failures", "interruptions", "repairs", "replicas_lost")
         self.counts = dict.fromkeys(names, 0)
+        self.work: Counter[tuple[int, int, str]] = Counter()
 
     # -- who is where ------------------------------------------------------------------------------
 
@@ -247,6 +258,10 @@ class World:
 
     def finish(self, j: int, state: int) -> None:
         """A running job reaches its end: for good, or until its next attempt."""
+        life = self.lives[j]
+        assert life.pace is not None
+        useful = progress_time(life.request_left if life.limited else life.work_left, life.pace.rate)
+        self.book(j, Stop(0, useful, 0, self.now - life.begun - useful))
         self.release(j)
         if state == DONE and dependencies.fails_again(self, j):
             return
@@ -291,7 +306,18 @@ class World:
         life.request_left = max(1, life.request_left - found.kept_work)
         life.lost += found.redone * life.chips
         life.interrupted = True
+        self.book(j, found)
         return found
+
+    def book(self, j: int, found: Stop) -> None:
+        """Add what a segment was worth to the chip-time of the pool and kind."""
+        life, job = self.lives[j], self.jobs[j]
+        fails = self.gates.failed.get(j, 0) < job.retries and not life.limited
+        for name, ms in (("redone", found.redone), ("overhead", found.overhead)):
+            self.work[life.pool, self.class_of(j).kind, name] += ms * life.chips
+        self.work[life.pool, self.class_of(j).kind, "retried" if fails else "useful"] += (
+            found.useful * life.chips
+        )
 
     def requeue(self, j: int) -> None:
         """A stopped job waits again, at its old place in the order."""
