@@ -166,7 +166,7 @@ def _on_types(
     if not plain:
         raise InputError("--types names the chips; leave out --chips, --domain and what belongs to it")
     if rules.file is not None:
-        rules.file.check_reserved_types(dict(zip(types.names, types.chips.tolist(), strict=True)))
+        rules.file.check_reserved_types(types.by_name)
     chosen = _Chosen(trace, types.fits(trace.size), rules, types)
     index, jobs = chosen.index, chosen.jobs
     speed = types.job_speed(jobs.size, index)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -47,11 +47,12 @@ def layout_of(chips: int, machine: Machine) -> Layout:
     return layout
 
 
-def layout_of_types(types: Types) -> Layout:
-    """A pool of one domain for each chip type."""
+def layout_of_types(types: Types, apart: Collection[str] = ()) -> Layout:
+    """A pool for each chip type: one domain, or, where its chips are told ``apart``, one of each chip."""
     layout = Layout()
-    for chips in types.chips.tolist():
-        layout.tranche(layout.site(layout.pool(chips)), 1)
+    for name, chips in zip(types.names, types.chips.tolist(), strict=True):
+        domain = 1 if name in apart else chips
+        layout.tranche(layout.site(layout.pool(domain)), chips // domain)
     return layout
 
 
@@ -77,7 +78,9 @@ def run_cluster(
 
 def run_typed(policy: ReplayPolicy, jobs: Columns, queue: Queue, types: Types) -> Done:
     """Schedule the jobs on a pool of each chip type, each where it is estimated to run shortest."""
-    layout, classes = layout_of_types(types), Classes(len(types.chips))
+    file = queue.rules.file
+    parted = file.parted(types.by_name) if file is not None else ()
+    layout, classes = layout_of_types(types, parted), Classes(len(types.chips))
     for kind in queue.jobs.kinds:
         speed = types.speed[kind.job_class].tolist()
         classes.add(speed=speed, assignment="earliest start", **_stopping(kind, policy, queue.rules))

@@ -32,6 +32,11 @@ class Types:
     elastic: tuple[tuple[int, int, float] | None, ...]
 
     @property
+    def by_name(self) -> dict[str, int]:
+        """The chips of each type."""
+        return dict(zip(self.names, self.chips.tolist(), strict=True))
+
+    @property
     def total(self) -> int:
         """All chips."""
         return int(self.chips.sum())

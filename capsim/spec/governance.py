@@ -123,9 +123,7 @@ class ReservationTerms(Section):
     at: DurationMs = Field(description="begins, after the first submission")
     lasts: PositiveDurationMs
     chips: PositiveCount = Field(description="rounded up to whole scale-up domains")
-    type: str | None = Field(
-        default=None, description="where there are several: the chip type, all its chips"
-    )
+    type: str | None = Field(default=None, description="where there are several: the chip type")
     tenants: list[str] | None = Field(default=None, description="whose jobs may use it")
     classes: list[str] | None = Field(
         default=None, description="whose jobs may use it; of both where both are"
@@ -216,10 +214,7 @@ class GovernanceFile:
             raise StudyError(limited(problems))
 
     def check_reserved_types(self, types: AnyMapping[str, int]) -> None:
-        """Raise StudyError for reservations that chip types cannot keep; ``types``: the chips of each.
-
-        Chips of a type are interchangeable, which is one domain: a reservation keeps them all.
-        """
+        """Raise StudyError for reservations that chip types cannot keep; ``types``: the chips of each."""
         problems = []
         for number, row in enumerate(self.terms.reservations):
             here = ("reservations", number)
@@ -230,16 +225,18 @@ class GovernanceFile:
             elif row.type not in types:
                 what = f"there is no chip type {shown(row.type)}"
                 problems.append(self.problem((*here, "type"), what, did_you_mean(row.type, tuple(types))))
-            elif int(row.chips) != (chips := types[row.type]):
-                what = f"{int(row.chips):,} chips of {shown(row.type)}, of which only all can be reserved"
-                problems.append(self.problem((*here, "chips"), what, f"write chips: {chips}"))
-            elif (taken := self._taken(number, chips)) > chips:
+            elif (taken := self._taken(number, 1)) > (chips := types[row.type]):
                 what = (
                     f"{taken:,} chips of {shown(row.type)} are reserved when this begins, there are {chips:,}"
                 )
-                problems.append(self.problem((*here, "at"), what, "reserve them at another time"))
+                problems.append(self.problem((*here, "chips"), what, "reserve fewer, or at another time"))
         if problems:
             raise StudyError(limited(problems))
+
+    def parted(self, types: AnyMapping[str, int]) -> set[str]:
+        """Chip types of which a reservation keeps a part only; ``types``: the chips of each."""
+        kept = self.terms.reservations
+        return {row.type for row in kept if row.type is not None and int(row.chips) < types[row.type]}
 
     def _taken(self, number: int, domain: int) -> int:
         """Chips of its type that are reserved when a reservation begins, in whole domains."""

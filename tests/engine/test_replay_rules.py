@@ -332,10 +332,7 @@ def test_a_chip_type_reserved_for_a_tenant(tmp_path: Path) -> None:
     for given, said in (
         (("", 2), "1:16: of which chip type is this; add type: v"),
         (("type: w, ", 2), "there is no chip type `w`"),
-        (
-            ("type: v, ", 1),
-            "1 chips of `v`, of which only all can be reserved; write chips: 2",
-        ),
+        (("type: v, ", 3), "3 chips of `v` are reserved when this begins, there are 2; reserve fewer"),
     ):
         with pytest.raises(StudyError, match=said):
             replay_trace(trace, policy="easy", types=types, rules=ruled(tmp_path, text % given))
@@ -344,6 +341,21 @@ def test_a_chip_type_reserved_for_a_tenant(tmp_path: Path) -> None:
         replay_trace(trace, policy="easy", types=types, rules=ruled(tmp_path, both))
     with pytest.raises(StudyError, match="there is one chip type only; leave it out, or add --types"):
         replay_trace(trace, policy="easy", chips=4, machine=TWO_DOMAINS, rules=rules)
+
+
+def test_part_of_a_chip_type_reserved(tmp_path: Path) -> None:
+    """2 of 4 chips, for b from 100 to 200. Job 1, of 150 s, keeps off them and job 2 is gone by then. Job 3 would be
+    there at 140: it waits for the other 2, which are free at 150; b's has its 2 from 100 on."""
+    path = tmp_path / "types.yaml"
+    path.write_text("types: {v: {chips: 4}, k: {chips: 1}}\nclasses: {all: {speeds: {v: 1, k: 0.5}}}\n")
+    trace = jobs(tmp_path, "1,0,2,150,a\n2,0,2,90,a\n3,60,2,50,a\n4,95,2,60,b\n", "tenant")
+    types = types_of(read_chip_types(path), trace, 0)
+    rules = ruled(tmp_path, "reservations: [{at: 100 s, lasts: 100 s, type: v, chips: 2, tenants: [b]}]")
+    found = replay_trace(trace, policy="easy", types=types, rules=rules)
+    assert starts(found) == [0, 0, 150, 100]
+    (kept,) = measure(found)["reservations"]
+    assert (kept["chip_hours"], kept["used_share"]) == (pytest.approx(200 / 3600), pytest.approx(0.6))
+    assert starts(replay_trace(trace, policy="easy", types=types)) == [0, 0, 90, 140]
 
 
 def test_reservations_that_cannot_be_kept(tmp_path: Path) -> None:
