@@ -158,17 +158,20 @@ def _sizes(study: Study, tenants: TenantTable, report: Report) -> None:
     burst = research.evaluation if research is not None else None
     for run in study.demand.training_runs:
         tenant = run_tenants(study)[run.name]
-        needs = {run.name: int(run.chips.max)}
-        if burst is not None:
-            needs[f"an evaluation burst of {run.name}"] = int(burst.chips) * int(burst.jobs)
-        by_name = most.get(tenant, {})
-        for system in [""] if "" in by_name else [on for on in run.systems if by_name or tenant in most]:
-            for what, chips in needs.items():
-                if chips > by_name.get(system, 0):
-                    text = f"{what} asks for {chips:,} chips{f' of {system}' if system else ''}, its tenant"
-                    text += f" {shown(tenant)} may have {by_name.get(system, 0):,}"
-                    hint = f"raise the quota to {chips:,}, or leave it out"
-                    report.error(text, hint, *place(tenant, system))
+        if tenant not in most:
+            continue
+        by_name = most[tenant]
+        needs = [(run.name, int(run.chips.max if "" in by_name else run.chips.min), run.systems)]
+        if burst is not None and research is not None:
+            chips = int(burst.chips) * int(burst.jobs)
+            needs.append((f"an evaluation burst of {run.name}", chips, research.systems))
+        for what, chips, systems in needs:
+            system = "" if "" in by_name else max(systems, key=lambda on: by_name.get(on, 0))
+            if chips > by_name.get(system, 0):
+                text = f"{what} asks for {chips:,} chips{f' of {system}' if system else ''}, its tenant"
+                text += f" {shown(tenant)} may have {by_name.get(system, 0):,}"
+                hint = f"raise the quota to {chips:,}, or leave it out"
+                report.error(text, hint, *place(tenant, system))
     least = _smallest(study)
     largest = tenants.largest(research.systems if research is not None else ())
     small = [name for name in research_tenants(study) if largest.get(name, least) < least]

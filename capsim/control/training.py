@@ -10,7 +10,7 @@ a share of the work in proportion to its chips; the phase ends with its last par
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Generator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -22,6 +22,7 @@ from capsim.compile.prepare import porting_efficiency
 from capsim.control.context import Context
 from capsim.control.dispatch import Dispatch
 from capsim.control.run_data import RunData
+from capsim.control.run_quotas import RunQuota
 from capsim.spec.demand import TrainingRun
 from capsim.tables import JOB, WAITING
 
@@ -63,10 +64,17 @@ class RunState:
 class TrainingRuns:
     """Plans and submits the named runs, phase by phase."""
 
-    def __init__(self, ctx: Context, classes: dict[tuple[str, int, int], int], dispatch: Dispatch) -> None:
-        """``classes``: kernel class by (run, phase 0 = pretraining | 1 = RL, part)."""
+    def __init__(
+        self,
+        ctx: Context,
+        classes: dict[tuple[str, int, int], int],
+        dispatch: Dispatch,
+        quotas: Mapping[str, RunQuota],
+    ) -> None:
+        """``classes``: kernel class by (run, phase 0 = pretraining | 1 = RL, part); ``quotas``: by run."""
         self.ctx = ctx
         self.dispatch = dispatch
+        self.quotas = quotas
         self.classes = classes
         calendar = ctx.prepared.calendar
         self.runs: dict[str, RunState] = {}
@@ -127,10 +135,13 @@ class TrainingRuns:
     def plan(self, state: RunState) -> list[tuple[int, int]] | None:
         """Places and chips of the present phase; None when it fits nowhere.
 
-        Of the places that fit it takes that where it would finish first, or what the rule of dispatch says.
+        Of the places that fit it takes that where it would finish first, or what the rule of dispatch says;
+        before that one where its tenant's quota of the system lets it in now.
         """
         least, most = int(state.spec.chips.min), int(state.spec.chips.max)
         usable = self._usable(state)
+        quota = self.quotas.get(state.spec.name)
+        room = None if quota is None else quota.room(self.ctx.cluster.quota_use())
         best: list[tuple[int, int]] | None = None
         order: tuple[float, ...] = ()
         for place, (chips, rate) in usable.items():
@@ -138,7 +149,8 @@ class TrainingRuns:
                 continue
             part = max(least, int(chips * float(self.ctx.prepared.study.scheduler.training_share)))
             size = min(most, part)
-            mine = self._order(state, place, size, rate)
+            held = room is not None and size > room[self.ctx.places()[place].system]
+            mine = (float(held), *self._order(state, place, size, rate))
             if best is None or mine < order:
                 best, order = [(place, size)], mine
         return best if best is not None else self._split(state, usable, least, most)
@@ -189,11 +201,13 @@ class TrainingRuns:
             if chips * LEAST_PART < least:
                 continue
             by_system.setdefault(self.ctx.places()[place].system, []).append((chips, place))
+        quota = self.quotas.get(state.spec.name)
         for system in state.spec.systems:
+            limit = most if quota is None else min(most, quota.ever.get(system, 0))
             parts = sorted(by_system.get(system, []), key=lambda p: (-p[0], p[1]))[:sites]
             total = sum(chips for chips, _ in parts)
-            if len(parts) > 1 and total >= least:
-                scale = min(1.0, most / total)
+            if len(parts) > 1 and min(total, limit) >= least:
+                scale = min(1.0, limit / total)
                 return [(place, int(chips * scale)) for chips, place in parts]
         return None
 
@@ -201,7 +215,7 @@ class TrainingRuns:
         """Chips that a gang could use and its rate a chip, by place."""
         ctx, study = self.ctx, self.ctx.prepared.study
         chips = ctx.cluster.chips()
-        barred = ctx.forbidden.get(("training", state.spec.name), ())
+        barred, quota = ctx.forbidden.get(("training", state.spec.name), ()), self.quotas.get(state.spec.name)
         shares = {
             family: porting_efficiency(study, family, ported, ctx.now)
             for family, ported in ctx.prepared.ports.items()
@@ -215,6 +229,8 @@ class TrainingRuns:
             system = study.systems[place.system]
             used = int(system.segment) / int(system.domain) if system.segment else 1.0
             left = int((int(chips["active"][p] - chips["out"][p]) * IN_WORKING_ORDER - claimed) * used)
+            if quota is not None:
+                left = min(left, quota.ever.get(place.system, 0))
             found[p] = (left, rate * share)
         return found
 

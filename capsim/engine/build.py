@@ -35,7 +35,7 @@ from capsim.control.overflow import start_overflow
 from capsim.control.research import ResearchQueue
 from capsim.control.training import PARTS, TrainingRuns
 from capsim.control.world import DemandWorld, Draws
-from capsim.engine.queueing import chips_allowed, cluster_terms
+from capsim.engine.queueing import chips_allowed, cluster_terms, run_quotas
 from capsim.kernel.api import Cluster
 from capsim.kernel.layout import Classes, Failures, Layout, Services, make_jobs
 from capsim.randomness import seed64
@@ -119,7 +119,7 @@ def build(prepared: Prepared, draws: Draws, demand: DemandWorld, run: int) -> Ru
     lack_data(ctx)
     unbound = tokens.copy()
     forbid(ctx, tokens)
-    training = TrainingRuns(ctx, run_classes, dispatch)
+    training = TrainingRuns(ctx, run_classes, dispatch, run_quotas(prepared, tenants))
     autoscaler = Autoscaler(ctx, tokens, chips, dispatch)
     built = _start(Run(
         ctx, Deliveries(ctx), autoscaler, training, ResearchQueue(ctx, len(jobs)),

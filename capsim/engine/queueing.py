@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from capsim.compile.prepare import Prepared
 from capsim.compile.tenants import TenantTable, reserved_system
+from capsim.control.run_quotas import RunQuota
 from capsim.control.world import DemandWorld
 from capsim.engine.kernel_tenants import flavors_of, kernel_limits, kernel_tenants
 from capsim.kernel.api import Policy
@@ -70,6 +71,20 @@ def governance_of(
     flavors = flavors_by_system(prepared, tenants)
     rows = kernel_tenants(tenants.terms, list(flavors))
     return Governance(rows, spec.reclaim is None or bool(spec.reclaim), limits, list(flavors.values()))
+
+
+def run_quotas(prepared: Prepared, tenants: TenantTable | None) -> dict[str, RunQuota]:
+    """Of named runs whose tenants have quotas by system what these allow."""
+    if tenants is None:
+        return {}
+    systems = list(dict.fromkeys(place.system for place in prepared.places))
+    flavor = {name: number for number, name in enumerate(flavors_of(tenants.terms, systems))}
+    most = tenants.most()
+    return {
+        run: RunQuota(tenant, most[tenants.names[tenant]], {system: flavor[system] for system in systems})
+        for run, tenant in tenants.of_run.items()
+        if tenants.terms[tenant].by_name
+    }
 
 
 def job_options(spec: Scheduler, demand: DemandWorld) -> JobOptions | None:

@@ -153,6 +153,47 @@ def test_quotas_by_system(tmp_path: Path) -> None:
     assert gone.tables["quotas"]["chip_ms"].tolist() == [0]
 
 
+TRAINED = """  training_runs:
+    - {name: RUN, tenant: lab, model: llama-3.1-70b, flops: 2e21, precision: bf16, chips: {min: 32, max: 64},
+       systems: [gb200_nvl72, h100_hgx], earliest: 2026-01-01, target: 2026-01-07, priority: 100, slip_cost: $1/d,
+       checkpoint: {stall: 1 s, restart: 1 min}}
+"""
+
+
+@pytest.mark.parametrize(
+    ("quota", "chips"),
+    [
+        ("{gb200_nvl72: 144, h100_hgx: 64}", {"first": (0, 64), "second": (0, 61)}),
+        ("{gb200_nvl72: 72, h100_hgx: 64}", {"first": (0, 64), "second": (1, 62)}),
+        ("{gb200_nvl72: 31, h100_hgx: 40}", {"first": (1, 40), "second": (1, 40)}),
+        ("{gb200_nvl72: 72}", {"first": (0, 64), "second": (0, 61)}),
+    ],
+)
+def test_named_runs_go_where_their_quota_lets_them_in(
+    tmp_path: Path, quota: str, chips: dict[str, tuple[int, int]]
+) -> None:
+    """Two racks of 72, of which a gang uses 64 each, and 64 older chips; a plan counts on 98 % of them. Both runs would
+    rather be on the racks: the second goes to the older chips where the quota has no more of the racks, both do where it
+    has too few for the least gang, and it waits for the first where the quota has racks alone."""
+    first, second = (TRAINED.replace("RUN", name) for name in ("first", "second"))
+    both = first + second.split("\n", 1)[1]
+    path, table = tmp_path / "study.yaml", tmp_path / "jobs.csv"
+    path.write_text(TWO.replace("  research:\n", both + "  research:\n"))
+    table.write_text("job,submit,size,run,tenant\n1,0,8,1,a\n")
+    sets = [
+        f"scheduler.tenants={{lab: {{quota: {quota}}}}}",
+        "scheduler.training_share=100%",
+        "horizon.end=2026-02-01",
+    ]
+    built, _, _ = simulate_built(prepare(load_study(path, sets=sets), "s"), 0)
+    jobs, runs = built.ctx.cluster.jobs, built.ctx.cluster.runs
+    found = {name: state.jobs[0] for name, state in built.training.runs.items()}
+    assert {name: (runs["pool"][job], runs["chips"][job]) for name, job in found.items()} == chips
+    alone = chips["first"][0] != chips["second"][0] or "144" in quota
+    assert (runs["start"][found["second"]] == runs["start"][found["first"]]) == alone
+    assert jobs["tenant"][found["first"]] == jobs["tenant"][found["second"]]
+
+
 def test_fair_share_between_tenants(tmp_path: Path) -> None:
     """One rack until 36,000 to a; then b goes first, which has used nothing. By priority it is a's turn."""
     jobs = "1,0,72,36000,a\n2,60,72,3600,a\n3,120,72,3600,b\n"
