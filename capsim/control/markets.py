@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -13,19 +13,20 @@ from capsim.control.context import Context
 
 
 def start_markets(ctx: Context) -> None:
-    """Follow every market's price path; `ctx.prices` holds today's price over the starting price."""
+    """Follow every market's price path; `ctx.prices` holds today's price over the starting price.
+
+    Started before whatever else decides: what is decided at the first instant of a month sees its price.
+    """
     edges = ctx.prepared.calendar.months()
     for name in ctx.prepared.study.markets:
-        ctx.prices[name] = 1.0
-        ctx.env.process(_follow(ctx, name, ctx.draws.market(name), edges))
+        path = ctx.draws.market(name)
+        ctx.prices[name] = float(path[0])
+        for month, edge in enumerate(edges[1:-1], start=1):
+            ctx.until(edge).callbacks.append(partial(_turn, ctx, name, float(path[month])))
 
 
-def _follow(
-    ctx: Context, name: str, path: NDArray[np.float64], edges: list[int]
-) -> Generator[Any, Any, None]:
-    for month, edge in enumerate(edges[:-1]):
-        yield ctx.until(edge)
-        ctx.prices[name] = float(path[month])
+def _turn(ctx: Context, name: str, price: float, _: Any) -> None:
+    ctx.prices[name] = price
 
 
 def market_ratio(ctx: Context, market: str, at: int) -> float:

@@ -32,6 +32,7 @@ class PowerFeeds:
         self.feeds: list[Feed] = []
         self.waiting: list[tuple[Lot, int]] = []
         self.connected: list[tuple[Lot, Feed, int]] = []
+        self.lost: dict[str, int] = {}  # chips that lost their power for good and are still held, by lot
 
     def bring(self, hosts: list[str], kw: float) -> None:
         """A shell is there: `kw` of critical IT power for the systems it hosts."""
@@ -52,6 +53,7 @@ class PowerFeeds:
                 self.connected.insert(last, (lot, feed, chips - gone))
             self.ctx.cluster.retire(self.ctx.tranche[lot.key], gone // unit, kill=True)
             self.ctx.lots[lot.key].powered.append((self.ctx.now, -gone))
+            self.lost[lot.key] = self.lost.get(lot.key, 0) + gone
             self.ctx.log("power", lot.offer, f"{gone:,} {lot.system} lose their power")
 
     def wait(self, lot: Lot) -> None:
@@ -75,11 +77,14 @@ class PowerFeeds:
             Placement units that went.
         """
         unit = placement_unit(self.ctx.prepared.study.systems[lot.system])
-        dark = 0
+        dark = min(units, self.lost.get(lot.key, 0) // unit)
+        if dark:
+            self.lost[lot.key] -= dark * unit
         for index, (other, chips) in enumerate(self.waiting):
             if other.key == lot.key:
-                dark = min(units, chips // unit)
-                self.waiting[index] = (other, chips - dark * unit)
+                more = min(units - dark, chips // unit)
+                self.waiting[index] = (other, chips - more * unit)
+                dark += more
         self.waiting = [entry for entry in self.waiting if entry[1]]
         working = 0
         if units > dark:

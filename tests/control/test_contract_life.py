@@ -13,6 +13,7 @@ import pytest
 
 from capsim.compile.calendar import MS_DAY
 from capsim.compile.prepare import Prepared
+from capsim.control.markets import market_ratio
 from capsim.engine.billing import contract_values, owed_after
 from tests.studies import booked, contract_only, lived, small_study
 
@@ -159,6 +160,14 @@ def test_renewal(tmp_path: Path, wish: str, price: float | None) -> None:
 MARKET = """
 markets: {m: {start: $2/h, state: up, volatility: 0%, regimes: {up: {drift: 1.1x/y, leave: 0%/q}}}}
 """
+
+
+def test_what_is_decided_on_the_first_of_a_month_sees_its_price(tmp_path: Path) -> None:
+    plan = ", resell: [{offer: o, from: 2026-07-01, share: 50%}]"
+    ctx = lived(study(tmp_path, "market: m", plan, MARKET))
+    ((at, _, price),) = state(ctx).let
+    june, july = (2.0 * market_ratio(ctx, "m", day * MS_DAY) for day in (180, 181))
+    assert at == 181 * MS_DAY and price == july > june
 
 
 def test_renewal_at_the_market(tmp_path: Path) -> None:
@@ -354,6 +363,17 @@ def test_chips_without_power_are_sold_first(tmp_path: Path) -> None:
     assert [(at // MS_DAY, n) for at, n, _ in lot.let] == [(90, 360)]
     # those that work go on: 360 chips from day 59 to the end
     assert booked(ctx).nominal("chips", "power") == pytest.approx(360 * 671 * 24 * 2.63 * 1.25 * 0.050)
+
+
+def test_chips_that_lost_their_power_can_be_sold(tmp_path: Path) -> None:
+    """The first half of the shell goes on day 396 and takes the power of 360 chips; 504 are sold on day 424, those without power first."""
+    text = SHELL.replace("CHIPS", "2026-03-01").replace("SHELL", "2026-02-01").replace("TERM", "1y")
+    resale = "resell: [{offer: chips, from: 2027-03-01, share: 75%}]"
+    text = text.replace("site: 1}", f"site: 1}}, {resale}")
+    ctx = lived(contract_only(small_study(tmp_path, text)))
+    lot = ctx.lots["chips/0/gb300_nvl72"]
+    assert [(at // MS_DAY, n) for at, n, _ in lot.let] == [(424, 504)]  # 7 of 10 racks
+    assert [(at // MS_DAY, n) for at, n in lot.powered][2:] == [(396, -360), (424, -144), (516, -216)]
 
 
 def test_power_of_sold_chips_goes_to_those_that_wait(tmp_path: Path) -> None:

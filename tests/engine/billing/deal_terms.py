@@ -54,6 +54,15 @@ def _price(deal: Deal) -> dict[str, Any]:
         found["most_favoured"] = {"every": f"{deal.review_every} d"}
     if deal.collar is not None:
         found["collar"] = {"down": deal.collar, "up": deal.collar}
+    if deal.power is not None:
+        strike, load, pue, refund = deal.power
+        found["power"] = {"site": "here", "pue": pue}
+        found["power_pass_through"] = {
+            "strike": f"${strike}/MWh",
+            "market": "here",
+            "load": load,
+            "refund": refund,
+        }
     if deal.prepaid:
         found["prepay"] = {
             "share": deal.prepaid,
@@ -93,6 +102,7 @@ def _life(deal: Deal) -> dict[str, Any]:
         found["options"] = [
             {
                 "name": "more",
+                **({"kind": "refresh", "replaces": ["gb200_nvl72"]} if deal.exchange else {}),
                 "chip": "gb200_nvl72",
                 "quantity": chips,
                 "decide": date(decided),

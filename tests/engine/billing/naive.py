@@ -14,6 +14,7 @@ CHIPS = 7_200
 PRICE = 2.0
 AGAIN = 900.0  # USD for a leased chip that is bought at the end
 OPERATION, DECAY = 0.10, 0.50  # a year, of what bought chips cost
+KW, KW_STAND_IN = 2.6, 1.5  # critical power of a chip
 
 
 @dataclass(frozen=True)
@@ -73,6 +74,9 @@ class Deal:
     option: tuple[int, int, int, float, float] | None = (
         None  # (decided, delivered, chips, USD an hour, premium)
     )
+    exchange: bool = False  # the option's chips come for the first ones, which leave
+    power: tuple[float, float, float, bool] | None = None  # (strike in USD/MWh, load, PUE, refund)
+    power_price: tuple[float, ...] = (50.0,) * MONTHS
 
 
 @dataclass
@@ -83,6 +87,8 @@ class Tranche:
     chips: int
     first_price: float
     prepaid: bool = True
+    kw: float = KW
+    exchanged: bool = False
     status: str = "awaited"
     begin: int = -1  # of rent
     end: int = -1  # of the last term
@@ -165,8 +171,8 @@ def account(deal: Deal, used: list[float]) -> Account:
         _, come, chips, price, premium = deal.option
         tranches.append(Tranche(come * PER_DAY, chips, price))
         book.pay("premium", deal.option[0] * PER_DAY, premium)
-    for tranche in tranches:
-        _live(deal, tranche)
+    for tranche in reversed(tranches):
+        _live(deal, tranche, tranches[-1] if deal.exchange and tranche is not tranches[-1] else None)
         _credit(book, deal, tranche)
     stand_in = _stand_in(deal, tranches[0])
     everything = [*tranches, *([] if stand_in is None else [stand_in])]
@@ -178,6 +184,7 @@ def account(deal: Deal, used: list[float]) -> Account:
                 book.lines.setdefault("commitment", [0.0] * MONTHS)[month] += usd
         _letting(book, tranche)
         _bought(book, tranche)
+        _power(book, deal, tranche)
     for tranche in tranches:
         _prepayment(book, deal, tranche, rents[id(tranche)])
         if tranche.status == "left":
@@ -206,15 +213,17 @@ def _given_up_for_lateness(deal: Deal, planned: int) -> int | None:
     return min(days, default=None)
 
 
-def _live(deal: Deal, tranche: Tranche) -> None:
-    """What happens to the chips, tick by tick."""
+def _live(deal: Deal, tranche: Tranche, newer: Tranche | None) -> None:
+    """What happens to the chips, tick by tick; they leave when newer ones come for them."""
     arrives = tranche.planned + deal.late * PER_DAY
     test = (deal.test + deal.failures * (deal.repeat or deal.test)) * PER_DAY if deal.test else 0
     too_late = _given_up_for_lateness(deal, tranche.planned)
     times = 0
     for tick in range(LAST):
         there = tranche.status in ("there", "free")
-        if tick == deal.default and (there or tranche.status == "awaited"):
+        if newer is not None and tick == newer.begin and (there or tranche.status == "bought"):
+            tranche.status, tranche.stop, tranche.exchanged = "ended", tick, True
+        elif tick == deal.default and (there or tranche.status == "awaited"):
             tranche.status, tranche.stop = "defaulted", tick
         elif tick == _leaves(deal) and (there or tranche.status == "awaited"):
             tranche.status, tranche.stop = "left", tick
@@ -304,7 +313,9 @@ def _stand_in(deal: Deal, tranche: Tranche) -> Tranche | None:
     if deal.late <= after or come >= min(go, LAST) or (too_late is not None and come >= too_late):
         return None
     size = max(round(chips * tranche.chips / CHIPS / 8), 1) * 8
-    found = Tranche(come, size, price, prepaid=False, status="ended", begin=come, end=LAST, stop=go)
+    found = Tranche(
+        come, size, price, prepaid=False, kw=KW_STAND_IN, status="ended", begin=come, end=LAST, stop=go
+    )
     found.price = prices(deal, come, price, moved=True, ticks=LAST - come)
     return found
 
@@ -399,12 +410,26 @@ def _bought(book: Account, tranche: Tranche) -> None:
         return
     value = AGAIN * tranche.chips
     book.pay("purchase", tranche.bought, value)
-    for tick in range(tranche.bought, LAST):
+    for tick in range(tranche.bought, _stops(tranche)):
         if tranche.sold is not None and tick == tranche.sold[0]:
             book.pay("resale", tick, -tranche.sold[1] * tranche.sold[2])
             value -= AGAIN * tranche.sold[1]
         book.pay("operation", tick, value * OPERATION / YEAR)
-    book.pay("salvage", LAST - 1, -value * (1 - DECAY) ** ((LAST - tranche.bought) / YEAR))
+    age = (_stops(tranche) - tranche.bought) / YEAR
+    book.pay("salvage", _stops(tranche) - 1, -value * (1 - DECAY) ** age)
+
+
+def _power(book: Account, deal: Deal, tranche: Tranche) -> None:
+    """Power of the chips that are there and not in others' hands, above the price that the contract includes."""
+    if deal.power is None or tranche.begin < 0:
+        return
+    strike, load, pue, refund = deal.power
+    gone = tranche.let or tranche.sold
+    for tick in range(tranche.begin, _stops(tranche)):
+        chips = tranche.chips - (gone[1] if gone is not None and tick >= gone[0] else 0)
+        above = deal.power_price[month_of(tick)] - strike
+        mwh = chips * tranche.kw * pue * load * 6 / 1000
+        book.pay("power", tick, mwh * (above if refund else max(above, 0.0)))
 
 
 def _prepayment(book: Account, deal: Deal, tranche: Tranche, rent: list[float]) -> None:
@@ -435,8 +460,12 @@ def _prepayment(book: Account, deal: Deal, tranche: Tranche, rent: list[float]) 
         return
     if tranche.status == "defaulted":
         book.pay("recovery", tranche.stop + deal.recovery_after * PER_DAY, -deal.recovery * left)
-    elif tranche.status == "terminated" or (tranche.status == "left" and deal.refundable):
+    elif tranche.status == "terminated" or (
+        (tranche.status == "left" or tranche.exchanged) and deal.refundable
+    ):
         book.pay("drawdown", tranche.stop, -left)
+    elif tranche.exchanged:
+        return
     elif tranche.status == "ended" and deal.fixed and tranche.begin > tranche.planned:
         book.pay("drawdown", tranche.stop - 1, -left)
     elif tranche.status in ("awaited", "there"):
@@ -460,7 +489,10 @@ def _remaining(deal: Deal, tranche: Tranche, at: int) -> float:
 
 def _minimum(book: Account, deal: Deal, tranches: list[Tranche]) -> None:
     spend = [
-        sum(book.lines.get(line, [0.0] * MONTHS)[m] for line in ("commitment", "purchase", "termination"))
+        sum(
+            book.lines.get(line, [0.0] * MONTHS)[m]
+            for line in ("commitment", "purchase", "power", "termination")
+        )
         for m in range(MONTHS)
     ]
     signed = [_signed(deal, tranche) for tranche in tranches]

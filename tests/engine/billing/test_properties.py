@@ -27,13 +27,15 @@ from capsim.spec.strategies import Strategy
 from capsim.spec.study import Study
 from tests.engine.billing.booking import offer
 from tests.engine.billing.deal_terms import plan, terms
-from tests.engine.billing.naive import Deal, account
+from tests.engine.billing.naive import KW, KW_STAND_IN, Deal, account
 from tests.studies import contract_only, lived, small_study
 
 MS_TICK = MS_DAY // 4
 
 MARKET = (
     "markets: {m: {start: $2/h, state: flat, volatility: 0%, regimes: {flat: {drift: 0%/y, leave: 0%/q}}}}\n"
+    "power_markets: {here: {mean: $50/MWh, volatility: 0%, reversion: 1/y}}\n"
+    f"systems: {{gb200_nvl72: {{kw_per_chip: {KW}}}, h100_hgx: {{kw_per_chip: {KW_STAND_IN}}}}}\n"
 )
 
 
@@ -65,6 +67,9 @@ class World(Draws):
 
     def market(self, name: str) -> NDArray[np.float64]:
         return np.array(next(iter(self.deals.values())).market)
+
+    def power(self, name: str) -> NDArray[np.float64]:
+        return np.array(next(iter(self.deals.values())).power_price)
 
 
 def ledger_of(used: list[float], share: float = 1.0, **deals: Deal) -> tuple[Ledger, Any]:
@@ -122,6 +127,12 @@ def price_terms(draw: st.DrawFn) -> dict[str, Any]:
         "least_a_year": draw(st.sampled_from([0.0, 90e6])),
         "least": draw(st.sampled_from([0.0, 300e6])),
         "least_share": draw(st.sampled_from([0.0, 0.0, 0.6, 1.0])),
+        "power": draw(
+            maybe(st.sampled_from([(0.0, 0.9, 1.3, False), (60.0, 1.0, 1.1, False), (60.0, 0.7, 1.0, True)]))
+        ),
+        "power_price": tuple(
+            draw(st.lists(st.sampled_from([-10.0, 30.0, 60.0, 95.0]), min_size=24, max_size=24))
+        ),
         "market": (1.0, *draw(st.lists(st.sampled_from([0.6, 0.9, 1.0, 1.3]), min_size=23, max_size=23))),
     }
 
@@ -145,8 +156,11 @@ def delivery_terms(draw: st.DrawFn) -> dict[str, Any]:
     }
 
 
+OPTIONS = st.sampled_from([(120, 303, 2880, 2.6, 1e6), (200, 242, 1440, 1.5, 3e6)])
+
+
 def life_terms(draw: st.DrawFn) -> dict[str, Any]:
-    option = draw(maybe(st.sampled_from([(120, 301, 2880, 2.6, 1e6), (200, 240, 1440, 1.5, 3e6)])))
+    option = draw(maybe(OPTIONS))
     ends = draw(st.sampled_from(["never", "never", "left", "defaulted"]))
     return {
         "further": draw(maybe(st.sampled_from([180, 365]))),
@@ -157,6 +171,7 @@ def life_terms(draw: st.DrawFn) -> dict[str, Any]:
         "buys": draw(st.booleans()) and draw(st.booleans()),
         "lets": draw(maybe(st.sampled_from([(35, 0.3, 0.2, 0.1), (333, 0.5, 0.0, 0.25)]))),
         "option": option,
+        "exchange": option is not None and draw(st.booleans()),
         "exit": draw(st.integers(5, 700)) if ends == "left" else None,
         "notice": draw(st.sampled_from([2, 242])),
         "fee": draw(SHARES),
@@ -167,9 +182,14 @@ def life_terms(draw: st.DrawFn) -> dict[str, Any]:
 
 
 @st.composite
-def deals(draw: st.DrawFn) -> Deal:
-    """Any combination of terms; what is decided by the day falls on no tick on which anything else happens."""
+def deals(draw: st.DrawFn, exchanged: bool = False) -> Deal:
+    """Any combination of terms; what is decided by the day falls on no tick on which anything else happens.
+
+    `exchanged`: newer chips come for the first ones, of which a part was paid in advance.
+    """
     given = price_terms(draw) | delivery_terms(draw) | life_terms(draw)
+    if exchanged:
+        given |= {"option": draw(OPTIONS), "exchange": True, "prepaid": draw(st.sampled_from([0.2, 1.0]))}
     term = draw(st.sampled_from([200, 400, 731, 1000]))
     on_date = given["share"] is not None and given["exit"] is None and draw(st.booleans())
     if given["buys"] and given["exit"] is not None:
@@ -181,6 +201,17 @@ def deals(draw: st.DrawFn) -> Deal:
 @settings(max_examples=60, deadline=None, derandomize=True)
 @given(deal=deals(), used=st.lists(SHARES, min_size=24, max_size=24))
 def test_the_ledger_is_the_obvious_account(deal: Deal, used: list[float]) -> None:
+    compare(deal, used)
+
+
+@settings(max_examples=30, deadline=None, derandomize=True)
+@given(deal=deals(exchanged=True), used=st.lists(SHARES, min_size=24, max_size=24))
+def test_the_ledger_of_an_exchange_is_the_obvious_account(deal: Deal, used: list[float]) -> None:
+    compare(deal, used)
+
+
+def compare(deal: Deal, used: list[float]) -> None:
+    """Every line of every month, to the cent."""
     ledger, ctx = ledger_of(used, o=deal)
     expected = account(deal, used).lines
     for line in CASH_LINES:
@@ -199,7 +230,7 @@ def test_the_ledger_is_the_obvious_account(deal: Deal, used: list[float]) -> Non
 @settings(max_examples=15, deadline=None, derandomize=True)
 @given(one=deals(), other=deals(), used=st.lists(SHARES, min_size=24, max_size=24))
 def test_contracts_held_together_pay_what_each_pays_alone(one: Deal, other: Deal, used: list[float]) -> None:
-    other = replace(other, market=one.market)
+    other = replace(other, market=one.market, power_price=one.power_price)
     both, _ = ledger_of(used, o=one, q=other)
     alone = ledger_of(used, o=one)[0].usd | ledger_of(used, q=other)[0].usd
     assert both.usd.keys() == alone.keys()
