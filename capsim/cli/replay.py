@@ -114,7 +114,7 @@ def replay(
     check_outputs(file, {"--out": out, "--per-job": per_job, "--chart": chart})
     policies = parse_policies(policy, depth)
     options = read_queue_options(order_option or (), share or ())
-    governed = read_governance(tenants) if tenants else None
+    governed = None if tenants is None else read_governance(tenants)
     rules = ReplayRules(governed, dependencies, fates, retry, preemption, by_class)
     options.check_used(policies, rules.tenants)
     began = time.perf_counter()
@@ -125,18 +125,14 @@ def replay(
     how = {"chips": chips, "machine": machine, "options": options, "same_instant": same_instant}
     schedules = schedule_all(trace, policies, rules, types, seed, how)
     done = time.perf_counter()
-    if out is not None:
-        write_starts(out, schedules)
-    if per_job is not None:
-        write_per_job(per_job, schedules)
-    found = compare_schedules(schedules, seed)
+    write_tables(schedules, out, per_job)
     if not quiet:
         timing = f"read in {loaded - began:.2f} s, scheduled in {done - loaded:.2f} s"
         typer.echo(
             f"{len(trace):,} job{'' if len(trace) == 1 else 's'}: {timing} (kernel loading included)",
             err=True,
         )
-    show_replay(found, trace.cleaning.sentences(), chart, as_json)
+    show_replay(compare_schedules(schedules, seed), trace.cleaning.sentences(), chart, as_json)
 
 
 def check_outputs(file: Path, outputs: dict[str, Path | None]) -> None:
@@ -184,22 +180,21 @@ def schedule_all(
     return [replay_trace(trace, policy=policy, types=kinds, rules=rules, **how) for policy in policies]
 
 
-def write_starts(out: Path, schedules: Sequence[Schedule]) -> None:
-    """``job,start``; with several policies ``job,start_NAME,...``. They all start the same jobs."""
+def write_tables(schedules: Sequence[Schedule], starts: Path | None, jobs: Path | None) -> None:
+    """``starts``: ``job,start``, with several policies ``job,start_NAME,...``; ``jobs``: see ``per_job``.
+
+    All policies start the same jobs.
+    """
+    from capsim.engine.replay_table import per_job
     from capsim.workload.traces import write_table
     from capsim.workload.traces.writing import seconds
 
-    names = ["start"] if len(schedules) == 1 else [f"start_{schedule.policy}" for schedule in schedules]
-    starts = {name: seconds(schedule.start) for name, schedule in zip(names, schedules, strict=True)}
-    write_table(out, {"job": schedules[0].job, **starts})
-
-
-def write_per_job(out: Path, schedules: Sequence[Schedule]) -> None:
-    """A row a job and policy."""
-    from capsim.engine import replay_table
-    from capsim.workload.traces import write_table
-
-    write_table(out, replay_table.per_job(schedules))
+    if starts is not None:
+        names = ["start"] if len(schedules) == 1 else [f"start_{schedule.policy}" for schedule in schedules]
+        columns = {name: seconds(schedule.start) for name, schedule in zip(names, schedules, strict=True)}
+        write_table(starts, {"job": schedules[0].job, **columns})
+    if jobs is not None:
+        write_table(jobs, per_job(schedules))
 
 
 def show_replay(found: dict[str, Any], cleaning: list[str], chart: Path | None, as_json: bool) -> None:
