@@ -150,7 +150,12 @@ def replay_trace(
         from capsim.engine.replay_cluster import Queue, run_cluster
 
         queue = Queue(trace, chosen_jobs.tenant, options, rules, chosen_jobs.terms())
-        done = run_cluster(chosen, jobs, queue, size, machine)
+        if chosen.backfill == "conservative":
+            from capsim.engine.replay_conservative import run_conservative
+
+            done = run_conservative(chosen, jobs, queue, size)
+        else:
+            done = run_cluster(chosen, jobs, queue, size, machine)
     return chosen_jobs.schedule(chosen, size, jobs.run, done, options)
 
 

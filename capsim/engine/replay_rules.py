@@ -63,7 +63,8 @@ class ReplayRules:
 
     def retried(self, trace: JobTrace) -> bool:
         """Whether jobs have attempts that fail before their last one."""
-        return self.fates and (self.retry > 0 or trace.terms.retries is not None)
+        retries = trace.terms.retries
+        return self.fates and (self.retry > 0 or (retries is not None and bool(retries.any())))
 
     @property
     def tenants(self) -> Mapping[str, TenantTerms]:
@@ -88,12 +89,10 @@ class ReplayRules:
             self.file.check_names(trace.tenants, trace.job_classes)
         problems = []
         for policy in policies:
-            if policy.rounds:
-                problems += [f"policy {policy.name} {what}" for what in self.unknown_to_rounds()]
-            elif policy.backfill == "conservative":
-                problems.append(
-                    f"policy {policy.name} knows no tenants, classes, dependencies or fates; leave it out"
-                )
+            if policy.rounds or policy.backfill == "conservative":
+                unknown = self.unknown_elsewhere()
+                unknown += self.unknown_to_rounds() if policy.rounds else self.unknown_to_conservative(trace)
+                problems += [f"policy {policy.name} {what}" for what in unknown]
             elif self.preemption == "priority" and policy.order in CHANGING and not self.by_class:
                 problems.append(
                     f"--preemption priority goes with the order {policy.order} only by class; add --by-class"
@@ -119,8 +118,8 @@ class ReplayRules:
         if problems:
             raise InputError("\n".join(problems))
 
-    def unknown_to_rounds(self) -> list[str]:
-        """What policies that give out chips in rounds cannot do."""
+    def unknown_elsewhere(self) -> list[str]:
+        """What policies cannot do that are not the kernel's own."""
         found = []
         if self.preemption == "priority" or self.by_class:
             found.append("knows no priorities; leave --preemption and --by-class out")
@@ -128,9 +127,6 @@ class ReplayRules:
             terms = self.file.terms
             if terms.drains or terms.reservations:
                 found.append("knows no drains and no reservations; leave it out")
-            kept = [name for name, row in terms.classes.items() if not row.preemptible]
-            if kept:
-                found.append(f"stops jobs of every class, of {kept[0]} too; leave preemptible: false out")
         return found
 
     def _may_turn_back(self, policy: ReplayPolicy) -> bool:
@@ -141,6 +137,28 @@ class ReplayRules:
         by_priority = self.by_class or policy.order in ("priority", "las")
         graces = self.file.terms.classes.values() if self.file is not None else ()
         return self.preemption == "priority" and not by_priority and any(int(row.grace) > 0 for row in graces)
+
+    def unknown_to_rounds(self) -> list[str]:
+        """What policies that give out chips in rounds cannot do beside it."""
+        classes = self.file.terms.classes if self.file is not None else {}
+        kept = [name for name, row in classes.items() if not row.preemptible]
+        return [
+            f"stops jobs of every class, of {name} too; leave preemptible: false out" for name in kept[:1]
+        ]
+
+    def unknown_to_conservative(self, trace: JobTrace) -> list[str]:
+        """What conservative backfilling cannot do beside it."""
+        found = []
+        if any(row.cohort is not None for row in self.tenants.values()) and self._reclaims:
+            found.append("takes no promise back; write reclaim: false")
+        if self.retried(trace):
+            found.append("runs no job again; leave --retry and a column retries out")
+        return found
+
+    @property
+    def _reclaims(self) -> bool:
+        """Whether chips lent out are reclaimed; so by default."""
+        return self.file is None or bool(self.file.terms.reclaim)
 
     def reservations(self, trace: JobTrace, jobs: Submitted, types: Sequence[str]) -> list[Any]:
         """The kernel's reservations, on a machine of one site, or of one for each of ``types``."""
@@ -237,8 +255,7 @@ class ReplayRules:
             ([k for k, kind in enumerate(kinds) if kind.named == own], self.class_terms(name))
             for own, name in enumerate(trace.job_classes)
         )
-        reclaim = self.file is None or bool(self.file.terms.reclaim)
-        return Governance(found, reclaim, limits, list(flavors.values()))
+        return Governance(found, self._reclaims, limits, list(flavors.values()))
 
     def quotas(
         self, trace: JobTrace, use: Callable[[], NDArray[Any]], types: Sequence[str]

@@ -68,7 +68,7 @@ class Counters(NamedTuple):
 
 
 @kernel()
-def _compress(queue: Queue, profile: Profile, now: int, tally: Ints) -> None:
+def compress(queue: Queue, profile: Profile, now: int, tally: Ints) -> None:
     """Every queued job with a reservation, in submission order, takes the earliest hole there is."""
     promised = queue.state[BOUNDARY]
     for group in range((promised + GROUP - 1) // GROUP):
@@ -108,7 +108,7 @@ def _push_end(end_time: Ints, end_job: Ints, count: int, time: int, job: int) ->
 
 
 @kernel()
-def _pop_end(end_time: Ints, end_job: Ints, count: int) -> int:
+def pop_end(end_time: Ints, end_job: Ints, count: int) -> int:
     """Take the job that ends first off the heap of ends, which holds ``count``."""
     top = end_job[0]
     time, job = end_time[count - 1], end_job[count - 1]
@@ -154,7 +154,7 @@ def _release_ended(jobs: Jobs, profile: Profile, now: int) -> bool:
     """End the jobs whose time has come; true if one of them ended before its estimate."""
     early = False
     while jobs.state[0] > 0 and jobs.end_time[0] == now:
-        job = _pop_end(jobs.end_time, jobs.end_job, jobs.state[0])
+        job = pop_end(jobs.end_time, jobs.end_job, jobs.state[0])
         jobs.state[0] -= 1
         estimate = jobs.start[job] + jobs.requested[job]
         if estimate > now:
@@ -164,7 +164,7 @@ def _release_ended(jobs: Jobs, profile: Profile, now: int) -> bool:
 
 
 @kernel()
-def _start_promised(jobs: Jobs, queue: Queue, now: int) -> None:
+def start_promised(jobs: Jobs, queue: Queue, now: int) -> None:
     """Start the jobs whose reservation begins now."""
     while queue.state[HEAPED] > 0 and queue.start[queue.heap[0]] == now:
         slot = pop_reservation(queue)
@@ -184,7 +184,7 @@ def _start_waiting(jobs: Jobs, queue: Queue, profile: Profile, slot: int, now: i
 
 
 @kernel()
-def _promote(jobs: Jobs, queue: Queue, profile: Profile, depth: int, now: int) -> None:
+def promote(jobs: Jobs, queue: Queue, profile: Profile, depth: int, now: int) -> None:
     """Give reservations to the first waiting jobs until ``depth`` jobs hold one; start those that fit now."""
     slot = queue.state[BOUNDARY]
     while queue.state[PROMISED] < depth and slot < queue.state[SLOTS]:
@@ -199,7 +199,7 @@ def _promote(jobs: Jobs, queue: Queue, profile: Profile, depth: int, now: int) -
 
 
 @kernel()
-def _backfill(jobs: Jobs, queue: Queue, profile: Profile, now: int) -> None:
+def backfill(jobs: Jobs, queue: Queue, profile: Profile, now: int) -> None:
     """Start, in submission order, the jobs beyond the depth that fit the profile now."""
     first, used = queue.state[BOUNDARY], queue.state[SLOTS]
     for group in range(first // GROUP, (used + GROUP - 1) // GROUP):
@@ -212,7 +212,7 @@ def _backfill(jobs: Jobs, queue: Queue, profile: Profile, now: int) -> None:
 
 
 @kernel()
-def _submit(jobs: Jobs, queue: Queue, profile: Profile, job: int, depth: int, now: int) -> None:
+def submit(jobs: Jobs, queue: Queue, profile: Profile, job: int, depth: int, now: int) -> None:
     """Put a new job into the queue; without a depth limit it starts or gets its reservation here."""
     size, length = jobs.size[job], jobs.requested[job]
     if depth > 0:
@@ -227,18 +227,13 @@ def _submit(jobs: Jobs, queue: Queue, profile: Profile, job: int, depth: int, no
         queue.state[BOUNDARY] = queue.state[SLOTS]
 
 
-_INTS, _INDICES = types.int64[::1], types.uint64[::1]
-_PROFILE = types.NamedTuple([_INTS] * 2 + [_INDICES] * 2 + [_INTS] * 5 + [_INDICES] * 2 + [_INTS], Profile)
-_SIGNATURE = types.void(
-    types.NamedUniTuple(_INTS, len(Jobs._fields), Jobs),
-    types.NamedUniTuple(_INTS, len(Queue._fields), Queue),
-    _PROFILE,
-    types.int64,
-    _INTS,
-)
+INTS, _INDICES = types.int64[::1], types.uint64[::1]
+JOBS = types.NamedUniTuple(INTS, len(Jobs._fields), Jobs)
+QUEUE = types.NamedUniTuple(INTS, len(Queue._fields), Queue)
+PROFILE = types.NamedTuple([INTS] * 2 + [_INDICES] * 2 + [INTS] * 5 + [_INDICES] * 2 + [INTS], Profile)
 
 
-@kernel(_SIGNATURE)
+@kernel(types.void(JOBS, QUEUE, PROFILE, types.int64, INTS))
 def simulate(jobs: Jobs, queue: Queue, profile: Profile, depth: int, tally: Ints) -> None:
     """Run all instants until every job has started; fills ``jobs.start`` and ``tally``."""
     cursor, count = 0, jobs.submit.size
@@ -254,14 +249,14 @@ def simulate(jobs: Jobs, queue: Queue, profile: Profile, depth: int, tally: Ints
         early = _release_ended(jobs, profile, now)
         if early and queue.state[PROMISED] > 0:
             tally[COMPRESSIONS] += 1
-            _compress(queue, profile, now, tally)
+            compress(queue, profile, now, tally)
         while cursor < count and jobs.submit[cursor] == now:
-            _submit(jobs, queue, profile, cursor, depth, now)
+            submit(jobs, queue, profile, cursor, depth, now)
             cursor += 1
-        _start_promised(jobs, queue, now)
+        start_promised(jobs, queue, now)
         if depth > 0:
-            _promote(jobs, queue, profile, depth, now)
-            _backfill(jobs, queue, profile, now)
+            promote(jobs, queue, profile, depth, now)
+            backfill(jobs, queue, profile, now)
         tally[LONGEST] = max(tally[LONGEST], queue.state[LIVE])
         compact(queue)
 

@@ -450,7 +450,7 @@ def test_shares_of_the_file_count(tmp_path: Path) -> None:
         ({"preemption": "priority"}, "easy", "all jobs have one priority"),
         ({"preemption": "priority"}, "fair-share", "only by class; add --by-class"),
         ({"by_class": True}, "easy", "--by-class: all jobs have one priority"),
-        ({"fates": True}, "conservative", "policy conservative knows no tenants"),
+        ({"by_class": True}, "conservative", "policy conservative knows no priorities"),
     ],
 )
 def test_what_does_not_go_together(tmp_path: Path, options: dict[str, Any], policy: str, said: str) -> None:

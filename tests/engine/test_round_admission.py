@@ -11,13 +11,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from capsim.engine.gate import ENDED_AS
 from capsim.engine.gavel_rounds import GavelRounds
 from capsim.engine.queue_options import QueueOptions
 from capsim.engine.replay import Schedule, columns_of, measure, replay_trace
 from capsim.engine.replay_cluster import Queue
 from capsim.engine.replay_rules import ReplayRules, submitted
 from capsim.engine.replay_types import Types, types_of
-from capsim.engine.round_admission import ENDED_AS, Admission
+from capsim.engine.round_admission import Admission
 from capsim.engine.rounds import Placement, Progress, run_rounds
 from capsim.engine.sia_rounds import SiaRounds
 from capsim.errors import InputError

@@ -99,7 +99,7 @@ MUTANTS = (
         "forgotten compression",
         "conservative keeps reservations where they were when jobs end early",
         "kernel/conservative.py",
-        (("            _compress(queue, profile, now, tally)\n", "            pass\n"),),
+        (("            compress(queue, profile, now, tally)\n", "            pass\n"),),
         CONSERVATIVE,
     ),
     Mutant(
