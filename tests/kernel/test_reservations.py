@@ -27,6 +27,7 @@ class WindowCase:
     free: tuple[int, ...]
     used: tuple[int, ...] = (0,)
     ends: tuple[int, ...] = ()
+    interval: int = 0
 
     def case(self, reserved: bool) -> Case:
         """The case as the schedulers take it."""
@@ -35,7 +36,9 @@ class WindowCase:
         jobs = tuple(Job(submit, run, run, n, n, n, 0, tenant) for submit, n, run, tenant in self.jobs)
         arrive = (Command(0, "activate", (0, None)),)
         windows = self.windows if reserved else ()
-        return Case(layout, (JobClass(),), jobs, 10_000, commands=arrive, reservations=windows)
+        return Case(
+            layout, (JobClass(interval=self.interval),), jobs, 10_000, commands=arrive, reservations=windows
+        )
 
 
 def window(start: int, end: int, racks: int = 1, **options: object) -> Reservation:
@@ -81,6 +84,38 @@ CASES = (
         "evicted", "the same, but B is stopped at 10 with 2 ms left, which it works off on rack 0 from 15 on; C goes after it",
         2, (window(10, 20, announced=5, evict=True),), ((0, 4, 15, 0), (0, 4, 12, 0), (6, 4, 2, 0)), (0, 0, 17),
         (0, 0, 12), (0,), (15, 17, 19),
+    ),
+    WindowCase(
+        "evicted with a checkpoint", "the same where checkpoints are taken every 7 ms: B takes one at 10",
+        2, (window(10, 20, announced=5, evict=True),), ((0, 4, 15, 0), (0, 4, 12, 0), (6, 4, 2, 0)), (0, 0, 17),
+        (0, 0, 12), (0,), (15, 17, 19), 7,
+    ),
+    WindowCase(
+        "announced as it begins", "at 10 B is gone from rack 0; C and D are stopped in rack 1 and, submitted before E, go on there",
+        2, (window(10, 20, announced=10, evict=True),), ((0, 2, 15, 0), (0, 2, 10, 0), (0, 2, 12, 0), (0, 2, 12, 0), (6, 2, 3, 0)),
+        (0, 0, 0, 0, 14), (0, 0, 0, 0, 10), (0,), (15, 10, 12, 14, 17),
+    ),
+    WindowCase(
+        "free when all are gone", "racks 0 and 1 have a job until 12 and one until 30, in either order; rack 2 is free sooner, at 20",
+        3, (window(10, 20, announced=5),), ((0, 2, 12, 0), (0, 2, 30, 0), (0, 2, 30, 0), (0, 2, 12, 0), (0, 4, 20, 0), (13, 4, 1, 0)),
+        (0, 0, 0, 0, 0, 20), (0, 0, 0, 0, 0, 20), (4 * 10,),
+    ),
+    WindowCase(
+        "not evicted from its own", "rack 1 is free sooner; B in it is of tenant 1, whose it is from 10 on: it runs on, past the end",
+        2, (window(10, 20, announced=5, evict=True, tenants=[1]),), ((0, 4, 30, 0), (0, 4, 25, 1), (6, 4, 2, 0)), (0, 0, 25),
+        (0, 0, 25), (4 * 10,), (30, 25, 27),
+    ),
+    WindowCase(
+        "too late for the head", "from 8 on B would run into the window: it is promised 20, not 10, when A ends, so C may run until 11",
+        1, (window(15, 20), window(100, 110, tenants=[1])), ((0, 2, 10, 0), (1, 4, 8, 1), (2, 2, 9, 0)), (0, 20, 2),
+        (0, 10, 18), (0, 0),
+    ),
+    WindowCase(
+        "not its own yet", "rack 0 is tenant 1's from 0 on, rack 1 from 50 on. C of tenant 1, for whom A has left nothing in rack 0,"
+        " goes beside B into rack 2, where it fits best; so D finds rack 1 free at 2, E, too long for it, waits for B's end",
+        3, (window(0, 100, tenants=[1]), window(50, 100, tenants=[1])),
+        ((0, 4, 20, 1), (0, 2, 60, 0), (1, 2, 10, 1), (2, 4, 10, 0), (3, 4, 45, 0)), (0, 0, 1, 2, 60), (0, 0, 1, 2, 12),
+        (4 * 20, 0),
     ),
 )  # fmt: skip
 
@@ -170,6 +205,52 @@ def test_what_cannot_be_kept_is_refused(asked: list[Reservation], says: str) -> 
     case = CASES[0].case(False)
     with pytest.raises(LayoutError, match=says):
         cluster_of(replace(case, reservations=tuple(asked)))
+
+
+def test_a_job_slower_than_hoped_heeds_the_window_behind_its_flexible_one() -> None:
+    """Over two blocks a gang takes 20 ms, not 10: it is past 15, when both racks are closed for 15 ms."""
+    layout = Layout()
+    layout.tranche(layout.site(layout.pool(4)), 2, 1)
+    windows = (window(12, 14, tenants=[1], flex=True), window(15, 30, 2))
+    job = Job(0, 10, 10, 8, 8, 8, 0, 1)
+    case = replace(
+        CASES[0].case(False),
+        layout=layout,
+        classes=(JobClass(locality=0.5),),
+        jobs=(job,),
+        reservations=windows,
+    )
+    cluster = drive(case)
+    assert cluster.runs[["start", "end"]].tolist() == [(30, 50)]
+    assert [life.start for life in Scheduler(case).run()] == [30]
+
+
+def test_more_windows_than_a_word_has_bits() -> None:
+    """A rack is the tenant's until 8; from 10 to 20 all 64 are closed, each by a window of its own."""
+    layout = Layout()
+    layout.tranche(layout.site(layout.pool(4)), 64)
+    windows = (window(0, 8, tenants=[1]), *(window(10, 20) for _ in range(64)))
+    case = replace(
+        CASES[0].case(False), layout=layout, jobs=(Job(0, 15, 15, 4, 4, 4, 0, 1),), reservations=windows
+    )
+    assert drive(case).runs["start"].tolist() == [20]
+    assert [life.start for life in Scheduler(case).run()] == [20]
+
+
+def test_a_window_bars_racks_of_its_own_site_alone() -> None:
+    """A of tenant 0 has one rack of site 0 that is open to it, B of tenant 1 the other, whose window is flexible for
+    it, although the rack of site 1, closed from 30 on, has the same place there.
+    """
+    layout = Layout()
+    pool = layout.pool(4)
+    for racks in (2, 1):
+        layout.tranche(layout.site(pool), racks)
+    windows = (window(10, 20, tenants=[1], flex=True), Reservation(1, 30, 40, domains=1))
+    jobs = tuple(Job(0, 35, 35, 4, 4, 4, 0, tenant) for tenant in (0, 1))
+    case = replace(CASES[0].case(False), layout=layout, jobs=jobs, reservations=windows)
+    case = replace(case, commands=tuple(Command(0, "activate", (site, None)) for site in (0, 1)))
+    assert drive(case).runs["start"].tolist() == [0, 0]
+    assert [life.start for life in Scheduler(case).run()] == [0, 0]
 
 
 def test_chips_are_rounded_up_to_whole_domains() -> None:

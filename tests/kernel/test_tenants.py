@@ -184,6 +184,8 @@ def test_quotas_by_flavor_computed_by_hand(case: FlavorCase) -> None:
     assert found == list(zip(case.starts, case.pools, case.ends, strict=True))
     assert tuple(life.start for life in Scheduler(case.case()).run()) == case.starts
     assert [cluster.class_of(j) for j in range(len(found))] == [0] * len(found)
+    if all(isinstance(tenant.quota, dict) for tenant in case.tenants):
+        assert cluster.quota_use()["chip_ms"].sum() == cluster.runs["chip_time"].sum()
 
 
 def test_job_confined_to_a_flavor_is_still_of_its_class() -> None:
@@ -259,6 +261,36 @@ def test_limits_of_a_class_computed_by_hand(
     case = Case(layout, (JobClass(), JobClass()), jobs, 10_000, commands=arrive, class_limits=limit)
     assert tuple(drive(case).runs["start"][:4].tolist()) == starts
     assert tuple(life.start for life in Scheduler(case).run()) == starts
+
+
+def test_a_job_that_its_class_holds_keeps_nothing_from_borrowers() -> None:
+    """C is within its quota, but the second of class 1 at a time: D borrows the 2 chips."""
+    jobs = tuple(
+        Job(submit, 10, 10, n, n, n, tenant, tenant)
+        for submit, n, tenant in ((0, 4, 0), (0, 2, 1), (1, 2, 1), (2, 2, 0))
+    )
+    limits: dict[int | tuple[int, ...], ClassLimit] = {1: ClassLimit(max_running=1)}
+    case = replace(
+        CASES[0].case(True), tenants=HALVES, jobs=jobs, classes=(JobClass(), JobClass()), class_limits=limits
+    )
+    assert drive(case).runs["start"].tolist() == [0, 0, 10, 2]
+    assert [life.start for life in Scheduler(case).run()] == [0, 0, 10, 2]
+
+
+def test_a_job_too_large_for_a_flavor_keeps_nothing_there_from_borrowers() -> None:
+    """Two of the first flavor's 4 chips are there. B of 4 is within its quota of it, but must wait for A to leave
+    the second; C of 2 borrows.
+    """
+    layout = Layout()
+    layout.tranche(layout.site(layout.pool(2)), 2)
+    layout.tranche(layout.site(layout.pool(4)), 1)
+    tenants = (Tenant(quota={0: 0, 1: 4}, cohort=0), Tenant(quota={0: 4, 1: 0}, cohort=0))
+    arrive = (Command(0, "activate", (0, 1)), Command(0, "activate", (1, None)))
+    rows = ((0, 4, 0), (1, 4, 1), (2, 2, 0))
+    jobs = tuple(Job(submit, 10, 10, n, n, n, 0, tenant) for submit, n, tenant in rows)
+    case = replace(FLAVORS[0].case(), layout=layout, commands=arrive, tenants=tenants, jobs=jobs)
+    assert drive(case).runs["start"].tolist() == [0, 20, 2]
+    assert [life.start for life in Scheduler(case).run()] == [0, 20, 2]
 
 
 @pytest.mark.parametrize(

@@ -102,13 +102,7 @@ MUTANTS = (
         ),
         RESERVED,
     ),
-    Mutant(
-        "own chips past the end",
-        "a job prefers domains of its window although it would run past the end",
-        "kernel/bars.py",
-        (("    return w.flex != 0 or end <= w.end\n", "    return True\n"),),
-        RESERVED,
-    ),
+    # No mutant: windows that end before a job would count as its own. They bar it too, so their domains leave the map.
     Mutant(
         "domain of two windows",
         "a window that bars a job no longer takes the domains of the next one off the map",
@@ -357,18 +351,7 @@ MUTANTS = (
         (("in (BEGUN, ANNOUNCED, UNANNOUNCED, ANNOUNCED):", "in (BEGUN, ANNOUNCED, UNANNOUNCED):"),),
         RESERVED,
     ),
-    Mutant(
-        "begun before the other ends",
-        "a window begins before another that ends at that instant is over",
-        "kernel/bookings.py",
-        (
-            (
-                "in (BEGUN, ANNOUNCED, UNANNOUNCED, ANNOUNCED):",
-                "in (ANNOUNCED, BEGUN, UNANNOUNCED, ANNOUNCED):",
-            ),
-        ),
-        RESERVED,
-    ),
+    # No mutant: a window beginning before another is over at the same instant; neither looks at the other.
     Mutant(
         "broken chips used",
         "broken chips of a window count as used",
