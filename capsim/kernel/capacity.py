@@ -100,11 +100,11 @@ def retire(s, t, n, kill, at):
         index_domain(s, site, np.int64(d), np.int64(-1))
         dom.leaving = 1
         bar_free(s, site, np.int64(d))
-        if kill:
-            evict(s, site, np.int64(d))
         leave_domain(s, site, np.int64(d))
+    if kill:
+        force_out(s, hi - n, hi)
     if at < NEVER:
-        heap_push(s, at, (np.int64(RETIRE) << KEY_SHIFT) | t, ((hi - n) << 32) | hi)
+        heap_push(s, at, (np.int64(RETIRE) << KEY_SHIFT) | (hi - n), hi)
     pool_rate(s, np.int64(s.sites[site].pool))
     capacity_grew(s, True)
 
@@ -146,10 +146,10 @@ def restore(s, t, n):
 
 
 @kernel()
-def force_out(s, t, data):
-    """The instant of a forced retirement: who still holds the domains is stopped."""
-    site = np.int64(s.tranches[t].site)
-    for d in range(data >> 32, data & 0xFFFFFFFF):
+def force_out(s, lo, hi):
+    """The instant of a forced retirement: who still holds domains lo..hi - 1 is stopped, in their order."""
+    site = np.int64(s.doms[lo].site)
+    for d in range(lo, hi):
         if s.doms[d].leaving:
             evict(s, site, np.int64(d))
     capacity_grew(s, True)
@@ -157,7 +157,7 @@ def force_out(s, t, data):
 
 @kernel()
 def evict(s, site, d):
-    """Stop every holder of a domain, as by a failure."""
+    """Stop every holder of a domain, as by a failure: latest placed first."""
     cap = np.int64(s.clock[0].cap_jobs)
     dom = s.doms[d]
     while dom.first_piece >= 0:

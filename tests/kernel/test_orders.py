@@ -283,6 +283,37 @@ def test_las_by_class_stops_lower_classes_first_then_lower_queues() -> None:
     assert starts(case) == (0, 0, 8, 10)
 
 
+@pytest.mark.parametrize(
+    ("domain_chips", "runs", "retired", "ends"),
+    [
+        # D is placed last in the second domain of 8: it is stopped while 16 chips are active, C when 8 are.
+        (8, (10, 30, 20, 20), 1, [10, 30, 40, 25]),
+        # B's domain leaves first, with 8 of 12 chips active then; C's second, with 4: B goes before C.
+        (4, (10, 20, 20), 2, [10, 25, 40]),
+    ],
+)
+def test_who_is_killed_first_has_the_lesser_share(
+    domain_chips: int, runs: tuple[int, ...], retired: int, ends: list[int]
+) -> None:
+    """Jobs of 4 chips fill the domains from 0 on; the last domains leave by force at 5.
+
+    Those stopped join the queue of drf one by one. Until 500 keys stand; at 10 there are 4 chips for one of them.
+    """
+    layout = Layout()
+    layout.tranche(layout.site(layout.pool(domain_chips)), 4 * len(runs) // domain_chips)
+    case = Case(
+        layout,
+        (JobClass(preemptible=True),),
+        tuple(Job(0, run, run, 4, 4, 4) for run in runs),
+        400,
+        commands=(Command(0, "activate", (0, None)), Command(5, "retire", (0, retired), {"kill": True})),
+        order="drf",
+        order_options={"recalculate": 500},
+    )
+    assert drive(case).runs["end"][: len(runs)].tolist() == ends
+    assert [life.end for life in Scheduler(case).run()] == ends
+
+
 def cluster(jobs: int, order: str, backfill: str = "easy", **options: Any) -> Cluster:
     """A cluster of 64 chips with random jobs of five tenants."""
     rng = np.random.default_rng(5)

@@ -129,8 +129,8 @@ def mend(world: World, repair: Repair) -> None:
 
 
 def force_out(world: World, index: int) -> None:
-    """Stop whoever holds a domain that leaves, as a failure would."""
-    for piece in list(world.fleet.domains[index].pieces):
+    """Stop whoever holds a domain that leaves, as a failure would: latest placed first."""
+    for piece in reversed(world.fleet.domains[index].pieces):
         stop_holder(world, piece.holder)
 
 
@@ -214,7 +214,7 @@ def undrain(world: World, site: int) -> None:
 def site_down(world: World, site: int) -> None:
     """All that runs at the site fails."""
     world.fleet.sites[site].down = True
-    pieces: list[Piece] = [p for d in world.fleet.domains if d.site == site for p in d.pieces]
+    pieces: list[Piece] = [p for d in world.fleet.domains if d.site == site for p in reversed(d.pieces)]
     for holder in dict.fromkeys(piece.holder for piece in pieces):
         stop_holder(world, holder)
 

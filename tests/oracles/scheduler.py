@@ -110,7 +110,7 @@ class Scheduler:
         """What happens of itself at an instant, before operations; whether a failure broke something."""
         world, now = self.world, self.world.now
         happened = self.terminations()
-        for at, domain in [r for r in world.retirements if r[0] == now]:
+        for at, domain in sorted(r for r in world.retirements if r[0] == now):
             world.retirements.remove((at, domain))
             changes.force_out(world, domain)
         for repair in sorted((r for r in world.repairs if r.time == now), key=lambda r: r.number):
