@@ -160,6 +160,11 @@ def check_queue(s: State) -> list[str]:
     elif sorted(s.by_rank[ranks].tolist()) != waits.tolist():
         wrong.append(f"the queue holds jobs {s.by_rank[ranks]} instead of {waits}")
     if s.clock["easy"][0]:
+        leaf, jobs = s.tree[ranks + int(s.clock["leaves"][0])], s.by_rank[ranks]
+        if np.any(leaf["size"] != s.jobs["size_min"][jobs]) or np.any(
+            leaf["duration"] != s.runs["shortest"][jobs]
+        ):
+            wrong.append("the queue's tree has other sizes or durations than its jobs")
         for name in ("size", "duration"):
             least = s.tree[name].reshape(-1, 2).min(axis=1)
             if np.any(least[1:] != s.tree[name][1 : len(least)]):

@@ -26,7 +26,7 @@ from capsim.kernel.placement import best_fit
 from capsim.kernel.preemption import preempt_for_chips
 from capsim.kernel.rows import prefetch
 from capsim.kernel.running import fail_job, leave_domain, restart_in_place
-from capsim.kernel.serving import capacity_grew, capacity_shrank, lose_replicas
+from capsim.kernel.serving import capacity_grew, capacity_shrank, look_again, lose_replicas
 from capsim.kernel.state import FAIL, KEY_SHIFT, REPAIR
 from capsim.tables import NEVER
 
@@ -185,6 +185,7 @@ def strike(s, d, chip, whole, repair):
     break_chips(s, site, d, hit, in_spare, taken)
     heap_push(s, c.now + repair, (np.int64(REPAIR) << KEY_SHIFT) | c.repairs, (d << DOMAIN_SHIFT) | taken)
     c.repairs += 1
+    look_again(s)
     capacity_shrank(s, site)
     hurt = False
     p = np.int64(dom.first_piece)
@@ -317,6 +318,7 @@ def repair(s, d, n):
         return
     site = np.int64(dom.site)
     s.count[0].repairs += 1
+    look_again(s)
     dom.broken -= n
     broken_account(s, site, -n)
     p = np.int64(dom.first_piece)

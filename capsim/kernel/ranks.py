@@ -71,7 +71,7 @@ def restate_durations(s: State, jobs: np.ndarray, best: float) -> None:
     """Set the least possible estimate of waiting jobs of one class, whose best speed is now ``best``.
 
     The same formula as at their submission (``running.enqueue``); jobs that are set aside or held get it
-    when they come back.
+    when they come back: with an order that changes, others may have their slots by now.
     """
     if not len(jobs):
         return
@@ -82,7 +82,10 @@ def restate_durations(s: State, jobs: np.ndarray, best: float) -> None:
     s.runs["shortest"][jobs] = duration
     if not s.clock["easy"][0]:
         return
-    leaf = s.runs["rank"][jobs] + int(s.clock["leaves"][0])
+    there = s.runs["parked"][jobs] == 0
+    if not there.any():
+        return
+    leaf, duration = s.runs["rank"][jobs[there]] + int(s.clock["leaves"][0]), duration[there]
     for tree in _trees(s):
         queued = tree["size"][leaf] != EMPTY
         tree["duration"][leaf[queued]] = duration[queued]

@@ -412,6 +412,13 @@ def capacity_grew(s, called):
 
 
 @kernel()
+def look_again(s):
+    """Chips broke or work again: with an order that changes a pass is due, as keys may be computed in it."""
+    if s.clock[0].rules != 0 and s.rules[0].order > 0:
+        s.clock[0].happened = 1
+
+
+@kernel()
 def capacity_shrank(s, site):
     """Chips of a site stopped being usable: it matters to the queue only if the reservation counts on
     them.

@@ -13,7 +13,7 @@ from capsim.kernel.api import Cluster, Policy
 from capsim.kernel.layout import Classes, Layout, LayoutError, make_jobs
 from capsim.policies.orders import CHANGING
 from tests.kernel.driving import drive
-from tests.oracles.case import Case, Command, Job, JobClass
+from tests.oracles.case import Case, Command, Failure, Job, JobClass
 from tests.oracles.scheduler import Scheduler
 
 
@@ -312,6 +312,46 @@ def test_who_is_killed_first_has_the_lesser_share(
     )
     assert drive(case).runs["end"][: len(runs)].tolist() == ends
     assert [life.end for life in Scheduler(case).run()] == ends
+
+
+def test_keys_are_computed_when_a_chip_breaks_that_nobody_uses() -> None:
+    """A is in the second queue from 3 on; the pass of the failure at 7, of a free chip, is the next: B stops A."""
+    layout = Layout()
+    layout.tranche(layout.site(layout.pool(8, 1)), 2)
+    case = Case(
+        layout,
+        (JobClass(preemptible=True), JobClass()),
+        (Job(0, 40, 40, 8, 8, 8), Job(0, 40, 40, 4, 4, 4, 1), Job(2, 5, 5, 8, 8, 8)),
+        1_000,
+        commands=(Command(0, "activate", (0, None)),),
+        failures=(Failure(7, domain=1, chip=6, whole=False, repair=5),),
+        order="las",
+        preemption=True,
+        order_options={"thresholds": (24,), "recalculate": 0, "promote": 0.0, "exempt": 0},
+    )
+    assert starts(case) == (0, 0, 7)
+
+
+def test_a_speed_of_a_job_set_aside_says_nothing_of_who_has_its_slot() -> None:
+    """D (16 chips of 8: set aside at 2) left its slot, one of 8, to G; at 6 D's class gets slow.
+
+    E is the head from 3 on, promised 40; at 12 four chips are free: F would end too late, G does not.
+    """
+    layout = Layout()
+    layout.tranche(layout.site(layout.pool(8)), 1)
+    classes = Classes(1)
+    classes.add()
+    classes.add()
+    submit, run = np.array([0, 0, 1, 1, 3, 4, 5]), np.array([40, 2, 10, 5, 5, 100, 10])
+    rows = make_jobs(submit, run, np.array([4, 4, 4, 16, 8, 4, 4]), cls=np.array([0, 0, 0, 1, 0, 0, 0]))
+    policy = Policy(order="fair-share", order_options={"recalculate": 500})
+    made = Cluster(layout, rows, classes, policy=policy, max_extra_jobs=0)
+    made.activate(0)
+    made.advance(6)
+    made.set_speed(1, 0, 0.01)
+    assert made.check() == []
+    made.advance(1_000)
+    assert made.runs["start"].tolist() == [0, 0, 2, -1, 40, 45, 12]
 
 
 def cluster(jobs: int, order: str, backfill: str = "easy", **options: Any) -> Cluster:
