@@ -246,6 +246,7 @@ DOMAIN = np.dtype(
         ("serving", "i2"),  # pieces of services here
         ("stamp", "i4"),  # scratch is valid if this is the clock's stamp
         ("scratch", "i4"),  # free chips at a later instant
+        ("since", "i4"),  # repairs scheduled before it arrived (again): they are not of its chips
     ],
     align=True,
 )

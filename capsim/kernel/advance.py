@@ -85,7 +85,9 @@ def handle_events(s, time, last_kind):
         elif kind == RETIRE:
             capacity.force_out(s, index, data)
         elif kind == REPAIR:
-            failures.repair(s, data >> failures.DOMAIN_SHIFT, data & ((1 << failures.DOMAIN_SHIFT) - 1))
+            failures.repair(
+                s, index, data >> failures.DOMAIN_SHIFT, data & ((1 << failures.DOMAIN_SHIFT) - 1)
+            )
 
 
 @kernel()

@@ -48,6 +48,7 @@ def bring(s, t, n):
         dom = s.doms[d]
         dom.active = 1
         dom.free = full
+        dom.since = s.clock[0].repairs
         index_domain(s, site, np.int64(d), np.int64(1))
         if s.clock[0].easy:
             set_last(s, site, np.int64(d), np.int64(-1), np.int64(-1))
@@ -152,7 +153,7 @@ def force_out(s, lo, hi):
     for d in range(lo, hi):
         if s.doms[d].leaving:
             evict(s, site, np.int64(d))
-    capacity_grew(s, True)
+            capacity_grew(s, True)
 
 
 @kernel()

@@ -306,15 +306,12 @@ def replace_chips(s, j, site, p):
 
 
 @kernel()
-def repair(s, d, n):
+def repair(s, number, d, n):
     """Broken chips of a domain are in service again: spares of the gang that holds it as a segment, else
-    free.
+    free. A domain that left since this repair was scheduled came back, if it did, in working order.
     """
     dom = s.doms[d]
-    if not dom.active:
-        return
-    n = min(n, np.int64(dom.broken))  # a domain that left and came back has nothing to repair
-    if n == 0:
+    if not dom.active or number < dom.since:
         return
     site = np.int64(dom.site)
     s.count[0].repairs += 1

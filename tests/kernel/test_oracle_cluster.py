@@ -15,7 +15,7 @@ from capsim.kernel.api import Cluster
 from capsim.kernel.layout import Layout
 from tests.kernel.driving import drive
 from tests.oracles import named
-from tests.oracles.case import Case, Command, Job, JobClass, Service
+from tests.oracles.case import Case, Command, Failure, Job, JobClass, Service
 from tests.oracles.cases import FEATURES, cases
 from tests.oracles.fragments import reasons
 from tests.oracles.scheduler import Scheduler
@@ -55,8 +55,9 @@ GROUPS = [
     ("topology", "pools", "changes", "elastic"),
     ("topology", "interval", "capacity", "changes"),
     ("fairness",),
-    ("topology", "pools", "fairness"),
+    ("topology", "pools", "fairness", "changes"),
     ("topology", "fairness", "preemption", "checkpoints"),
+    ("topology", "fairness", "preemption", "failures", "capacity", "changes"),
     ("tenants",),
     ("topology", "tenants", "preemption", "checkpoints", "elastic", "changes"),
     ("topology", "tenants", "fairness", "failures", "capacity", "drain"),
@@ -80,7 +81,7 @@ GROUPS = [
     ("topology", "reservations", "services", "sites", "pools"),
     ("topology", "reservations", "services", "preemption", "checkpoints"),
     ("topology", "reservations", "services", "failures", "capacity", "drain", "interval"),
-    tuple(name for name in FEATURES if name != "changes"),
+    FEATURES,
     tuple(name for name in FEATURES if name != "reservations"),
 ]
 """Features that are tried together."""
@@ -180,6 +181,27 @@ def test_splitting_time_changes_nothing(data: st.DataObject, stops: list[int]) -
         assert np.array_equal(whole.runs[name], split.runs[name]), name
     assert np.array_equal(whole.chip_time(), split.chip_time())
     assert whole.counters() == split.counters()
+
+
+def test_a_repair_is_not_of_a_domain_that_left_and_came_back() -> None:
+    """The chip that broke at 5 leaves at 10, in repair until 105; another breaks at 30, for 200 ms."""
+    layout = Layout()
+    layout.tranche(layout.site(layout.pool(4, 1)), 2)
+    case = Case(
+        layout=layout,
+        classes=(JobClass(),),
+        jobs=(Job(40, 5, 5, 8, 8, 8),),
+        horizon=2_000,
+        commands=(
+            Command(0, "activate", (0, None)),
+            Command(9, "reclaim", (0, 1), {"grace": 1}),
+            Command(20, "restore", (0, 1)),
+        ),
+        failures=(Failure(5, 1, 0, False, 100), Failure(30, 1, 0, False, 200)),
+    )
+    cluster = drive(case)
+    agree(case, cluster)
+    assert cluster.runs["start"][0] == 230
 
 
 def test_a_service_that_wants_what_it_wanted_gives_no_notice() -> None:

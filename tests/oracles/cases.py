@@ -409,7 +409,14 @@ def arrivals_of(draw: st.DrawFn, features: frozenset[str], tranche: int, domains
     first = draw(st.integers(0, domains))
     later = draw(st.integers(1, 30))
     commands = [Command(0, "activate", (tranche, first)), Command(later, "activate", (tranche, None))]
-    if draw(st.booleans()):
+    leaves = draw(st.sampled_from(["stays", "retire", "reclaim"] if domains > 1 else ["stays", "retire"]))
+    if leaves == "reclaim":
+        at, grace = later + draw(st.integers(0, 20)), draw(st.sampled_from([1, 3, 8]))
+        away = draw(st.integers(1, domains - 1))
+        commands.append(Command(at, "reclaim", (tranche, away), {"grace": grace}))
+        if draw(st.booleans()):
+            commands.append(Command(at + grace + draw(st.integers(0, 30)), "restore", (tranche, away)))
+    if leaves == "retire":
         at = later + draw(st.integers(1, 30))
         options: dict[str, Any] = draw(st.sampled_from([{}, {"kill": True}, {"at": at + 7}]))
         commands.append(Command(at, "retire", (tranche, draw(st.integers(0, domains))), options))

@@ -189,16 +189,34 @@ def retire(
     return bool(leaving)
 
 
-def drain(world: World, site: int, *, grace: int | None = None) -> None:
-    """Nothing new starts at the site; after the grace its jobs are checkpointed and requeued."""
-    world.fleet.sites[site].draining = True
-    if grace is None:
-        return
-    until = world.now + grace
-    for j in world.running(lambda life: holds_at(world, life, site)):
+def reclaim(world: World, tranche: int, domains: int, *, grace: int) -> None:
+    """The highest active domains of a tranche leave: their gangs stop with a checkpoint after the grace."""
+    mine = [
+        i for i, d in enumerate(world.fleet.domains) if d.tranche == tranche and d.active and not d.leaving
+    ]
+    leaving, until = mine[len(mine) - domains :], world.now + grace
+    warn(world, until, lambda life: any(piece.domain in leaving for piece in life.pieces))
+    retire(world, tranche, domains, at=until)
+
+
+def restore(world: World, tranche: int, domains: int) -> None:
+    """The lowest domains of a tranche that are away, which left last, are back in working order."""
+    activate(world, tranche, domains)
+
+
+def warn(world: World, until: int, wanted: Callable[[Life], bool]) -> None:
+    """Some running jobs stop at an instant, with a checkpoint."""
+    for j in world.running(wanted):
         notice = world.lives[j].notice
         if notice is None or notice[0] > until:
             world.lives[j].notice = (until, True)
+
+
+def drain(world: World, site: int, *, grace: int | None = None) -> None:
+    """Nothing new starts at the site; after the grace its jobs are checkpointed and requeued."""
+    world.fleet.sites[site].draining = True
+    if grace is not None:
+        warn(world, world.now + grace, lambda life: holds_at(world, life, site))
 
 
 def holds_at(world: World, life: Life, site: int) -> bool:
@@ -263,6 +281,8 @@ def set_cost(world: World, cls: int, pool: int, cost: float) -> None:
 OPERATIONS: dict[str, Callable[..., bool | None]] = {
     "activate": activate,
     "retire": retire,
+    "reclaim": reclaim,
+    "restore": restore,
     "drain": drain,
     "undrain": undrain,
     "site_down": site_down,

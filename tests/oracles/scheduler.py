@@ -111,8 +111,9 @@ class Scheduler:
         world, now = self.world, self.world.now
         happened = self.terminations()
         for at, domain in sorted(r for r in world.retirements if r[0] == now):
-            world.retirements.remove((at, domain))
-            changes.force_out(world, domain)
+            if (at, domain) in world.retirements:
+                world.retirements.remove((at, domain))
+                changes.force_out(world, domain)
         for repair in sorted((r for r in world.repairs if r.time == now), key=lambda r: r.number):
             if repair in world.repairs:
                 world.repairs.remove(repair)

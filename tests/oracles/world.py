@@ -292,6 +292,7 @@ class World:
             domain.active, domain.leaving, domain.broken = False, False, 0
             self.changes += 1
             self.repairs = [repair for repair in self.repairs if repair.domain != index]
+            self.retirements = [(at, d) for at, d in self.retirements if d != index]
 
     def settle(self, j: int, *, saved: bool) -> Stop:
         """Close the running segment: keep what is safe, count what is lost."""
