@@ -96,3 +96,10 @@ class Shell:
     term: int | None
     new_build: bool
     price_kw_month: float
+
+    @property
+    def size(self) -> str:
+        """Its power in words: `207 MW`, `3.5 MW`, `400 kW`."""
+        if self.kw < 1000.0:
+            return f"{self.kw:,.0f} kW"
+        return f"{self.kw / 1000:,.1f} MW" if self.kw < 10_000.0 else f"{self.kw / 1000:,.0f} MW"

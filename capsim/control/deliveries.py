@@ -193,13 +193,13 @@ class Deliveries:
         if state.status != "planned":
             return
         state.status, state.delivered = "delivered", ctx.now
-        ctx.log("power", shell.offer, f"{shell.kw / 1000:,.0f} MW of critical IT power")
+        ctx.log("power", shell.offer, f"{shell.size} of critical IT power")
         self.power.bring(ctx.prepared.study.offers[shell.offer].hosts, shell.kw)
         if shell.term is None or state.delivered + shell.term >= ctx.end:
             return
         yield ctx.until(state.delivered + shell.term)
         if state.status == "delivered":
-            self.remove_shell(shell, "ended", f"{shell.kw / 1000:,.0f} MW go back")
+            self.remove_shell(shell, "ended", f"{shell.size} go back")
 
     def remove_shell(self, shell: Shell, status: str, text: str) -> None:
         """The contract of a shell ends now; chips that hang on its power lose it."""

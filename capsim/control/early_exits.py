@@ -38,4 +38,4 @@ def leave(ctx: Context, deliveries: Deliveries, offer: str) -> None:
             deliveries.remove(lot, "left", "termination", text)
     for shell in ctx.prepared.portfolio.shells:
         if shell.offer == offer and ctx.shells[shell.key].status in ("planned", "delivered"):
-            deliveries.remove_shell(shell, "left", f"{shell.kw / 1000:,.0f} MW left for convenience")
+            deliveries.remove_shell(shell, "left", f"{shell.size} left for convenience")

@@ -30,6 +30,4 @@ def _default(ctx: Context, deliveries: Deliveries, provider: str, at: int) -> Ge
     for shell in ctx.prepared.portfolio.shells:
         power = ctx.shells[shell.key]
         if ctx.provider(shell.offer) == provider and power.status in ("planned", "delivered"):
-            deliveries.remove_shell(
-                shell, "defaulted", f"{provider} defaults: {shell.kw / 1000:,.0f} MW lost"
-            )
+            deliveries.remove_shell(shell, "defaulted", f"{provider} defaults: {shell.size} lost")

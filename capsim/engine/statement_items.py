@@ -45,7 +45,7 @@ WORDS: dict[str, str] = {
     "credit": "credit for lateness",
     "drawdown": "prepayment drawn down",
     "salvage": "worth at the end",
-    "undrawn": "not drawn down at the end",
+    "undrawn": "not drawn at the end",
     "recovery": "recovered in default",
     "resale": "let or sold",
     "operation": "operation of chips",

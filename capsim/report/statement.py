@@ -138,7 +138,7 @@ def _quantity(item: Item) -> str:
 
 def _tranche_columns() -> Sequence[Column[Tranche]]:
     return [
-        Column("tranche", "", lambda t: t.tranche, left=True),
+        Column("tranche", "#", lambda t: t.tranche, left=True),
         Column("system", "", lambda t: t.system, 1, left=True, name="system"),
         Column("chips", "or kW", lambda t: f"{t.quantity:,.0f}"),
         Column("planned", "", lambda t: t.planned),
@@ -164,7 +164,7 @@ def _hour_columns() -> Sequence[Column[Hours]]:
 def _item_columns() -> Sequence[Column[Entry]]:
     return [
         Column("month", "", lambda e: e.item.month, left=True),
-        Column("tranche", "", lambda e: e.item.tranche, 1, left=True, name="tranche"),
+        Column("#", "", lambda e: e.item.tranche, 1, left=True, name="# (tranche)"),
         Column("line", "", lambda e: e.item.line, 4, left=True, name="line"),
         Column("what", "", lambda e: e.item.what, left=True),
         Column("quantity", "", lambda e: _quantity(e.item)),

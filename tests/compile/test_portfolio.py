@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from capsim.compile.calendar import MS_DAY, Calendar
+from capsim.compile.lots import Shell
 from capsim.compile.portfolio import Portfolio, build_portfolio
 from capsim.spec.loader import load_study
 from tests.studies import small_study
@@ -90,6 +91,11 @@ strategies: {s: {rules: [{when: "backlog > 2w", review: 4w, buy: {offer: o, quan
     # two years are 8 quarters at two purchases each, and one to round up; reviews every four weeks would allow 26
     assert len(found.lots) == 16
     assert all(lot.contingent for lot in found.lots)
+
+
+@pytest.mark.parametrize(("kw", "size"), [(400.0, "400 kW"), (3_500.0, "3.5 MW"), (207_000.0, "207 MW")])
+def test_the_size_of_a_shell_in_words(kw: float, size: str) -> None:
+    assert Shell("s/0", "s", 0, kw, 0, None, False, 148.0).size == size
 
 
 def test_people_count_tranches_from_one(tmp_path: Path) -> None:
