@@ -23,7 +23,11 @@ Format = Annotated[str | None, typer.Option("--format", help="swf, philly, jobs,
 Chips = Annotated[int | None, typer.Option("--chips", help="Machine size (default: MaxProcs)")]
 Policies = Annotated[
     str,
-    typer.Option("--policy", metavar="A,B", help="fcfs, easy, conservative, sjf+easy, las, ..."),
+    typer.Option(
+        "--policy",
+        metavar="A,B",
+        help="fcfs, easy, conservative, sjf+easy, las, easy+spread, own.py:function+easy, ...",
+    ),
 ]
 Depth = Annotated[int | None, typer.Option("--depth", help="Jobs that hold a reservation under conservative")]
 Domain = Annotated[int, typer.Option("--domain", help="Chips of a scale-up domain (0: no topology)")]

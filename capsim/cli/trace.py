@@ -51,10 +51,14 @@ def jobs_text(figures: dict[str, Any]) -> list[str]:
     """The figures of a job trace as lines of text."""
     chips = f"{figures['chips']:,} chips" if figures["chips"] else "machine size not stated"
     load = f", load {figures['load']:.3f}" if figures["load"] is not None else ""
+    jobs, tenants = (
+        f"{figures[key]:,} {key.removesuffix('s') if figures[key] == 1 else key}"
+        for key in ("jobs", "tenants")
+    )
     lines = [
         f"{figures['file']} ({figures['format']}, {figures['clock']})",
-        f"  {figures['jobs']:,} jobs, {chips}{load}, {figures['span_s'] / 86400:,.1f} days of submissions,"
-        f" {figures['work_chip_hours']:,.0f} chip-hours, {figures['tenants']:,} tenants",
+        f"  {jobs}, {chips}{load}, {figures['span_s'] / 86400:,.1f} days of submissions,"
+        f" {figures['work_chip_hours']:,.0f} chip-hours, {tenants}",
     ]
     rows = {
         "size, chips": figures["size"],
