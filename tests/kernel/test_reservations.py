@@ -111,6 +111,20 @@ CASES = (
         (0, 10, 18), (0, 0),
     ),
     WindowCase(
+        "whole racks on the map", "rack 0, free at 10, is not D's: it is promised racks 1 and 2 at 15, so E may have rack 1 until 12",
+        3, (window(20, 30),), ((0, 4, 10, 0), (0, 4, 5, 0), (0, 4, 15, 0), (1, 8, 25, 0), (2, 4, 7, 0)),
+        (0, 0, 0, 15, 5), (0, 0, 0, 10, 15),
+    ),
+    WindowCase(
+        "the rest on the map", "2 chips of rack 0 are free beside A, but not for D's last 2: it is promised 15, E may have rack 1",
+        3, (window(20, 30),), ((0, 2, 18, 0), (0, 4, 5, 0), (0, 4, 15, 0), (1, 6, 25, 0), (2, 4, 7, 0)),
+        (0, 0, 0, 15, 5), (0, 0, 0, 5, 15),
+    ),
+    WindowCase(
+        "few racks on the map", "2 of 33 racks are C's: the first is free at 14, beside A D would hold it until 18",
+        33, (window(12, 100, 31),), ((0, 2, 14, 0), (0, 4, 24, 0), (1, 4, 60, 0), (2, 2, 16, 0)), (0, 0, 14, 24), (0, 0, 1, 2),
+    ),
+    WindowCase(
         "not its own yet", "rack 0 is tenant 1's from 0 on, rack 1 from 50 on. C of tenant 1, for whom A has left nothing in rack 0,"
         " goes beside B into rack 2, where it fits best; so D finds rack 1 free at 2, E, too long for it, waits for B's end",
         3, (window(0, 100, tenants=[1]), window(50, 100, tenants=[1])),
