@@ -197,6 +197,7 @@ SITE = np.dtype(
         ("chosen", "i4"),  # stamp: chosen for the gang being placed
         ("loan_whole", "i4"),  # wholly free domains, were some running jobs gone (kernel/loans.py)
         ("loan_part", "i4"),  # domains where the job or its remainder would fit then
+        ("loan_settled", "i4"),  # 1: in one of these the remainder fits whoever else is gone
         ("leaving_free", "i8"),  # free chips of leaving domains
         ("active", "i8"),  # chips by state; active is the sum of the following and of the allocated
         ("out", "i8"),  # of a site that is down
@@ -428,6 +429,7 @@ CLOCK = np.dtype(
         ("n_list_blocks", "i4"),  # of their blocks: ever used
         ("loan_stamp", "i4"),  # the copy of the free map that loans are made to
         ("loan_masked", "i4"),  # 1: it lacks the domains of the sites' masks
+        ("loan_below", "i4"),  # the lists of whose jobs some may be gone, lowest first
         ("stale", "i4"),  # jobs stopped by preemption since their ends were taken off the heap
         ("rank_words", "i4"),  # first word of the lowest level of the occupied ranks
         ("n_weights_due", "i4"),  # jobs in ``weights_due``

@@ -65,6 +65,13 @@ def level_of(s, j):
 
 
 @kernel()
+def only_domain(s, j):
+    """The domain where a running job has all its chips; -1: it has chips in several."""
+    piece = s.pieces[s.runs[j].first_piece]
+    return np.int64(piece.domain) if piece.next < 0 else np.int64(-1)
+
+
+@kernel()
 def list_running(s, j):
     """Enter a running job into the list where it belongs, if there is one."""
     enter_list(s, j)
@@ -97,6 +104,7 @@ def enter_list(s, j):
     one.job = j
     one.chips = run.chips
     one.level = at
+    one.where = only_domain(s, j)
     one.since = run.begun + run.overhead_ms
     one.interval = run.interval
     one.cycle = run.interval + s.classes[s.jobs[j].cls].stall
@@ -147,12 +155,14 @@ def relist(s, j):
 
 @kernel()
 def note_restart(s, j):
-    """A running job begins a segment anew: so does its work at risk, and with las its exemption."""
+    """A running job begins a segment anew: so does its work at risk, and with las its exemption; it may be in
+    other domains too."""
     row = np.int64(s.listed[j])
     if s.clock[0].levels:
         relist(s, j)
     elif row >= 0:
         s.preemptible[row].since = s.runs[j].begun + s.runs[j].overhead_ms
+        s.preemptible[row].where = only_domain(s, j)
 
 
 @kernel()

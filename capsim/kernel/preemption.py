@@ -8,24 +8,30 @@ from capsim.jit import kernel
 from capsim.kernel.clearing import may_clear
 from capsim.kernel.heap import heap_push, heap_rise
 from capsim.kernel.hooks import KEEP_OFF, LEAST, MASK, ask_windows, on_pool
-from capsim.kernel.loans import fits_lent, lend, lend_replicas, loan_bounds, open_loans
+from capsim.kernel.loans import (
+    fits_lent,
+    is_idle,
+    lend,
+    lend_replicas,
+    loan_bounds,
+    open_loans,
+    settle_loans,
+)
 from capsim.kernel.preemptible import first_row, levels_below, next_row, relist, risk_of, standing
 from capsim.kernel.progress import CHECKPOINTED, FAILED
 from capsim.kernel.running import move_estimate, requeue_job, try_start
 from capsim.kernel.state import FINISH, KEY_SHIFT, STOP
 from capsim.kernel.victims import (
     deal_out,
+    gather_for_part,
+    gather_gangs,
     gather_job,
-    gather_lists,
     next_victim,
     no_victims,
     table_at,
     turn_of,
 )
 from capsim.tables import NEVER, RUNNING
-
-PROBED = 32
-"""Victims taken one by one before it is asked whether all together would do."""
 
 STALE = 1024
 """Events of attempts that are over, and as many as jobs run, that may be on the heap."""
@@ -98,32 +104,12 @@ def reach_stop(s, j):
 
 
 @kernel()
-def is_doubtful(s, pool, n, below):
-    """Whether n chips, at most a domain, may be too many for every domain although all victims go."""
-    p = s.pools[pool]
-    return n <= p.domain_chips and not may_clear(s, pool, np.int64(p.segment), np.int64(1), below)
-
-
-@kernel()
-def lend_first(s, pool, n, masked, taken):
-    """Copy the free map; the jobs under notice and the first ``taken`` victims lend their chips to it."""
+def lend_first(s, pool, n, below, masked):
+    """Copy the free map; the jobs under notice lend their chips to it."""
     low, high = loan_bounds(s, pool, n)
-    open_loans(s, pool, n, masked)
+    open_loans(s, pool, n, below, masked)
     lists = np.int64(s.clock[0].n_levels)
     lend_list(s, pool * (lists + 1) + lists, low, high)
-    at = table_at(s, 3)
-    for i in range(at, at + taken):
-        lend(s, np.int64(s.victims[i]), np.int64(1), low, high)
-
-
-@kernel()
-def all_would_do(s, pool, n, masked):
-    """Whether n chips, at most a domain, can be placed if all victims go, and the jobs under notice."""
-    lend_first(s, pool, n, masked, np.int64(0))
-    low, high = loan_bounds(s, pool, n)
-    for i in range(s.turns[0].gathered):
-        lend(s, np.int64(s.victims[2 * i + 1]), np.int64(1), low, high)
-    return fits_lent(s, pool, n, np.int64(1))
 
 
 @kernel()
@@ -142,10 +128,8 @@ def drop_spared(s, pool, n, sites, used):
 
 @kernel()
 def whole_lacking(s, pool, n):
-    """Whole domains that the best site lacks for n chips, and one more for the remainder; at least 1."""
+    """Whole domains that the best site lacks for a gang, and one more for its remainder; at least 1."""
     p = s.pools[pool]
-    if n <= p.domain_chips:
-        return np.int64(1)
     most = np.int64(0)
     for i in range(p.first_site, p.first_site + p.n_sites):
         st = s.sites[s.site_order[i]]
@@ -162,25 +146,28 @@ def choose_victims(s, pool, n, sites, below, masked):
     ``masked``: on the map that advance reservations leave. Returns how many were looked at, -1: not even all
     would do. They are the last table of ``victims``; those dropped are -1 there.
     """
-    lend_first(s, pool, n, masked, np.int64(0))
+    lend_first(s, pool, n, below, masked)
     if fits_lent(s, pool, n, sites):
         return np.int64(0)
     low, high = loan_bounds(s, pool, n)
-    gather_lists(s, pool, below, n, whole_lacking(s, pool, n))
+    gang = n > s.pools[pool].domain_chips
+    if gang:
+        gather_gangs(s, pool, below, whole_lacking(s, pool, n), settle_loans(s, pool, n))
+    else:
+        gather_for_part(s, pool, n, below)
+        lend_first(s, pool, n, below, masked)
     chosen, used = table_at(s, 3), np.int64(0)
     while True:
         j = next_victim(s)
         if j < 0:
             return np.int64(-1)
+        if gang and is_idle(s, np.int64(s.listed[j])):
+            continue
         lend(s, j, np.int64(1), low, high)
         s.victims[chosen + used] = j
         used += 1
         if fits_lent(s, pool, n, sites):
             break
-        if used == PROBED and is_doubtful(s, pool, n, below):
-            if not all_would_do(s, pool, n, masked):
-                return np.int64(-1)
-            lend_first(s, pool, n, masked, used)
     drop_spared(s, pool, n, sites, used)
     return used
 
@@ -271,7 +258,7 @@ def preempt_for_replicas(s, pool, priority, chips, lacking):
     gather_below(s, pool, priority)
     if s.turns[0].gathered == 0:
         return
-    open_loans(s, pool, chips, s.clock[0].windows != 0 and ask_windows(s, KEEP_OFF, pool) != 0)
+    open_loans(s, pool, chips, np.int64(0), s.clock[0].windows != 0 and ask_windows(s, KEEP_OFF, pool) != 0)
     fitting, one = np.int64(0), np.int64(1)
     row = first_row(s, pool * (s.clock[0].n_levels + 1) + s.clock[0].n_levels)
     while row >= 0:

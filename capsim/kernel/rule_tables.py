@@ -243,6 +243,7 @@ PREEMPTIBLE = np.dtype(
         ("job", "i4"),
         ("chips", "i4"),
         ("level", "i4"),  # row of its list
+        ("where", "i4"),  # the domain of its only piece; -1: it has several
         ("since", "i8"),  # begin of a cycle of checkpoints that is not later than the present one
         ("interval", "i8"),  # checkpoint interval, ms; 0 continuous
         ("cycle", "i8"),  # with the stall

@@ -10,6 +10,7 @@ from __future__ import annotations
 import numpy as np
 
 from capsim.jit import kernel, leading_zeros
+from capsim.kernel.loans import fits_lent, has_room, is_idle, lend
 from capsim.kernel.preemptible import BLOCK_SIZE, VICTIM_CLASSES, last_rows, risk_of
 from capsim.tables import NEVER
 
@@ -98,14 +99,14 @@ def turn_of(s, row, level):
 
 
 @kernel()
-def gather_lists(s, pool, below, n, need):
-    """Gather the jobs of the lowest ``below`` lists of a pool, and deal out the first of them.
+def gather_gangs(s, pool, below, need, settled):
+    """Gather the jobs of the lowest ``below`` lists of a pool that may help a gang, and deal out the first.
 
-    So many that they leave room for n chips, as a guess: a job of n chips or more, n at most a domain, or
-    larger ones that together hold ``need`` whole domains.
+    So many that they leave the ``need`` whole domains that it lacks, as a guess: those that jobs larger than
+    a domain hold. ``settled``: those that are of no use are known, see ``is_idle``.
     """
     no_victims(s)
-    v, room, least = s.victims, s.class_ends, min(n, np.int64(s.pools[pool].domain_chips))
+    v, room, least = s.victims, s.class_ends, np.int64(s.pools[pool].domain_chips)
     per_chip = 1.0 / s.pools[pool].segment
     for k in range(VICTIM_CLASSES):
         room[k] = 0
@@ -115,6 +116,8 @@ def gather_lists(s, pool, below, n, need):
         block, rows = np.int64(held.block), last_rows(np.int64(held.count))
         while block >= 0:
             for row in range(block * BLOCK_SIZE, block * BLOCK_SIZE + rows):
+                if settled and is_idle(s, row):
+                    continue
                 turn, chips = turn_of(s, row, level), np.int64(s.preemptible[row].chips)
                 v[2 * m] = turn
                 v[2 * m + 1] = s.preemptible[row].job
@@ -128,6 +131,66 @@ def gather_lists(s, pool, below, n, need):
         total += room[k]
         k += 1
     deal_out(s, least_turn(k) if k < VICTIM_CLASSES else NEVER)
+
+
+@kernel()
+def gather_until_room(s, pool, below, n):
+    """Gather the jobs of the lowest ``below`` lists of a pool up to the first that alone leaves n chips in a
+    domain, on the copy; returns (its turn, it), (NEVER, -1) if there is none. Some that go after it stay.
+    """
+    v, m = s.victims, np.int64(0)
+    bound, last = NEVER, np.int64(-1)
+    first = pool * (s.clock[0].n_levels + 1)
+    for level in range(below):
+        if s.clock[0].levels and last >= 0:
+            break
+        held = s.levels[first + level]
+        block, rows = np.int64(held.block), last_rows(np.int64(held.count))
+        while block >= 0:
+            for row in range(block * BLOCK_SIZE, block * BLOCK_SIZE + rows):
+                turn = turn_of(s, row, level)
+                if turn > bound:
+                    continue
+                j = np.int64(s.preemptible[row].job)
+                if turn == bound and j < last:
+                    continue
+                if s.preemptible[row].chips >= n and has_room(s, j, n, False):
+                    bound, last = turn, j
+                v[2 * m] = turn
+                v[2 * m + 1] = j
+                m += 1
+            block, rows = np.int64(s.list_blocks[block]), np.int64(BLOCK_SIZE)
+    s.turns[0].gathered = m
+    return bound, last
+
+
+@kernel()
+def gather_for_part(s, pool, n, below):
+    """Gather the jobs of the lowest ``below`` lists of a pool that may be stopped for n chips, at most a
+    domain, and deal them out.
+
+    The first that leaves room alone is the last that may be. Of those before it only the jobs of domains
+    where they make room together: all lend their chips at once to find these.
+    """
+    no_victims(s)
+    bound, last = gather_until_room(s, pool, below, n)
+    v, some = s.victims, np.int64(0)
+    for i in range(s.turns[0].gathered):
+        turn, j = v[2 * i], np.int64(v[2 * i + 1])
+        if turn < bound or (turn == bound and j > last):
+            lend(s, j, np.int64(1), n, np.int64(s.pools[pool].domain_chips))
+            v[2 * some], v[2 * some + 1] = turn, j
+            some += 1
+    m = np.int64(0)
+    if fits_lent(s, pool, n, np.int64(1)):
+        for i in range(some):
+            if has_room(s, np.int64(v[2 * i + 1]), n, True):
+                v[2 * m], v[2 * m + 1] = v[2 * i], v[2 * i + 1]
+                m += 1
+    s.turns[0].gathered = m
+    if last >= 0:
+        gather_job(s, bound, last)
+    deal_out(s, NEVER)
 
 
 @kernel()
