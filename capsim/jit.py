@@ -136,6 +136,17 @@ class HelperLibrary(codegen.JITCodeLibrary):
         return 0
 
 
+class ApartLibrary(HelperLibrary):
+    """A helper that stays a function of its own: those who seldom call it keep their registers."""
+
+    def finalize(self) -> None:
+        """Have LLVM not inline it."""
+        for function in self._final_module.functions:
+            if not function.is_declaration:
+                function.add_function_attribute("noinline")
+        super().finalize()
+
+
 class EntryLibrary(codegen.JITCodeLibrary):
     """An entry point with all helpers that it reaches, as private functions of one module."""
 
@@ -174,21 +185,24 @@ def _compiler(library: type) -> type:
     return Compiler
 
 
-_HELPER, _ENTRY = _compiler(HelperLibrary), _compiler(EntryLibrary)
+_HELPER, _APART, _ENTRY = (_compiler(library) for library in (HelperLibrary, ApartLibrary, EntryLibrary))
 
 
-def kernel(signature: Any = None, **options: Any) -> Callable[[Callable[..., Any]], Any]:
+def kernel(
+    signature: Any = None, *, apart: bool = False, **options: Any
+) -> Callable[[Callable[..., Any]], Any]:
     """Compile a function for the kernel, cached on disk, without reference counting.
 
     Entry points give an explicit ``signature`` (they compile or load when their module is imported);
-    helpers give none and are compiled into the entry points that call them.
+    helpers give none and are compiled into the entry points that call them, inlined where LLVM thinks it pays
+    unless ``apart``.
     """
 
     def decorate(function: Callable[..., Any]) -> Any:
         before = config.CACHE_DIR
         config.CACHE_DIR = str(cache_root() / source_key(function.__code__.co_filename))
         flags = {"cache": signature is not None, "_nrt": False, "error_model": "numpy", **options}
-        flags["pipeline_class"] = _HELPER if signature is None else _ENTRY
+        flags["pipeline_class"] = (_APART if apart else _HELPER) if signature is None else _ENTRY
         try:
             if signature is None:
                 flags |= {"no_cpython_wrapper": True, "no_cfunc_wrapper": True}

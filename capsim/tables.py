@@ -302,7 +302,8 @@ PIECE = np.dtype(
         ("prev_here", "i4"),
         ("group", "i4"),  # replica number of a service whose replicas span domains
         ("lost", "i4"),  # used chips that the failure being handled broke
-        ("segment", "i4"),  # 1: the whole domain is held, some chips as spares
+        ("segment", "i2"),  # 1: the whole domain is held, some chips as spares
+        ("top", "u2"),  # of a job, with preemption: by its list, see kernel/clearing.py
     ],
     align=True,
 )

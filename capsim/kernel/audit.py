@@ -192,6 +192,8 @@ def check_tops(s: State) -> list[str]:
         while p >= 0:
             d = int(s.pieces["domain"][p])
             tops[d] = max(tops[d], top)
+            if s.pieces["top"][p] != top:
+                return [f"job {j} has a piece of list {s.pieces['top'][p]} instead of {top}"]
             p = int(s.pieces["next"][p])
     if np.any(tops != s.tops):
         return [f"domains have jobs of the lists {s.tops}, really {tops}"]

@@ -15,7 +15,9 @@ from capsim.jit import kernel
 
 @kernel()
 def top_of(s, j):
-    """What a running job makes the top of its domains at least, by the list that it is in."""
+    """What a running job makes the top of its domains at least, by the list that it is in; its pieces say so
+    too, ``PIECE.top``.
+    """
     row = np.int64(s.listed[j])
     lists = np.int64(s.clock[0].n_levels)
     if row < 0:
@@ -40,10 +42,10 @@ def find_top(s, d, but):
     top = np.int64(-1)
     p = np.int64(s.doms[d].first_piece)
     while p >= 0:
-        holder = np.int64(s.pieces[p].holder)
-        if holder != but and holder < s.clock[0].cap_jobs:
-            top = max(top, top_of(s, holder))
-        p = np.int64(s.pieces[p].next_here)
+        piece = s.pieces[p]
+        if piece.holder != but and piece.holder < s.clock[0].cap_jobs:
+            top = max(top, np.int64(piece.top))
+        p = np.int64(piece.next_here)
     return top
 
 
@@ -66,6 +68,7 @@ def move_tops(s, j, was, top):
         piece = s.pieces[p]
         d = np.int64(piece.domain)
         here = np.int64(s.tops[d])
+        piece.top = top
         if piece.prev_here < 0 and piece.next_here < 0 and here == was and site >= 0:
             s.tops[d] = top
             alone += 1

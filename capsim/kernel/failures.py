@@ -263,7 +263,9 @@ def add_chips(s, j, site, d, n):
         p = np.int64(s.pieces[p].next_here)
     s.runs[j].first_piece = piece_new(s, np.int64(s.runs[j].first_piece), j, d, n, np.int64(0))
     if s.clock[0].preemption:
-        settle_top(s, d, max(np.int64(s.tops[d]), top_of(s, j)))
+        top = top_of(s, j)
+        s.pieces[s.runs[j].first_piece].top = top
+        settle_top(s, d, max(np.int64(s.tops[d]), top))
     if s.clock[0].easy:
         refresh_last(s, site, d)
 

@@ -15,7 +15,7 @@ from capsim.jit import kernel
 from capsim.kernel import rule_tables
 from capsim.kernel.clearing import move_tops, top_of
 from capsim.kernel.state import State
-from capsim.tables import NEVER
+from capsim.tables import NEVER, PIECE
 
 BLOCK_SIZE = 64
 """Jobs in one block of a list."""
@@ -25,6 +25,9 @@ VICTIM_CLASSES = 1024
 
 EXEMPT = np.iinfo(np.int64).max
 """Standing of the list of las' jobs that are exempt: no head is above it."""
+
+MOST_LISTS = int(np.iinfo(PIECE["top"]).max)
+"""Lists of a pool: ``PIECE.top`` numbers them."""
 
 _SHIFT, _MASK = 6, BLOCK_SIZE - 1
 
@@ -116,7 +119,7 @@ def enter_list(s, j):
 @kernel()
 def unlist(s, j):
     """A running job, still on its chips, is about to leave them."""
-    move_tops(s, j, top_of(s, j), np.int64(-1))
+    move_tops(s, j, np.int64(s.pieces[s.runs[j].first_piece].top), np.int64(-1))
     leave_list(s, j)
 
 
@@ -145,7 +148,7 @@ def leave_list(s, j):
 @kernel()
 def relist(s, j):
     """A running job came under notice, or into another queue."""
-    was = top_of(s, j)
+    was = np.int64(s.pieces[s.runs[j].first_piece].top)
     leave_list(s, j)
     enter_list(s, j)
     top = top_of(s, j)
@@ -231,6 +234,8 @@ def lay_levels(state: State) -> State:
     if las:
         standings = np.append(standings, EXEMPT)
     lists = len(standings) + 1
+    if lists > MOST_LISTS:
+        raise ValueError(f"{lists - 1} levels (priorities, queues) of preemption; at most {MOST_LISTS - 1}")
     levels = np.zeros(len(state.pools) * lists, rule_tables.LEVEL)
     levels["block"] = -1
     levels["standing"].reshape(-1, lists)[:, :-1] = standings

@@ -194,7 +194,7 @@ def chips_within_reach(s, pool, first, below):
     return total + noticed.chips
 
 
-@kernel()
+@kernel(apart=True)
 def preempt_for_job(s, j):
     """Make room for a blocked head by preemption; returns whether it started at once.
 
