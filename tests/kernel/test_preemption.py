@@ -20,21 +20,24 @@ DOMAINS, CHIPS = 24, 8
 SMALL = 160
 
 
-def crowd(seed: int, order: str, **options: Any) -> Case:
+def crowd(
+    seed: int, order: str, sites: int = 1, segment: int = 0, largest: int = DOMAINS * CHIPS, **options: Any
+) -> Case:
     """``SMALL`` jobs that fill the pool with a few chips each, then gangs of most of it, in two levels above.
 
-    A fifth of the small jobs cannot be stopped: where they run, no whole domain becomes free.
+    Up to a fifth of the small jobs cannot be stopped: where they run, no whole domain becomes free.
     """
     rng = np.random.default_rng(seed)
     layout = Layout()
-    site = layout.site(layout.pool(CHIPS, 2))
-    layout.tranche(site, DOMAINS, 4)
+    pool = layout.pool(CHIPS, 2, segment)
+    for rank in range(sites):
+        layout.tranche(layout.site(pool, rank), DOMAINS // sites, 4)
     stops: dict[str, Any] = {"interval": 10, "restart": 2}
     classes = (
         JobClass(preemptible=True, **stops),
         JobClass(preemptible=False, **stops),
         JobClass(preemptible=True, priority=1, grace=int(rng.choice([0, 3])), **stops),
-        JobClass(priority=2, preemptible=True, **stops),
+        JobClass(priority=2, preemptible=True, max_sites=sites, **stops),
     )
     fixed = float(rng.choice([0.0, 0.02, 0.2]))
     jobs = []
@@ -43,14 +46,14 @@ def crowd(seed: int, order: str, **options: Any) -> Case:
         size, run = int(rng.integers(1, 3)), int(rng.integers(40, 160))
         jobs.append(Job(submit, run, run + int(rng.integers(0, 40)), size, size, size, cls=cls))
     for submit in np.sort(rng.integers(35, 120, 8)).tolist():
-        size, run = int(rng.integers(CHIPS, DOMAINS * CHIPS)), int(rng.integers(5, 40))
+        size, run = int(rng.integers(min(CHIPS, largest - 1), largest)), int(rng.integers(5, 40))
         jobs.append(Job(submit, run, run + 5, size, size, size, cls=3))
     return Case(
         layout=layout,
         classes=classes,
         jobs=tuple(jobs),
         horizon=3_000,
-        commands=(Command(0, "activate", (0,)),),
+        commands=tuple(Command(0, "activate", (tranche,)) for tranche in range(sites)),
         order=order,
         preemption=True,
         order_options=options,
@@ -69,6 +72,20 @@ def test_many_victims_by_priority(seed: int) -> None:
 @pytest.mark.parametrize("exempt", [0, 15])
 def test_many_victims_by_queues(seed: int, exempt: int) -> None:
     case = crowd(seed, "las", thresholds=(60, 200), recalculate=7, promote=2.0, exempt=exempt)
+    cluster = drive(case)
+    agree(case, cluster)
+    assert cluster.counters()["preemptions"] > 0
+
+
+@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize(
+    ("sites", "segment", "largest"),
+    [(1, 0, CHIPS + 1), (1, 0, 4 * CHIPS), (3, 0, 6 * CHIPS), (1, CHIPS - 3, 4 * CHIPS), (2, 0, 12 * CHIPS)],
+    ids=["a domain", "few domains", "sites", "segments", "over sites"],
+)
+def test_many_victims_for_small_gangs(seed: int, sites: int, segment: int, largest: int) -> None:
+    """Remainders that fit somewhere already, or where some jobs are stopped; several sites; spare chips."""
+    case = crowd(seed, "priority", sites, segment, largest)
     cluster = drive(case)
     agree(case, cluster)
     assert cluster.counters()["preemptions"] > 0
