@@ -233,7 +233,7 @@ MUTANTS = (
         "those who leave still hold",
         "a domain's list is that of a job that is about to leave it",
         "kernel/clearing.py",
-        (("        if holder != but and holder < s.clock", "        if holder < s.clock"),),
+        (("        if piece.holder != but and piece.holder < s.clock", "        if piece.holder < s.clock"),),
         PREEMPTION,
     ),
     Mutant(
