@@ -58,6 +58,10 @@ TOLD = (
 """What makes the kernel of the copy know the variable: files, and what comes behind which lines."""
 
 
+HELPERS = ("kernel()", "kernel(apart=True)")
+"""Decorators of the functions that may call another one in their place."""
+
+
 def edit(text: str, edits: tuple[tuple[str, str], ...], where: str) -> str:
     """The text with each old piece, there exactly once, replaced."""
     for old, new in edits:
@@ -103,7 +107,7 @@ def changes(mutant: Mutant, text: str) -> tuple[dict[str, str], str] | None:
             added += piece
         elif name not in before:
             added += piece
-        elif node.args.args[0].arg != "s" or ast.unparse(node.decorator_list[0]) != "kernel()":
+        elif node.args.args[0].arg != "s" or ast.unparse(node.decorator_list[0]) not in HELPERS:
             return None
         else:
             changed[name] = piece
