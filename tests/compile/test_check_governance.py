@@ -218,6 +218,14 @@ def test_what_is_wrong_is_said(root: Path, sets: list[str], level: str, what: st
     assert all(f.where.line for f in findings)
 
 
+def test_a_named_run_needs_its_least_chips_on_one_of_its_systems(root: Path) -> None:
+    """It asks for 4,608 to 9,216 chips of either."""
+    for chips, wrong in ((4607, True), (4608, False)):
+        sets = f"scheduler.tenants={{base-model: {{quota: {{gb300_nvl72: {chips}}}}}}}"
+        said = "base-model asks for 4,608 chips of gb300_nvl72, its tenant `base-model` may have 4,607"
+        assert any(said in f.where.what for f in found(root, sets)) == wrong
+
+
 @pytest.mark.parametrize(
     ("row", "what", "hint"),
     [

@@ -10,6 +10,7 @@ import pytest
 
 from capsim.engine.prepare import prepare
 from capsim.engine.simulate import simulate, simulate_built
+from capsim.engine.work import ladder
 from capsim.results.columns import canonical
 from capsim.results.digest import run_digest
 from capsim.results.schema import RunResult
@@ -285,7 +286,7 @@ RUNS = (
 def test_named_runs_and_research_share_a_cluster(root: Path, order: str) -> None:
     """Quotas are kept, campaigns that fail run three times, and the books agree."""
     loaded = load_study(root / "configs" / "quickstart.yaml", sets=[*RUNS, f"scheduler.order={order}"])
-    built, _, _ = simulate_built(prepare(loaded, "big-cloud"), 0)
+    built, recorder, _ = simulate_built(prepare(loaded, "big-cloud"), 0)
     cluster: Any = built.ctx.cluster
     assert cluster.check() == []
     jobs, runs = cluster.jobs, cluster.runs
@@ -299,3 +300,7 @@ def test_named_runs_and_research_share_a_cluster(root: Path, order: str) -> None
     attempts = runs["chip_time"][plain] / one
     assert attempts[fates[plain] == 1].mean() == pytest.approx(3.0, rel=0.02)
     assert attempts[fates[plain] != 1].mean() == pytest.approx(1.0, rel=0.02)
+    # the ladder has what failed attempts did, but the last ones, as redone; those that are under way are in it too
+    retried, work = cluster.pool_time()["retried"].sum(), recorder.work[-1].sum(axis=(0, 1))
+    assert cluster.failed_time().sum() * 0.95 < retried < cluster.failed_time().sum() * 1.1
+    assert ladder(built, recorder).totals()["redone"] == retried + work[1] + work[2]
