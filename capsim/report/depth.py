@@ -205,10 +205,12 @@ def named_runs(results: Results, context: Context, strategy: str, case: str, wid
         p50, p90 = order_quantile(slips, 0.5), order_quantile(slips, 0.9)
         never = float(np.isnan(slips).mean())
         shown = "not done" if math.isinf(p50) else f"{p50:+.0f} d"
-        ettr = percent(_mean(training["ettr"][mine]))
-        text = f"{name} due {target:%Y-%m} {shown} (p90 {days(p90)}), ETTR {ettr} %"
+        text = f"{name} due {target:%Y-%m} "
+        text += "not done in any run" if never == 1 else f"{shown} (p90 {days(p90)})"
+        begun = training["ettr"][mine] > 0  # a run that never ran lost no time to failures
+        text += f", ETTR {percent(_mean(training['ettr'][mine][begun]))} %" if begun.any() else ""
         text += rl_gangs(results, strategy, case, str(name))
-        items.append(text + (f", never in {100 * never:.0f} %" if never else ""))
+        items.append(text + (f", never in {100 * never:.0f} %" if 0 < never < 1 else ""))
     lines = listed("Runs", items, width) if items else []
     return lines + evaluations(results, strategy, case, width)
 

@@ -8,13 +8,16 @@ import math
 import re
 from collections.abc import Callable
 from datetime import date
+from types import SimpleNamespace
+from typing import Any
 
+import numpy as np
 import pytest
 import synthetic
 from comparing import compare_in
 
 from capsim.report.comparison import comparison_report, demand_line, provenance_line
-from capsim.report.depth import depth_report, periods
+from capsim.report.depth import depth_report, named_runs, periods
 from capsim.report.jsonout import comparison_json, run_json
 from capsim.report.layout import Line, listed, paragraph
 from capsim.report.numbers import figure, scale_for, usd
@@ -126,6 +129,24 @@ def test_depth_shows_who_ran_where(single: Results) -> None:
         "Events, run 0",
     ):
         assert part in text
+
+
+def test_runs_that_never_ran_have_no_time_to_lose() -> None:
+    day = 86_400_000
+    training = {
+        "name": np.array(["R1", "R2", "R3"] * 2),
+        "target_ms": np.full(6, 180 * day),
+        "finish_ms": np.array([190 * day, -1, 200 * day, 190 * day, -1, -1]),
+        "slip_days": np.array([10.0, 99.0, 20.0, 10.0, 99.0, 99.0]),
+        "ettr": np.array([0.9, 0.0, 0.8, 0.8, 0.0, 0.0]),
+    }
+    nothing = {name: np.array([]) for name in ("name", "gang", "chips", "run")}
+    stub: Any = SimpleNamespace(table=lambda name, *_: training if name == "training" else nothing)
+    (line,) = named_runs(stub, CONTEXT, "s", "base", 200)
+    assert " ".join(line.text.split()) == (
+        "Runs R1 due 2026-04 +10 d (p90 10), ETTR 85 % | R2 due 2026-04 not done in any run |"
+        " R3 due 2026-04 +20 d (p90 never), ETTR 80 %, never in 50 %"
+    )
 
 
 def test_what_leaving_costs_is_told_within_the_horizon(single: Results) -> None:
