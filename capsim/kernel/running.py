@@ -366,14 +366,15 @@ def reach_end(s, j, time):
     if run.end <= time:
         finish_job(s, j)
         return
-    if run.est_end <= time:
+    estimate = np.int64(run.est_end)
+    if estimate <= time:
         estimate = segment_estimate(s, j)
         while estimate <= time:
             run.request_left *= 2
             estimate = segment_estimate(s, j)
-        move_estimate(s, j, estimate)
+        move_estimate(s, j, min(estimate, np.int64(run.preempt_at)))
         s.clock[0].happened = 1
-    heap_push(s, min(run.end, run.est_end), (np.int64(FINISH) << KEY_SHIFT) | j, np.int64(run.version))
+    heap_push(s, min(run.end, estimate), (np.int64(FINISH) << KEY_SHIFT) | j, np.int64(run.version))
 
 
 @kernel()

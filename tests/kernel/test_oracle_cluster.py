@@ -204,6 +204,31 @@ def test_a_repair_is_not_of_a_domain_that_left_and_came_back() -> None:
     assert cluster.runs["start"][0] == 230
 
 
+def test_an_estimate_renewed_under_notice_is_not_after_the_stop() -> None:
+    """A's domain is told at 3 to leave by 11. At 4 A replaces a chip by one of the other domain and would end at 13.
+
+    Its old estimate, 8, is renewed then: to 11. So D (5 ms) does not start beside the head C, which needs all chips.
+    """
+    layout = Layout()
+    layout.tranche(layout.site(layout.pool(4, 1)), 2)
+    case = Case(
+        layout=layout,
+        classes=(JobClass(restart=5),),
+        jobs=(
+            Job(0, 2, 2, 4, 4, 4),
+            Job(0, 8, 8, 4, 4, 4),
+            Job(5, 5, 5, 4, 4, 4),
+            Job(6, 5, 5, 1, 1, 1),
+        ),
+        horizon=2_000,
+        commands=(Command(0, "activate", (0, None)), Command(3, "reclaim", (0, 1), {"grace": 8})),
+        failures=(Failure(4, 1, 0, False, 100),),
+    )
+    cluster = drive(case)
+    agree(case, cluster)
+    assert cluster.runs["start"][:4].tolist() == [0, 0, 18, 23]
+
+
 def test_a_service_that_wants_what_it_wanted_gives_no_notice() -> None:
     """A service lacks a replica of 8 chips from 1 on, and job 6 has notice until 3. Job 7 starts at 1 after that.
 
