@@ -10,6 +10,7 @@ COMPILED = (
     "capsim.kernel.advance",
     "capsim.kernel.bookings",
     "capsim.kernel.conservative",
+    "capsim.kernel.conservative_steps",
     "capsim.kernel.rules",
     "capsim.kernel.scalar",
     "capsim.kernel.stock",
