@@ -184,7 +184,7 @@ def retire(
     for index in leaving:
         if kill:
             force_out(world, index)
-        elif at is not None:
+        elif at is not None and world.fleet.domains[index].leaving:
             world.retirements.append((at, index))
     return bool(leaving)
 
