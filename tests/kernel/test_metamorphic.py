@@ -29,9 +29,9 @@ def starts(case: Case) -> list[int]:
 @SOME
 @given(case=cases(RACKS), factor=st.sampled_from([2, 60_000]))
 def test_time_times_k_gives_starts_times_k(case: Case, factor: int) -> None:
-    def longer(options: dict[str, object]) -> dict[str, object]:
-        at = options.get("at")
-        return {**options, "at": at * factor} if isinstance(at, int) else options
+    def longer(options: dict[str, Any]) -> dict[str, Any]:
+        times = {name: options[name] for name in ("at", "grace") if isinstance(options.get(name), int)}
+        return {**options, **{name: time * factor for name, time in times.items()}}
 
     scaled = replace(
         case,
