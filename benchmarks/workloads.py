@@ -55,13 +55,8 @@ def demo_world(seed: int = 1, campaigns: int = 300_000, days: int = 1886) -> dic
         kind=0, priority=10, speed=[0.0, 1.0, 1.3, 0.6, 2.2], stall=20_000, restart=300_000,
         preference=[4, 2, 1, 3, 0], max_sites=4,
     )  # fmt: skip
-    jobs = make_jobs(
-        submit,
-        run.astype(np.int64),
-        sizes,
-        np.maximum(run, requested).astype(np.int64),
-        tenant=rng.integers(0, 24, campaigns),
-    )
+    estimates = np.maximum(run, requested).astype(np.int64)
+    jobs = make_jobs(submit, run.astype(np.int64), sizes, estimates, tenant=rng.integers(0, 24, campaigns))
     gangs = [(60, 64_000, 110), (280, 110_000, 120), (520, 75_000, 130), (770, 120_000, 150),
              (1010, 200_000, 150), (1250, 350_000, 160), (1530, 600_000, 200)]  # fmt: skip
     services = Services(5)

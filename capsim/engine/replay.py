@@ -128,11 +128,7 @@ def replay_trace(
     if types is not None:
         plain = chips is None and machine == Machine()
         return _on_types(trace, chosen, types, options, rules, plain)
-    size = chips if chips is not None else trace.chips
-    if size is None:
-        raise InputError(f"{trace.source}: the file names no MaxProcs; say how many chips with --chips N")
-    if size < 1:
-        raise InputError(f"--chips is {size}; write a number of at least 1")
+    size = _chips_of(trace, chips)
     machine.check(size)
     if rules.file is not None:
         rules.file.check_reservations(size, machine.domain)
@@ -157,6 +153,16 @@ def replay_trace(
         else:
             done = run_cluster(chosen, jobs, queue, size, machine)
     return chosen_jobs.schedule(chosen, size, jobs.run, done, options)
+
+
+def _chips_of(trace: JobTrace, chips: int | None) -> int:
+    """Chips of the machine: those said, else those of the trace's header."""
+    size = chips if chips is not None else trace.chips
+    if size is None:
+        raise InputError(f"{trace.source}: the file names no MaxProcs; say how many chips with --chips N")
+    if size < 1:
+        raise InputError(f"--chips is {size}; write a number of at least 1")
+    return size
 
 
 def _on_types(

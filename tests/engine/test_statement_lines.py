@@ -22,7 +22,7 @@ from capsim.engine.statement_items import ROUNDING
 from capsim.errors import InputError
 from capsim.study.setup import Request, set_up
 from tests.control.test_contract_life import DAILY, LATE, MARKET, OPTION, SUPPLIERS, YEAR, study
-from tests.engine.billing.naive import Deal
+from tests.engine.billing.naive_deal import Deal
 from tests.engine.billing.test_properties import SHARES, deals, ledger_of
 from tests.studies import booked, contract_only, lived, small_study
 

@@ -169,8 +169,8 @@ def clean(
     submit = to_milliseconds(np.where(submit_known, raw.submit, 0.0))[kept]
     run = np.maximum(to_milliseconds(raw.run[kept]), 1)
     stated = raw.requested[kept] > 0
-    requested = np.where(stated, to_milliseconds(np.where(stated, raw.requested[kept], 0.0)), run)
-    np.maximum(requested, 1, out=requested)
+    asked = to_milliseconds(np.where(stated, raw.requested[kept], 0.0))
+    requested = np.where(stated, np.maximum(asked, 1), run)
     order = np.argsort(submit, kind="stable")
     counts = Cleaning(
         records=len(raw.job),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime
 from typing import Any
 
-from tests.engine.billing.naive import AGAIN, CHIPS, DECAY, OPERATION, Deal
+from tests.engine.billing.naive_deal import AGAIN, CHIPS, DECAY, OPERATION, Deal
 
 
 def date(day: int) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from tests.engine.billing.naive import DECAY, LAST, MONTHS, OPERATION, PER_DAY, YEAR, Account, month_of
+from tests.engine.billing.naive_deal import DECAY, LAST, MONTHS, OPERATION, PER_DAY, YEAR, Account, month_of
 
 RACK = 72
 KW = 2.5  # critical power of a chip

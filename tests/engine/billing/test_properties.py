@@ -27,7 +27,8 @@ from capsim.spec.strategies import Strategy
 from capsim.spec.study import Study
 from tests.engine.billing.booking import offer
 from tests.engine.billing.deal_terms import plan, terms
-from tests.engine.billing.naive import KW, KW_STAND_IN, Deal, account
+from tests.engine.billing.naive import account
+from tests.engine.billing.naive_deal import KW, KW_STAND_IN, Deal
 from tests.studies import contract_only, lived, small_study
 
 MS_TICK = MS_DAY // 4

@@ -25,7 +25,7 @@ from capsim.spec.offers import Offer
 from capsim.spec.strategies import Strategy
 from capsim.spec.study import Study
 from tests.engine.billing.deal_terms import date
-from tests.engine.billing.naive import DECAY, OPERATION
+from tests.engine.billing.naive_deal import DECAY, OPERATION
 from tests.engine.billing.naive_shell import KW, PER_CHIP, PER_KW_MONTH, Site, site_account
 from tests.studies import contract_only, lived, small_study
 
