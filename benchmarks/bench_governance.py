@@ -18,13 +18,14 @@ import numpy as np
 
 from capsim.bench.cases import LARGE
 from capsim.bench.inputs import DAY, HOUR, MIXES, Columns, draw, layout
-from capsim.kernel.api import Cluster
+from capsim.kernel.api import Cluster, Policy
 from capsim.kernel.governance import Governance, Tenant
 from capsim.kernel.layout import Classes, make_jobs
 from capsim.kernel.reserving import Reservation
 
 LOAD = 0.9
 TENANTS = 50
+HALF = range(TENANTS // 2)
 WINDOWS, WINDOW_CHIPS, WINDOW_LENGTH = 50, 7_200, 12 * HOUR
 
 
@@ -34,6 +35,7 @@ class Rules:
 
     name: str
     options: Callable[[int], dict[str, Any]]
+    backfill: str = "easy"
 
 
 def windows(span: int, **who: Any) -> dict[str, Any]:
@@ -96,9 +98,11 @@ CASES = (
     Rules("reservations announced two days before", announced_late),
     Rules("reservations for everybody", lambda span: windows(span, classes=[0])),
     Rules("reservations, flexible", lambda span: windows(span, tenants=[0, 1], flex=True)),
+    Rules("reservations, flexible for half", lambda span: windows(span, tenants=HALF, flex=True)),
     Rules("reservations, one of the whole site", whole_site),
     Rules("reservations, 500 small", small_windows),
     Rules("reservations back to back", back_to_back),
+    Rules("first come, first served, 500 small reservations", small_windows, backfill="none"),
     Rules("quotas in one cohort", quotas(False)),
     Rules("quotas in one cohort, reclaim", quotas(True)),
     Rules("quotas by flavor, one flavor", by_flavor),
@@ -106,15 +110,16 @@ CASES = (
 )
 
 
-def once(rules: Rules, columns: Columns) -> tuple[float, Cluster]:
-    """Processor time of the loop alone, and the cluster at the end."""
+def once(rules: Rules, columns: Columns, options: Callable[[int], dict[str, Any]]) -> tuple[float, Cluster]:
+    """Processor time of the loop with these options and the case's backfilling, and the cluster at the end."""
     submit, run, size, requested = columns
     classes = Classes(1)
     classes.add(restart=5 * 60_000, preemptible=True)
     tenant = np.random.default_rng(2).integers(0, TENANTS, len(submit))
     end = int(submit[-1])
     rows = make_jobs(submit, run, size, requested, tenant=tenant)
-    cluster = Cluster(layout(LARGE, False), rows, classes, max_extra_jobs=0, **rules.options(end))
+    policy = Policy(backfill=rules.backfill)
+    cluster = Cluster(layout(LARGE, False), rows, classes, policy=policy, max_extra_jobs=0, **options(end))
     cluster.activate(0)
     began = time.process_time()
     cluster.advance(end)
@@ -137,8 +142,8 @@ def main() -> None:
             continue
         least, plain = float("inf"), float("inf")
         for _ in range(args.repeats):
-            plain = min(plain, once(CASES[0], columns)[0])
-            seconds, cluster = once(rules, columns)
+            plain = min(plain, once(rules, columns, CASES[0].options)[0])
+            seconds, cluster = once(rules, columns, rules.options)
             least = min(least, seconds)
         counters = cluster.counters()
         used = sum(r.used for r in cluster.reservations())

@@ -10,6 +10,7 @@ from capsim.compile.portfolio import build_portfolio, placement_unit
 from capsim.compile.prepare import lot_domains
 from capsim.compile.tenants import TenantTable, research_tenants, reserved_system, run_tenants, tenant_table
 from capsim.errors import InputError
+from capsim.reserved import reserved_at
 from capsim.spec.demand import Research, TracedResearch
 from capsim.spec.files import MOST_CHIPS
 from capsim.spec.governance import TenantTerms, wrong_tenants
@@ -75,12 +76,12 @@ def _overlaps(study: Study, report: Report) -> None:
             unit = placement_unit(study.systems[system])
             mine = [lot for lot in lots if (lot.offer, lot.system) == (row.offer, system)]
             there = sum(lot_domains(study, lot) for lot in mine) * unit
-            together = [
-                other
+            windows = [
+                (other.starts, other.until, min(-(-int(other.chips) // unit) * unit, there))
                 for other, on in rows
-                if (other.offer, on) == (row.offer, system) and other.starts <= row.starts < other.until
+                if (other.offer, on) == (row.offer, system)
             ]
-            kept = sum(min(-(-int(other.chips) // unit) * unit, there) for other in together)
+            kept = reserved_at(row.starts, windows)
             if kept > there and number not in told:
                 told.add(number)
                 what = f"{kept:,} chips of `{row.offer}` are reserved on {row.starts}"

@@ -28,6 +28,10 @@ from capsim.kernel.schedule import (
 from capsim.kernel.window_steps import fresh_at_level, fresh_by
 from capsim.tables import NEVER
 
+UNTOLD = 2**31 - 1
+"""``MAP.lacked`` of a look at a job that its placement made run into further windows: a larger one may fit
+into one block, so this one's failure says nothing of others."""
+
 
 @kernel()
 def attempt(s, j, pool, least, own, head, end, deadline):
@@ -60,6 +64,7 @@ def attempt(s, j, pool, least, own, head, end, deadline):
         if not room or late or c.plan_end <= limit:
             return result
         end = np.int64(c.plan_end)
+        m.looked, m.lacked = s.count[0].looks, UNTOLD
 
 
 @kernel()
@@ -109,17 +114,20 @@ def size_on_map(s, what):
 
 
 @kernel()
-def worth_a_look(size, duration, free, free_late, extra, extra_late, short, late):
-    """Whether a job may start, or one of those below a node of the queue's tree: by these bounds of sizes,
-    ms until the shadow and ms until the next window.
+def worth_a_look(size, duration, b, short, late):
+    """Whether a job may start, or one of those below a node of the queue's tree: by bounds of sizes
+    (CLASS_BOUND), ms until the shadow and ms until the next window.
     """
-    if size <= extra_late or (size <= free_late and duration <= short):
+    free, free_late, extra, extra_late, long, long_extra = b
+    if size <= extra_late and (duration < long or size <= long_extra):
+        return True
+    if size <= free_late and duration <= short:
         return True
     return duration <= late and (size <= extra or (size <= free and duration <= short))
 
 
 @kernel()
-def next_ordinary(s, rank, free, free_late, extra, extra_late, short, late):
+def next_ordinary(s, rank, bounds, short, late):
     """The first queued rank >= ``rank`` that is worth a look; BIG: none."""
     tree, leaves = s.tree, np.int64(s.clock[0].leaves)
     i = rank + leaves
@@ -127,7 +135,7 @@ def next_ordinary(s, rank, free, free_late, extra, extra_late, short, late):
         return BIG
     while True:
         size, duration = tree[i].size, tree[i].duration
-        if worth_a_look(size, duration, free, free_late, extra, extra_late, short, late):
+        if worth_a_look(size, duration, bounds, short, late):
             if i >= leaves:
                 return i - leaves
             i = 2 * i
@@ -213,7 +221,7 @@ def set_common_bounds(s, horizon):
     now = np.int64(s.clock[0].now)
     for k in range(s.classes.shape[0]):
         b = s.class_bounds[k]
-        b.free, b.free_late, b.extra, b.extra_late = 0, 0, 0, 0
+        b.free, b.free_late, b.extra, b.extra_late, b.long = 0, 0, 0, 0, NEVER
         b.own = b.own_extra = s.classes[k].bound_free
     for pool in range(s.pools.shape[0]):
         best, total = pool_bound_by(s, np.int64(pool), now)
@@ -224,26 +232,43 @@ def set_common_bounds(s, horizon):
 
 
 @kernel()
+def longest_run(s, j, k, n):
+    """The longest estimate, ms, of job j of class k over the pools, if it starts now in one block."""
+    longest = np.int64(0)
+    for pool in range(s.pools.shape[0]):
+        if s.places[k * s.pools.shape[0] + pool].speed > 0.0:
+            longest = max(longest, soonest_end(s, j, np.int64(pool), n) - s.clock[0].now)
+    return longest
+
+
+@kernel()
 def lower_bounds(s, j, late):
     """Job j, that may use no window, could not start: what that says of the others of its class.
 
-    Only where its map lacks no more than those of all of them (``late``: that run into the next window).
+    Of all of them only where its map lacks no more than theirs (``late``: that run into the next window).
+    Else of those that are as long: of the jobs that say so, that with the least product of size and length.
     """
     k = np.int64(s.jobs[j].cls)
     n, sites = np.int64(s.jobs[j].size_min), np.int64(s.classes[k].max_sites)
-    fits = False
+    fits, common = False, True
     for pool in range(s.pools.shape[0]):
         if s.places[k * s.pools.shape[0] + pool].speed > 0.0:
             m = s.maps[pool]
             if m.looked != s.count[0].looks:
                 end = soonest_end(s, j, np.int64(pool), n)
                 draw_map(s, j, np.int64(pool), np.int64(s.clock[0].now), end, False, False)
-                m.lacked = m.masked
+                m.looked, m.lacked = s.count[0].looks, m.masked
                 m.room = find_site(s, np.int64(pool), n, sites, m.masked > 0) != -1
-            if m.lacked > (m.barred_late if late else m.barred):
+            if m.lacked == UNTOLD:
                 return
+            common = common and m.lacked <= (m.barred_late if late else m.barred)
             fits = fits or m.room != 0
     b = s.class_bounds[k]
+    if not common:
+        length = longest_run(s, j, k, n)
+        if b.long == NEVER or n * length < (b.long_extra + 1) * b.long:
+            b.long, b.long_extra = length, n - 1
+        return
     b.extra_late = min(b.extra_late, n - 1)
     if not fits:
         b.free_late = min(b.free_late, n - 1)
@@ -269,6 +294,20 @@ def lower_own_bounds(s, j):
 
 
 @kernel()
+def class_bound(s, k):
+    """(free, free_late, extra, extra_late, long, long_extra) of a class."""
+    b = s.class_bounds[k]
+    return b.free, b.free_late, b.extra, b.extra_late, b.long, b.long_extra
+
+
+@kernel()
+def larger_bounds(a, b):
+    """Bounds that hold for the jobs of two classes."""
+    free, free_late, extra = max(a[0], b[0]), max(a[1], b[1]), max(a[2], b[2])
+    return free, free_late, extra, max(a[3], b[3]), max(a[4], b[4]), max(a[5], b[5])
+
+
+@kernel()
 def next_look(s, rank, ordinary, special, horizon):
     """(rank, ordinary, special): the first queued rank >= ``rank`` that the bounds of its class leave worth a
     look (BIG: none), and what the searches of both trees found last, where they go on from. Bounds only fall
@@ -276,16 +315,14 @@ def next_look(s, rank, ordinary, special, horizon):
     """
     c = s.clock[0]
     short, late = c.shadow - c.now, horizon - c.now
-    free, free_late, extra, extra_late = np.int64(0), np.int64(0), np.int64(0), np.int64(0)
     own, own_extra, longest = np.int64(0), np.int64(0), s.booking[0].last_own - c.now
+    bounds = class_bound(s, np.int64(0))
     for k in range(s.classes.shape[0]):
-        b = s.class_bounds[k]
-        free, free_late = max(free, b.free), max(free_late, b.free_late)
-        extra, extra_late = max(extra, b.extra), max(extra_late, b.extra_late)
-        own, own_extra = max(own, b.own), max(own_extra, b.own_extra)
+        bounds = larger_bounds(bounds, class_bound(s, np.int64(k)))
+        own, own_extra = max(own, s.class_bounds[k].own), max(own_extra, s.class_bounds[k].own_extra)
     while True:
         if ordinary < rank:
-            ordinary = next_ordinary(s, rank, free, free_late, extra, extra_late, short, late)
+            ordinary = next_ordinary(s, rank, bounds, short, late)
         if special < rank:
             special = next_special(s, rank, own, own_extra, short, longest)
         rank = min(ordinary, special)
@@ -294,7 +331,7 @@ def next_look(s, rank, ordinary, special, horizon):
         j = np.int64(s.by_rank[rank])
         b = s.class_bounds[s.jobs[j].cls]
         size, duration = s.tree[rank + c.leaves].size, s.tree[rank + c.leaves].duration
-        if worth_a_look(size, duration, b.free, b.free_late, b.extra, b.extra_late, short, late):
+        if worth_a_look(size, duration, class_bound(s, np.int64(s.jobs[j].cls)), short, late):
             return rank, ordinary, special
         fits = size <= b.own_extra or (size <= b.own and duration <= short)
         if fits and duration <= longest and is_special(s, j):

@@ -33,21 +33,19 @@ def may_use(s, r, j):
 
 @kernel()
 def latest_end(s, r, j, begin, end, owner):
-    """Latest estimated end >= ``end`` with which job j may start in the domains of window r at ``begin``.
+    """Latest estimated end >= ``end`` with which job j may start at ``begin`` in the domains of window r,
+    which starts before ``end``.
 
     NEVER: any; -1: not even ``end``. ``owner``: whether it may use some window.
     """
     w = s.windows[r]
     if begin >= w.end:
         return NEVER
-    before = end <= w.start
-    if not owner or (before and not w.flex):
-        return np.int64(w.start if before else -1)
+    if not owner:
+        return np.int64(-1)
     mine = may_use(s, r, j)
     if mine and w.flex:
         return NEVER
-    if before:
-        return np.int64(w.start)
     if mine and begin >= w.start and end <= w.end:
         return np.int64(w.end)
     return np.int64(-1)
@@ -237,8 +235,9 @@ def bars_of_steps(s, pool, end):
 
 @kernel()
 def list_bars(s, j, pool, begin, end):
-    """(latest estimated end with the same map, windows that bar the job by their place among the live ones,
-    whether it is barred by others than the first FEW). Windows whose domains others have may be left out.
+    """(an estimated end >= ``end`` until which the map is the same, windows that bar the job by their place
+    among the live ones, whether it is barred by others than the first FEW). Windows whose domains others have
+    may be left out.
     """
     if is_barred_by_steps(s, j, pool, begin):
         return bars_of_steps(s, pool, end)
@@ -247,14 +246,15 @@ def list_bars(s, j, pool, begin, end):
         r = np.int64(s.live_windows[i])
         if s.sites[s.windows[r].site].pool != pool:
             continue
+        if s.windows[r].start >= end:
+            limit = min(limit, np.int64(s.windows[r].start))
+            break
         latest = latest_end(s, r, j, begin, end, owner)
         if latest < 0:
             found |= ONE << np.uint64(i & 63)
             far = far or i >= FEW
         else:
             limit = min(limit, latest)
-            if latest < NEVER and end <= s.windows[r].start:
-                break
     return limit, found, far
 
 
@@ -309,7 +309,7 @@ def draw_map(s, j, pool, begin, end, own, head):
     """Write the map of a pool for job j that starts at ``begin`` and is estimated to end at ``end``.
 
     ``own``: only domains of windows that have begun and that the job may use. ``head``: without what the
-    head's reservation takes. Returns the latest estimated end for which the map is the same; -1: no own
+    head's reservation takes. Returns an estimated end >= ``end`` until which the map is the same; -1: no own
     domains.
     """
     c, m = s.clock[0], s.maps[pool]

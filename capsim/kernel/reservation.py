@@ -182,7 +182,8 @@ def part_by_ends(s, site, r):
     """(chips, domain): as ``rest_of_site``, of the domains where some jobs, not all, end by the shadow.
 
     All its chips and -1 if there is none. Of a gang's pieces only the first, placed last, may be of a part of
-    a domain, unless spare chips took over or broken ones were replaced.
+    a domain, unless spare chips took over or broken ones were replaced. Among the reserved domains are those
+    of advance reservations that bar the head, which need not be wholly free by then.
     """
     st, time = s.sites[site], s.clock[0].shadow
     spares = st.segment < st.domain_chips

@@ -13,6 +13,7 @@ from capsim.kernel.governance import base_classes
 from capsim.kernel.hooks import RENEW
 from capsim.kernel.layout import Layout, LayoutError
 from capsim.kernel.state import EMPTY, State
+from capsim.reserved import reserved_at
 from capsim.tables import NEVER
 
 
@@ -74,9 +75,9 @@ def _check(layout: Layout, reservations: Sequence[Reservation], classes: int) ->
         if any(t < 0 for t in r.tenants or ()):
             raise LayoutError(f"reservation {i}: tenants are numbered from 0")
     for i, r in enumerate(reservations):
-        together = [o for o in reservations if o.site == r.site and o.start <= r.start < o.end]
         full = layout.pools[layout.sites[r.site].pool].domain_chips
-        asked = sum(o.whole_domains(full) for o in together)
+        windows = [(o.start, o.end, o.whole_domains(full)) for o in reservations if o.site == r.site]
+        asked = reserved_at(r.start, windows)
         there = sum(t.domains for t in layout.tranches if t.site == r.site)
         if asked > there:
             raise LayoutError(

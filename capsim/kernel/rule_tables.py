@@ -202,7 +202,7 @@ MAP = np.dtype(
         ("part", "i4"),  # domain of which that takes a part and that no window bars; -1
         ("masked", "i4"),  # domains that it lacks
         ("looked", "i8"),  # look (COUNTERS.looks) in which a job was tried without the head's reservation
-        ("lacked", "i4"),  # in that look: domains that the map lacked
+        ("lacked", "i4"),  # in that look: domains that the map lacked; or UNTOLD
         ("room", "i4"),  # 1: it had room for the job
         ("barred", "i4"),  # domains in windows that have begun
         ("barred_late", "i4"),  # ... or that begin by BOOKING.horizon
@@ -220,6 +220,8 @@ CLASS_BOUND = np.dtype(
         ("free_late", "i8"),  # ... that runs into the next window
         ("extra", "i8"),  # the same without touching the head's reservation
         ("extra_late", "i8"),
+        ("long", "i8"),  # of the jobs that run into the next window: those of so many ms or more
+        ("long_extra", "i8"),  # ... can be placed no larger than this
         ("own", "i8"),  # no larger job at all can be placed
         ("own_extra", "i8"),  # ... without touching the head's reservation
     ],

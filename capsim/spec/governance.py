@@ -14,6 +14,7 @@ from pathlib import Path
 from pydantic import Field
 
 from capsim.errors import Problem, StudyError
+from capsim.reserved import reserved_at
 from capsim.spec.base import Section
 from capsim.spec.explain import limited, locate
 from capsim.spec.files import MOST_CHIPS, read_section
@@ -241,9 +242,9 @@ class GovernanceFile:
     def _taken(self, number: int, domain: int) -> int:
         """Chips of its type that are reserved when a reservation begins, in whole domains."""
         row = self.terms.reservations[number]
-        at = int(row.at)
-        together = [o for o in self.terms.reservations if int(o.at) <= at < int(o.at) + int(o.lasts)]
-        return sum(-(-int(o.chips) // domain) * domain for o in together if o.type == row.type)
+        same = [o for o in self.terms.reservations if o.type == row.type]
+        windows = [(int(o.at), int(o.at) + int(o.lasts), -(-int(o.chips) // domain) * domain) for o in same]
+        return reserved_at(int(row.at), windows)
 
 
 def read_governance(path: Path) -> GovernanceFile:

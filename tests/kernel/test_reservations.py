@@ -370,3 +370,20 @@ def test_the_promise_of_the_head_outlives_a_reservation_made_for_later() -> None
     cluster.reserve(window(250, 260, announced=200))
     cluster.advance(100)
     assert cluster.runs["start"][:4].tolist() == [0, 10, 20, 20]
+
+
+def test_a_gang_over_two_blocks_says_nothing_of_a_larger_one_that_fits_into_one() -> None:
+    """Blocks of two racks; racks 0 and 2 are reserved from 12 on. At 2, E waits for racks 4 and 5, until 7. F, of
+    6 chips and 10 ms, would take rack 0 and a part of another block: over two blocks it runs past 12, and has
+    no room off the reserved racks. G, of 8 chips and 10 ms, gets block 1 and is gone by 12.
+    """
+    layout = Layout()
+    layout.tranche(layout.site(layout.pool(4)), 6, 2)
+    rows = ((0, 4, 2), (0, 4, 52), (0, 8, 2), (0, 8, 7), (2, 8, 100), (2, 6, 10), (2, 8, 10))
+    case = Case(
+        layout, (JobClass(locality=0.9),), tuple(Job(at, run, run, n, n, n) for at, n, run in rows), 10_000,
+        commands=(Command(0, "activate", (0, None)),), reservations=(window(12, 20, 2, announced=1),),
+    )  # fmt: skip
+    starts = [0, 0, 0, 0, 7, 20, 2]
+    assert drive(case).runs["start"].tolist() == starts
+    assert [life.start for life in Scheduler(case).run()] == starts
