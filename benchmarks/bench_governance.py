@@ -111,7 +111,7 @@ CASES = (
 
 
 def once(rules: Rules, columns: Columns, options: Callable[[int], dict[str, Any]]) -> tuple[float, Cluster]:
-    """Processor time of the loop with these options and the case's backfilling, and the cluster at the end."""
+    """Processor time of the loop with these options and the case's backfilling; the cluster at the end."""
     submit, run, size, requested = columns
     classes = Classes(1)
     classes.add(restart=5 * 60_000, preemptible=True)

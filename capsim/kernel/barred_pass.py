@@ -108,7 +108,13 @@ def draw_own_map(s, what):
 
 @kernel()
 def size_on_map(s, what):
-    """Chips that a job would take on a pool now, on the map of its estimated end as if in one block."""
+    """Chips that a job would take on a pool now, on the map of its estimated end as if in one block.
+
+    A head that is not started on the pool for want of room is beyond its shadow, too, if that is over.
+    """
+    c = s.clock[0]
+    if c.resv_rank == s.runs[what >> (POOL_BITS + 1)].rank and c.shadow <= c.now:
+        c.rebuild = 1
     masked = draw_own_map(s, what) != 0
     return size_here(s, what >> (POOL_BITS + 1), (what >> 1) & ((1 << POOL_BITS) - 1), masked)
 

@@ -387,3 +387,23 @@ def test_a_gang_over_two_blocks_says_nothing_of_a_larger_one_that_fits_into_one(
     starts = [0, 0, 0, 0, 7, 20, 2]
     assert drive(case).runs["start"].tolist() == starts
     assert [life.start for life in Scheduler(case).run()] == starts
+
+
+def test_a_head_that_is_too_late_for_its_promise_gets_another() -> None:
+    """Rack 0 is reserved in 3..4. C, of 10 chips, could start at 1 in one block and be gone by 3; over both it
+    takes 3 ms and keeps off rack 0. So at 2 its shadow is 4, and D, of 1 ms, starts on the pool it likes best.
+    """
+    layout = Layout()
+    site = layout.site(layout.pool(4))
+    layout.tranche(site, 2)
+    layout.tranche(site, 1, oversubscription=2.0)
+    layout.tranche(layout.site(layout.pool(4)), 1)
+    plain = JobClass(speed=(1.0, 1.0), preference=(0, 1), cost=(1.0, 1.0))
+    fast = replace(plain, speed=(2.0, 1.0), assignment="earliest start", locality=0.9)
+    small, gang = [Job(0, 1, 1, 1, 1, 1)] * 7, Job(0, 2, 3, 10, 11, 11, 1)
+    jobs = (*small, gang, Job(0, 3, 3, 1, 2, 2), Job(2, 1, 1, 1, 1, 1))
+    arrive = tuple(Command(0, "activate", (tranche, None)) for tranche in range(3))
+    case = Case(layout, (plain, fast), jobs, 100, commands=arrive, reservations=(window(3, 4),))
+    cluster, lives = drive(case), Scheduler(case).run()
+    assert cluster.runs["start"].tolist() == [*[0] * 7, 4, 0, 2] == [life.start for life in lives]
+    assert cluster.runs["pool"][9] == lives[9].pool == 0
