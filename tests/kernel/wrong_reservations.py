@@ -130,15 +130,10 @@ MUTANTS = (
         RESERVED,
     ),
     Mutant(
-        "window behind a flexible one",
-        "the map of a job holds until any end if the next window is flexible for it",
+        "map past the next window",
+        "the map of a job with a right holds for ends after the next window's start",
         "kernel/bars.py",
-        (
-            (
-                "            if latest < NEVER and end <= s.windows[r].start:\n",
-                "            if end <= s.windows[r].start:\n",
-            ),
-        ),
+        (("            limit = min(limit, np.int64(s.windows[r].start))\n", ""),),
         RESERVED,
     ),
     Mutant(
