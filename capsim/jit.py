@@ -5,11 +5,6 @@ state costs nanoseconds and an allocation inside the kernel is a compile error. 
 does not see an edit in another module, so every module's code is kept in a folder named by a hash
 of that module, of all project modules it imports, and of the numba and numpy versions.
 
-Left alone, numba optimises every helper together with all that it calls and makes machine code of it, once a
-level of calls. Here helpers stay as they were lowered; an entry point links all it needs once, with its
-helpers as private functions, and is optimised once: half the compile time, and LLVM may inline them and drop
-what no caller needs.
-
 The folder is ``$NUMBA_CACHE_DIR``, else ``$XDG_CACHE_HOME/capsim/numba``, else ``~/.cache/capsim/numba``.
 """
 
@@ -27,12 +22,12 @@ from typing import Any
 import numba
 import numpy as np
 from llvmlite import ir  # type: ignore[import-untyped]
-from llvmlite.binding import Linkage  # type: ignore[import-untyped]
 from numba import types
-from numba.core import codegen, event
-from numba.core import compiler as numba_compiler
 from numba.core import config as numba_config
+from numba.core import event
 from numba.extending import intrinsic
+
+from capsim import numba_compiler
 
 config: Any = numba_config
 ROOT = Path(__file__).resolve().parent
@@ -115,79 +110,6 @@ _register: Any = event.register
 _register("numba:compile", _Announcer())
 
 
-class _NoCode:
-    """Stands for numba's code generator where a helper has no machine code whose environment could be set."""
-
-    def set_env(self, name: str, env: Any) -> None:
-        """Nothing to set."""
-
-
-class HelperLibrary(codegen.JITCodeLibrary):
-    """A helper's own module, as lowered; the entry points that need it link and compile it."""
-
-    codegen = _NoCode()
-
-    def finalize(self) -> None:
-        """Link nothing, compile nothing."""
-        self._finalized = True
-
-    def get_pointer_to_function(self, name: str) -> int:
-        """Null: helpers are not called from Python."""
-        return 0
-
-
-class ApartLibrary(HelperLibrary):
-    """A helper that stays a function of its own: those who seldom call it keep their registers."""
-
-    def finalize(self) -> None:
-        """Have LLVM not inline it."""
-        for function in self._final_module.functions:
-            if not function.is_declaration:
-                function.add_function_attribute("noinline")
-        super().finalize()
-
-
-class EntryLibrary(codegen.JITCodeLibrary):
-    """An entry point with all helpers that it reaches, as private functions of one module."""
-
-    def finalize(self) -> None:
-        """Collect the helpers, link, optimise and compile."""
-        own = {f.name for f in self._final_module.functions if not f.is_declaration}
-        pending, seen = list(self._linking_libraries), set()
-        self._linking_libraries = []
-        while pending:
-            library = pending.pop()
-            if library in seen:
-                continue
-            seen.add(library)
-            if isinstance(library, HelperLibrary):
-                self._final_module.link_in(library._final_module, preserve=True)
-                pending += library._linking_libraries
-            else:
-                self._linking_libraries.append(library)
-        for function in self._final_module.functions:
-            if not function.is_declaration and function.name not in own:
-                function.linkage = Linkage.internal
-        super().finalize()  # type: ignore[no-untyped-call]
-
-
-def _compiler(library: type) -> type:
-    """numba's compiler with one of the libraries above."""
-
-    class Compiler(numba_compiler.Compiler):
-        def compile_extra(self, func: Any) -> Any:
-            """Compile into a library of the given type."""
-            made = library(self.state.targetctx.codegen(), func.__qualname__)
-            made.enable_object_caching()
-            self.state.library = made
-            return super().compile_extra(func)  # type: ignore[no-untyped-call]
-
-    return Compiler
-
-
-_HELPER, _APART, _ENTRY = (_compiler(library) for library in (HelperLibrary, ApartLibrary, EntryLibrary))
-
-
 def kernel(
     signature: Any = None, *, apart: bool = False, **options: Any
 ) -> Callable[[Callable[..., Any]], Any]:
@@ -202,7 +124,13 @@ def kernel(
         before = config.CACHE_DIR
         config.CACHE_DIR = str(cache_root() / source_key(function.__code__.co_filename))
         flags = {"cache": signature is not None, "_nrt": False, "error_model": "numpy", **options}
-        flags["pipeline_class"] = (_APART if apart else _HELPER) if signature is None else _ENTRY
+        flags["pipeline_class"] = (
+            numba_compiler.ENTRY
+            if signature is not None
+            else numba_compiler.APART
+            if apart
+            else numba_compiler.HELPER
+        )
         try:
             if signature is None:
                 flags |= {"no_cpython_wrapper": True, "no_cfunc_wrapper": True}

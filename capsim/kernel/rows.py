@@ -18,6 +18,7 @@ from numba import extending, types
 from numba.extending import intrinsic, models, register_model
 
 lower_builtin: Any = extending.lower_builtin
+lower_getattr: Any = extending.lower_getattr
 lower_getattr_generic: Any = extending.lower_getattr_generic
 lower_setattr_generic: Any = extending.lower_setattr_generic
 
@@ -51,8 +52,31 @@ class Rows(types.Array):
         return self.name, []
 
 
-register_model(Rows)(models.ArrayModel)
+@register_model(Rows)
+class RowsModel(models.StructModel):
+    """The address of the first row and their number: all that the kernel asks for, so all that calls pass."""
+
+    def __init__(self, dmm: Any, fe_type: Any) -> None:
+        members = [("data", types.CPointer(fe_type.dtype)), ("length", types.intp)]
+        super().__init__(dmm, fe_type, members)  # type: ignore[no-untyped-call]
+
+
 register_model(Row)(models.RecordModel)
+
+
+def make_rows(context: Any, builder: Any, kind: Rows, address: Any, length: Any) -> Any:
+    """The value of an array of the state from its address (a word) and length."""
+    rows = ir.Constant(context.get_value_type(kind), ir.Undefined)
+    data = builder.inttoptr(address, context.get_value_type(types.CPointer(kind.dtype)))
+    return builder.insert_value(builder.insert_value(rows, data, 0), length, 1)
+
+
+@lower_getattr(Rows, "shape")
+def _get_shape(context: Any, builder: Any, kind: Any, array: Any) -> Any:
+    """The shape: the number of rows."""
+    return builder.insert_value(
+        ir.Constant(ir.ArrayType(ir.IntType(64), 1), ir.Undefined), builder.extract_value(array, 1), 0
+    )
 
 
 def _tag(builder: Any, instruction: Any, label: str) -> None:
@@ -77,9 +101,8 @@ def _store(context: Any, builder: Any, kind: Any, value: Any, pointer: Any, labe
 
 def _address(context: Any, builder: Any, kind: Any, array: Any, index_type: Any, index: Any) -> Any:
     """The address of an element."""
-    data = context.make_array(kind)(context, builder, array).data
     offset = context.cast(builder, index, index_type, types.intp)
-    return builder.gep(data, [offset], inbounds=True)
+    return builder.gep(builder.extract_value(array, 0), [offset], inbounds=True)
 
 
 @lower_builtin(operator.getitem, Rows, types.Integer)  # type: ignore[untyped-decorator]

@@ -12,7 +12,7 @@ from numba.extending import infer_getattr, intrinsic, lower_getattr_generic, mod
 
 from capsim import tables
 from capsim.kernel import rule_tables
-from capsim.kernel.rows import Rows
+from capsim.kernel.rows import Rows, make_rows
 
 END_BLOCK_SIZE = 64
 """Entries of one block of a site's list of estimated ends."""
@@ -223,18 +223,7 @@ def state_attribute(context: Any, builder: Any, typ: Any, value: Any, attr: str)
         load = builder.load(slot)
         load.set_metadata("invariant.load", builder.module.add_metadata([]))
         loaded.append(load)
-    array = context.make_array(kind)(context, builder)
-    size = context.get_abi_sizeof(context.get_data_type(kind.dtype))
-    data = builder.inttoptr(loaded[0], context.get_data_type(kind.dtype).as_pointer())
-    context.populate_array(
-        array,
-        data=data,
-        shape=[loaded[1]],
-        strides=[context.get_constant(types.intp, size)],
-        itemsize=context.get_constant(types.intp, size),
-        meminfo=None,
-    )
-    return array._getvalue()
+    return make_rows(context, builder, kind, *loaded)
 
 
 @intrinsic
