@@ -127,7 +127,8 @@ class EntryLibrary(codegen.JITCodeLibrary):
 
     def _optimize_final_module(self) -> None:
         """Once: numba's cheap round before this one only serves to prune reference counts."""
-        manager, builder = self._codegen._module_pass_manager()
+        passes: Any = self._codegen
+        manager, builder = passes._module_pass_manager()
         manager.run(self._final_module, builder)
 
     def finalize(self) -> None:
@@ -157,7 +158,7 @@ def _compiler(library: type) -> type:
     class Compiler(compiler.CompilerBase):
         def define_pipelines(self) -> list[Any]:
             """One pipeline."""
-            manager: Any = PassManager("kernel")
+            manager: Any = PassManager("kernel")  # type: ignore[no-untyped-call]
             for one in PASSES:
                 manager.add_pass(one, one.__name__)
             manager.finalize()

@@ -60,7 +60,7 @@ def below(x, n):
 @kernel()
 def drawn_at(t, n, what):
     """Where ``what`` of event n of tranche t is in ``drawn``."""
-    return (t * 3 + what) * BATCH + (np.int64(n) & (BATCH - 1))
+    return (t * 3 + what) * BATCH + (n & (BATCH - 1))
 
 
 @kernel()

@@ -57,12 +57,12 @@ def next_failure(s, t, time):
         if tr.counter == tr.drawn:
             pool = s.pools[s.sites[tr.site].pool]
             draw_batch(s, t, -(-np.int64(pool.domain_chips) // np.int64(pool.node_chips)))
-        gap = s.drawn[drawn_at(t, tr.counter, GAP)]
+        gap = s.drawn[drawn_at(t, np.int64(tr.counter), GAP)]
         if gap >= FAR or time >= NEVER // 2:
             time = NEVER
             break
         time += max(np.int64(1), gap)
-        where = s.drawn[drawn_at(t, tr.counter, WHERE)]
+        where = s.drawn[drawn_at(t, np.int64(tr.counter), WHERE)]
         slot = where >> NODE_SHIFT
         if slot < tr.n_domains and (slot >= tr.activated or s.doms[tr.first_domain + slot].active):
             s.count[0].failures_skipped += skipped
@@ -86,7 +86,7 @@ def strike_tranche(s, t, where):
     """The first event is a failure of tranche t: it happens, and the next one takes its place."""
     tr = s.tranches[t]
     n = tr.counter
-    time_in_repair = s.drawn[drawn_at(t, n, REPAIR_TIME)]
+    time_in_repair = s.drawn[drawn_at(t, np.int64(n), REPAIR_TIME)]
     tr.counter = n + np.uint64(1)
     due, after = next_failure(s, t, s.clock[0].now)
     if due < NEVER:

@@ -57,7 +57,8 @@ class RowsModel(models.StructModel):
     """The address of the first row and their number: all that the kernel asks for, so all that calls pass."""
 
     def __init__(self, dmm: Any, fe_type: Any) -> None:
-        members = [("data", types.CPointer(fe_type.dtype)), ("length", types.intp)]
+        pointer: Any = types.CPointer
+        members = [("data", pointer(fe_type.dtype)), ("length", types.intp)]
         super().__init__(dmm, fe_type, members)  # type: ignore[no-untyped-call]
 
 
@@ -67,11 +68,11 @@ register_model(Row)(models.RecordModel)
 def make_rows(context: Any, builder: Any, kind: Rows, address: Any, length: Any) -> Any:
     """The value of an array of the state from its address (a word) and length."""
     rows = ir.Constant(context.get_value_type(kind), ir.Undefined)
-    data = builder.inttoptr(address, context.get_value_type(types.CPointer(kind.dtype)))
+    data = builder.inttoptr(address, context.get_data_type(kind.dtype).as_pointer())
     return builder.insert_value(builder.insert_value(rows, data, 0), length, 1)
 
 
-@lower_getattr(Rows, "shape")
+@lower_getattr(Rows, "shape")  # type: ignore[untyped-decorator]
 def _get_shape(context: Any, builder: Any, kind: Any, array: Any) -> Any:
     """The shape: the number of rows."""
     return builder.insert_value(
