@@ -7,6 +7,7 @@ import sys
 import time
 import tracemalloc
 from concurrent.futures import ProcessPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from multiprocessing import get_context
 from pathlib import Path
@@ -35,8 +36,8 @@ class Figures:
 
     ``seconds``: processor time of the loop, least of the repeats. ``array_bytes``: most bytes allocated for
     the scheduler's arrays, jobs and fleet included. ``resident_bytes``: by how much the process grew over
-    drawing and scheduling the jobs, the columns drawn apart; ``peak_mb``: its most resident memory, Python
-    and numba included (both only of ``measure_alone``).
+    drawing and scheduling the jobs, the columns drawn apart; ``peak_mb``: its most resident memory then,
+    Python and numba included (both only of ``measure_alone``).
     """
 
     jobs: int
@@ -155,13 +156,25 @@ def _resident() -> int:
         return _most_resident()
 
 
+def _forget_peak() -> None:
+    """Let the most resident memory begin anew, where the system can: compiling may have taken more before."""
+    with suppress(OSError):
+        Path("/proc/self/clear_refs").write_text("5")
+
+
 def _most_resident() -> int:
-    unit = 1 if sys.platform == "darwin" else 1024
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
+    """Most bytes of this process in memory (Linux begins ``ru_maxrss`` with that of the parent process)."""
+    try:
+        status = Path("/proc/self/status").read_text()
+    except OSError:
+        unit = 1 if sys.platform == "darwin" else 1024
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
+    return int(status.split("VmHWM:")[1].split()[0]) * 1024
 
 
 def _isolated(case: Case, repeats: int) -> Figures:
     measure(replace(case, jobs=min(case.jobs, WARM_UP_JOBS)))
+    _forget_peak()
     before = _resident()
     columns = draw(MIXES[case.mix], case.jobs, case.chips, case.load, case.seed)
     before += sum(column.nbytes for column in columns)

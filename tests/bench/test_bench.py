@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from dataclasses import replace
 
 import numpy as np
@@ -91,6 +92,14 @@ def test_memory_is_that_of_a_process_of_its_own() -> None:
     found = measure_alone(Case("easy", 65_520, "racks", jobs=20_000))
     assert found.peak_mb > 50
     assert 100 * found.jobs < found.resident_bytes < found.peak_mb * 2**20
+
+
+@pytest.mark.skipif(not os.access("/proc/self/clear_refs", os.W_OK), reason="Linux alone forgets a peak")
+def test_memory_is_that_of_the_case_whatever_the_process_before_it_held() -> None:
+    held = np.ones(2**26)  # half a GiB
+    with_it = measure_alone(Case("easy", 65_520, "racks", jobs=20_000))
+    assert held.all() and with_it.peak_mb < 400
+    assert with_it.resident_bytes < 1_000 * with_it.jobs
 
 
 def test_the_command_in_json(monkeypatch: pytest.MonkeyPatch) -> None:
